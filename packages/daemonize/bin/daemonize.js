@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+'use strict'
+// Committed, because npm links a program when it installs, before anything is built.
+const { existsSync } = require('node:fs')
+const launch = `${__dirname}/../dist/launch.cjs`
+if (existsSync(launch)) {
+  require(launch)
+} else {
+  process.stderr.write("daemonize: Cannot start: not built yet; run 'npm run build' in the source tree\n")
+  process.exitCode = 78
+}

@@ -1,0 +1,95 @@
+// Bundles the program of the package it is run in: dist/main.cjs, one chunk for each heavy dependency, the
+// launcher that loads them, and the V8 code caches that make the next start not compile them again.
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
+const program = manifest.name.split('/').at(-1)
+// Dependencies that most runs never need: each becomes a file of its own, read when it is first imported.
+const chunks = ['yargs', 'ssh2', 'yaml', 'ndjson', '@valibot/to-json-schema']
+const chunkFile = (name) => `./${name.split('/').at(-1)}.cjs`
+
+const asChunk = {
+  name: 'chunk',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^[@a-z]/ }, ({ path, importer }) =>
+      chunks.includes(path) && !importer.includes('node_modules')
+        ? { path: chunkFile(path), external: true }
+        : undefined,
+    ),
+}
+
+// yargs measures the width of every glyph with Intl.Segmenter and large regular expressions, which costs more
+// than all the rest of it. Help texts here are ASCII, for which the width is the length.
+const shims = {
+  name: 'shims',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^(string-width|strip-ansi)$/ }, ({ path }) => ({ path, namespace: 'shim' }))
+    onLoad({ filter: /./, namespace: 'shim' }, ({ path }) => ({
+      contents: path === 'string-width' ? 'export default (s) => s.length' : 'export default (s) => s',
+    }))
+    // Native parts of ssh2 that are not built here; it has a fallback in JavaScript for each.
+    onResolve({ filter: /(cpu-features|sshcrypto\.node)$/ }, ({ path }) => ({ path, external: true }))
+  },
+}
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20',
+  charset: 'ascii',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+  define: {
+    'import.meta.url': 'importMetaUrl',
+    PROGRAM_VERSION: JSON.stringify(manifest.version),
+  },
+  banner: { js: 'const importMetaUrl=require("node:url").pathToFileURL(__filename).href;' },
+}
+
+rmSync('dist', { recursive: true, force: true })
+mkdirSync('dist')
+const { metafile } = await build({
+  ...common,
+  banner: {},
+  entryPoints: ['src/main.ts'],
+  outfile: 'dist/main.cjs',
+  plugins: [asChunk],
+  external: ['better-sqlite3'],
+  metafile: true,
+})
+const external = new Set(Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path)))
+const used = chunks.filter((name) => external.has(chunkFile(name)))
+const require = createRequire(new URL('../packages/common/package.json', import.meta.url))
+for (const name of used) {
+  await build({
+    ...common,
+    stdin: {
+      contents: `export * from ${JSON.stringify(name)}; export { default } from ${JSON.stringify(name)}`.replace(
+        /; export \{ default.*/,
+        ['ssh2', 'yargs', 'ndjson', 'yaml'].includes(name) ? '$&' : '',
+      ),
+      resolveDir: process.cwd(),
+    },
+    outfile: `dist/${chunkFile(name)}`,
+    plugins: [shims],
+  })
+}
+copyFileSync(`${here}/launch.cjs`, 'dist/launch.cjs')
+writeFileSync('dist/package.json', '{"type":"commonjs"}\n')
+
+for (const args of manifest.warm ?? [['--version']]) {
+  const { status, stderr } = spawnSync(process.execPath, [`${here}/code-cache.cjs`, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`)
+}
+void require

@@ -1,0 +1,34 @@
+// Runs main.cjs, and the chunks it asks for, from source text plus V8's code cache. A cache made by another
+// version of V8 is refused by V8 itself and the text is compiled as usual.
+'use strict'
+const { readFileSync } = require('node:fs')
+const { Script, constants } = require('node:vm')
+
+const loaded = new Map()
+
+function load(name) {
+  const known = loaded.get(name)
+  if (known) return known.module.exports
+  const filename = `${__dirname}/${name}`
+  // The bundles are ASCII (esbuild's charset option), which latin1 reads without decoding.
+  const source = readFileSync(filename, 'latin1')
+  let cachedData
+  try {
+    cachedData = readFileSync(`${filename}.cache`)
+  } catch {
+    // Not made yet.
+  }
+  const script = new Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
+    filename,
+    cachedData,
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  })
+  const module = { exports: {} }
+  loaded.set(name, { script, module, filename })
+  const chunkRequire = (id) => (id.startsWith('./') ? load(id.slice(2)) : require(id))
+  script.runInThisContext()(module.exports, chunkRequire, module, filename, __dirname)
+  return module.exports
+}
+
+load('main.cjs')
+module.exports = loaded
