@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
 const project = (name: string, include: string, timeout: number) => ({
-  test: { name, include: [include], testTimeout: timeout, hookTimeout: timeout, sequence: { concurrent: false } },
+  test: {
+    name,
+    include: [include],
+    testTimeout: timeout,
+    hookTimeout: timeout,
+    sequence: { concurrent: false },
+  },
 })
 
 export default defineConfig({

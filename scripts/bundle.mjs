@@ -2,7 +2,6 @@
 // launcher that loads them, and the V8 code caches that make the next start not compile them again.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -12,6 +11,10 @@ const program = manifest.name.split('/').at(-1)
 // Dependencies that most runs never need: each becomes a file of its own, read when it is first imported.
 const chunks = ['yargs', 'ssh2', 'yaml', 'ndjson', '@valibot/to-json-schema']
 const chunkFile = (name) => `./${name.split('/').at(-1)}.cjs`
+
+const withoutDefault = new Set(['@valibot/to-json-schema'])
+const chunkSource = (name) =>
+  `export * from '${name}'` + (withoutDefault.has(name) ? '' : `; export { default } from '${name}'`)
 
 const asChunk = {
   name: 'chunk',
@@ -46,6 +49,9 @@ const common = {
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
+  // import() of a chunk becomes require(), which the launcher answers from its code cache. For modules that only a
+  // user names, the launcher hands in importModule().
+  supported: { 'dynamic-import': false },
   logLevel: 'warning',
   define: {
     'import.meta.url': 'importMetaUrl',
@@ -65,19 +71,14 @@ const { metafile } = await build({
   external: ['better-sqlite3'],
   metafile: true,
 })
-const external = new Set(Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path)))
+const external = new Set(
+  Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path)),
+)
 const used = chunks.filter((name) => external.has(chunkFile(name)))
-const require = createRequire(new URL('../packages/common/package.json', import.meta.url))
 for (const name of used) {
   await build({
     ...common,
-    stdin: {
-      contents: `export * from ${JSON.stringify(name)}; export { default } from ${JSON.stringify(name)}`.replace(
-        /; export \{ default.*/,
-        ['ssh2', 'yargs', 'ndjson', 'yaml'].includes(name) ? '$&' : '',
-      ),
-      resolveDir: process.cwd(),
-    },
+    stdin: { contents: chunkSource(name), resolveDir: process.cwd() },
     outfile: `dist/${chunkFile(name)}`,
     plugins: [shims],
   })
@@ -92,4 +93,3 @@ for (const args of manifest.warm ?? [['--version']]) {
   })
   if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`)
 }
-void require

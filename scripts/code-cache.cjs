@@ -5,5 +5,6 @@ const launch = `${process.cwd()}/dist/launch.cjs`
 process.argv[1] = launch
 const loaded = require(launch)
 process.on('exit', () => {
-  for (const { script, filename } of loaded.values()) writeFileSync(`${filename}.cache`, script.createCachedData())
+  for (const { script, filename } of loaded.values())
+    writeFileSync(`${filename}.cache`, script.createCachedData())
 })

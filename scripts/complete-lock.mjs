@@ -33,7 +33,8 @@ for (const [path, entry] of Object.entries(lock.packages)) {
 }
 
 if (process.argv[2] === '--check') {
-  for (const name of missing) console.error(`package-lock.json: no entry for ${name}; run node scripts/complete-lock.mjs`)
+  for (const name of missing)
+    console.error(`package-lock.json: no entry for ${name}; run node scripts/complete-lock.mjs`)
   process.exitCode = missing.length > 0 ? 1 : 0
 } else {
   const sorted = Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1))

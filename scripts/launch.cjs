@@ -2,9 +2,12 @@
 // version of V8 is refused by V8 itself and the text is compiled as usual.
 'use strict'
 const { readFileSync } = require('node:fs')
-const { Script, constants } = require('node:vm')
+const { Script } = require('node:vm')
 
 const loaded = new Map()
+
+// Code in a vm.Script has no import() of its own.
+const importModule = (specifier) => import(specifier)
 
 function load(name) {
   const known = loaded.get(name)
@@ -18,15 +21,17 @@ function load(name) {
   } catch {
     // Not made yet.
   }
-  const script = new Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
-    filename,
-    cachedData,
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  })
+  const script = new Script(
+    `(function(exports,require,module,__filename,__dirname,importModule){${source}\n})`,
+    {
+      filename,
+      cachedData,
+    },
+  )
   const module = { exports: {} }
   loaded.set(name, { script, module, filename })
   const chunkRequire = (id) => (id.startsWith('./') ? load(id.slice(2)) : require(id))
-  script.runInThisContext()(module.exports, chunkRequire, module, filename, __dirname)
+  script.runInThisContext()(module.exports, chunkRequire, module, filename, __dirname, importModule)
   return module.exports
 }
 

@@ -28,7 +28,8 @@ if (!existsSync(built)) {
   delete env.NODE_EXTRA_CA_CERTS
   // Debian ships the headers; without them node-gyp would fetch them from the network.
   const prefix = dirname(dirname(process.execPath))
-  for (const dir of ['/usr', prefix]) if (existsSync(join(dir, 'include/node/node.h'))) env.npm_config_nodedir ??= dir
+  for (const dir of ['/usr', prefix])
+    if (existsSync(join(dir, 'include/node/node.h'))) env.npm_config_nodedir ??= dir
   const { status } = spawnSync('npm', ['rebuild', 'better-sqlite3', '--ignore-scripts=false'], {
     env,
     cwd: join(root, '../..'),

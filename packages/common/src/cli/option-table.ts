@@ -1,0 +1,46 @@
+// The options and commands of a program as data: parsing, help and manuals are made from the same table.
+// Pure: no I/O.
+
+export type Option = {
+  type: 'boolean' | 'string'
+  describe: string
+  alias?: string
+  /** What a string option's argument is called in help. */
+  argument?: string
+  /** May be given more than once. */
+  repeat?: boolean
+  default?: string
+}
+
+export type OptionTable = Readonly<Record<string, Option>>
+
+export type Command = {
+  /** Operands as help shows them, e.g. "[HOST…]". */
+  operands: string
+  describe: string
+  options: OptionTable
+  /** The first operand ends the options: what follows belongs to another command. */
+  haltAtOperand?: boolean
+}
+
+export type CommandLine = {
+  program: string
+  describe: string
+  /** `Program WORD …` programs have commands; the others one command, named ''. */
+  commands: Readonly<Record<string, Command>>
+  examples: readonly (readonly [command: string, what: string])[]
+}
+
+export type Arguments = {
+  command: string
+  operands: string[]
+  flags: ReadonlySet<string>
+  values: Readonly<Record<string, readonly string[]>>
+}
+
+/** What every program has. */
+export const standardOptions = {
+  help: { type: 'boolean', alias: 'h', describe: 'show this help' },
+  version: { type: 'boolean', alias: 'V', describe: 'show the version' },
+  schema: { type: 'boolean', describe: 'show the JSON Schemas of the records read and written' },
+} as const satisfies OptionTable

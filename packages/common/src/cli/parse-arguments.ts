@@ -1,0 +1,79 @@
+// argv to Arguments, by the POSIX utility conventions (XBD 12.2) with GNU long options, through Node's parseArgs:
+// yargs costs as much as all of Node to load, and is kept for help.
+// Pure: no I/O.
+import { parseArgs } from 'node:util'
+import { ToolError } from '../error/tool-error.ts'
+import { suggestName } from './suggest-name.ts'
+import {
+  standardOptions,
+  type Arguments,
+  type Command,
+  type CommandLine,
+  type OptionTable,
+} from './option-table.ts'
+
+/** Arguments after the program's name. Throws USAGE. */
+export function parseArguments(line: CommandLine, argv: readonly string[]): Arguments {
+  const single = line.commands['']
+  if (single) return parseCommand('', single, argv)
+  const [first = '', ...rest] = argv
+  if (first === '' || first.startsWith('-')) {
+    const options = { operands: '', describe: '', options: {}, haltAtOperand: true }
+    return parseCommand('', options, argv)
+  }
+  const command = Object.hasOwn(line.commands, first) ? line.commands[first] : undefined
+  if (command) return parseCommand(first, command, rest)
+  const hint = suggestName(first, Object.keys(line.commands))
+  throw new ToolError('USAGE', { reason: `There is no "${first}"`, hint })
+}
+
+function parseCommand(name: string, command: Command, argv: readonly string[]): Arguments {
+  const options: OptionTable = { ...standardOptions, ...command.options }
+  const { args, operands } = command.haltAtOperand
+    ? splitAtOperand(options, argv)
+    : { args: argv, operands: [] }
+  const flags = new Set<string>()
+  const values: Record<string, string[]> = {}
+  for (const token of tokenize(options, args)) {
+    if (token.kind === 'positional') operands.push(token.value)
+    if (token.kind !== 'option') continue
+    const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined
+    if (!option) throw unknownOption(token.rawName, options)
+    if (option.type === 'boolean') {
+      if (token.value !== undefined) throw usage(`Option ${token.rawName} takes no argument`)
+      flags.add(token.name)
+      continue
+    }
+    if (token.value === undefined) throw usage(`Option ${token.rawName} needs an argument`)
+    const given = (values[token.name] ??= [])
+    if (given.length > 0 && !option.repeat) throw usage(`Option ${token.rawName} was given twice`)
+    given.push(token.value)
+  }
+  return { command: name, operands, flags, values }
+}
+
+function tokenize(table: OptionTable, args: readonly string[]) {
+  const options = Object.fromEntries(
+    Object.entries(table).map(([name, { type, alias }]) => [
+      name,
+      { type, multiple: true, ...(alias && { short: alias }) },
+    ]),
+  )
+  return parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true }).tokens
+}
+
+function splitAtOperand(table: OptionTable, argv: readonly string[]) {
+  const first = tokenize(table, argv).find(({ kind }) => kind !== 'option')
+  if (!first) return { args: argv, operands: [] as string[] }
+  const from = first.kind === 'option-terminator' ? first.index + 1 : first.index
+  return { args: argv.slice(0, first.index), operands: argv.slice(from) }
+}
+
+function unknownOption(rawName: string, table: OptionTable): ToolError {
+  const nearest = suggestName(rawName.replace(/^-+/, ''), Object.keys(table), '--')
+  return new ToolError('USAGE', { reason: `There is no option ${rawName}`, hint: nearest })
+}
+
+function usage(reason: string): ToolError {
+  return new ToolError('USAGE', { reason })
+}

@@ -1,0 +1,133 @@
+// Runs a program: its arguments, signals, the end of its reader, its exit status. With each main.ts the only owner
+// of `process`.
+import { exitStatus } from '../error/exit.ts'
+import { ToolError } from '../error/tool-error.ts'
+import { toToolError } from '../error/translate.ts'
+import { RecordWriter } from '../ndjson/write.ts'
+import { makeDiagnose, type Diagnose } from './diagnose.ts'
+import { parseArguments } from './parse-arguments.ts'
+import type { Arguments, CommandLine } from './option-table.ts'
+import type { SchemaTable } from './schema-output.ts'
+
+export type Tool = {
+  arguments: Arguments
+  records: RecordWriter
+  diagnose: Diagnose
+  /** Aborted by SIGINT, SIGTERM, SIGHUP, and when the reader of standard output has gone. */
+  signal: AbortSignal
+  environment: NodeJS.ProcessEnv
+}
+
+export type Program = {
+  line: CommandLine
+  schemas: () => Promise<SchemaTable>
+  /** Does the work; resolves to the exit status. */
+  run: (tool: Tool) => Promise<number>
+}
+
+declare const PROGRAM_VERSION: string
+
+const forceAfterMs = 5000
+
+export async function runTool(program: Program): Promise<void> {
+  const name = program.line.program
+  const diagnose = makeDiagnose(name)
+  const records = new RecordWriter(1)
+  const ending = handleSignals(records, diagnose)
+  try {
+    const status = await runArguments(program, records, diagnose, ending.controller.signal)
+    await records.flush()
+    process.exitCode ??= status
+  } catch (error) {
+    const known = toToolError(error)
+    if (!(records.broken || (ending.signal && isAbort(error)))) {
+      diagnose(known.message)
+      if (known.code === 'USAGE') diagnose(`Try '${name} --help'`)
+      if (known.code === 'INTERNAL' && process.env['PLUMBLINE_TRACE']) diagnose(String(known.cause))
+    }
+    await records.flush().catch(() => undefined)
+    process.exitCode = known.exit
+  } finally {
+    ending.finish()
+  }
+}
+
+async function runArguments(
+  program: Program,
+  records: RecordWriter,
+  diagnose: Diagnose,
+  signal: AbortSignal,
+): Promise<number> {
+  const { line } = program
+  const args = parseArguments(line, process.argv.slice(2))
+  if (args.flags.has('version')) {
+    await records.writeBytes(Buffer.from(`${line.program} ${PROGRAM_VERSION}\n`))
+    return exitStatus.ok
+  }
+  if (args.flags.has('help')) {
+    const { formatHelp } = await import('./help.ts')
+    await records.writeBytes(Buffer.from(await formatHelp(line, args.command)))
+    return exitStatus.ok
+  }
+  if (args.flags.has('schema')) {
+    const { schemaRecords } = await import('./schema-output.ts')
+    for (const record of await schemaRecords(await program.schemas())) await records.write(record)
+    return exitStatus.ok
+  }
+  if (args.command === '' && !Object.hasOwn(line.commands, '')) {
+    throw new ToolError('USAGE', { reason: 'Expected a command' })
+  }
+  return program.run({ arguments: args, records, diagnose, signal, environment: process.env })
+}
+
+/**
+ * The first signal aborts the work, which then has five seconds to clean up, and is raised again at the end so that
+ * the parent sees it; the second ends the process at once. A reader that has gone counts as SIGPIPE, which Node
+ * ignores and which every other filter dies of.
+ */
+function handleSignals(records: RecordWriter, diagnose: Diagnose) {
+  const controller = new AbortController()
+  const state: { signal: NodeJS.Signals | undefined } = { signal: undefined }
+  const caught = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+  const raise = (signal: NodeJS.Signals) => {
+    for (const each of [...caught, 'SIGPIPE'] as const) process.removeAllListeners(each)
+    if (signal === 'SIGPIPE') {
+      // Adding and removing a listener is what resets the ignored signal to its default.
+      process.on('SIGPIPE', onSignal).off('SIGPIPE', onSignal)
+    }
+    process.kill(process.pid, signal)
+  }
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (state.signal) return raise(signal)
+    state.signal = signal
+    controller.abort(new ToolError('CANCELLED', { what: 'The run' }))
+    setTimeout(raise, forceAfterMs, signal).unref()
+  }
+  const onBug = (error: unknown) => {
+    diagnose(toToolError(error).message)
+    if (process.env['PLUMBLINE_TRACE'] && error instanceof Error) diagnose(error.stack ?? '')
+    process.exitCode = exitStatus.software
+    controller.abort(error)
+  }
+  for (const signal of caught) process.on(signal, onSignal)
+  process.on('uncaughtException', onBug).on('unhandledRejection', onBug)
+  records.onBroken = () => onSignal('SIGPIPE')
+
+  return {
+    controller,
+    get signal() {
+      return state.signal
+    },
+    finish() {
+      if (state.signal) raise(state.signal)
+      for (const signal of caught) process.off(signal, onSignal)
+    },
+  }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof ToolError
+    ? error.code === 'CANCELLED'
+    : error instanceof Error && error.name === 'AbortError'
+}

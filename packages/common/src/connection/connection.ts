@@ -1,0 +1,44 @@
+// The four verbs: all that a hop, or a program, may ask of a connection (design §2).
+// Pure: no I/O.
+import type { Readable, Writable } from 'node:stream'
+
+export type RunRequest = {
+  /** Text for /bin/sh there, of any length; it is quoted once whatever the depth. */
+  command: string
+  /** Where it runs; else the user's home. */
+  cwd?: string
+  /** Set for it; null unsets. */
+  env?: Readonly<Record<string, string | null>>
+}
+
+export interface Running {
+  /** Ends the command's standard input when ended. */
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** The exit status, 128+n for a signal. Rejects with a ToolError when the connection is lost. */
+  readonly status: Promise<number>
+  /** Ends the command's whole process group there: TERM, then KILL. */
+  cancel(): void
+}
+
+export type WriteOptions = {
+  /** Octal, e.g. "0600"; else the mode of the file that is replaced, else 0644. */
+  mode?: string
+  /** Size of the content, when known: then one round trip writes it. */
+  bytes?: number
+}
+
+export interface Connection {
+  run(request: RunRequest): Running
+  /** Standard output of a command that succeeds, in lines. Throws COMMAND_FAILED. */
+  runlines(request: RunRequest): Promise<string[]>
+  /** The file's bytes. The stream fails with FILE_NOT_FOUND or FILE_UNREADABLE. */
+  readfile(path: string): Readable
+  /** Replaces the file at once or not at all; never readable more widely than asked. Throws FILE_UNWRITABLE. */
+  writefile(path: string, content: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<void>
+  close(): Promise<void>
+}
+
+/** What a hop knows of where it has arrived. */
+export type Place = { user: string; uid: number; home: string }

@@ -1,0 +1,92 @@
+// The catalogue of errors: code → exit status, whether trying again may help, and the sentence.
+// A sentence names the object and the reason, quotes what came from outside, and has no final period.
+// Pure: no I/O.
+import { exitStatus, type ExitStatus } from './exit.ts'
+
+type Details = Readonly<Record<string, unknown>>
+type Entry = { exit: ExitStatus; retryable: boolean; sentence: (details: Details) => string }
+
+const say = (exit: ExitStatus, sentence: Entry['sentence']): Entry => ({ exit, retryable: false, sentence })
+const sayRetry = (exit: ExitStatus, sentence: Entry['sentence']): Entry => ({
+  exit,
+  retryable: true,
+  sentence,
+})
+const { usage, data, noInput, unavailable, software, cannotCreate, ioError, tryAgain, protocol } = exitStatus
+const { permission, cannotRun, notFound, someFailed } = exitStatus
+
+/** " (hint)" when there is something to add. */
+const hint = (text: unknown) => (text ? ` (${String(text)})` : '')
+const because = (text: unknown) => (text ? `: ${String(text)}` : '')
+
+export const codes = {
+  // The command line
+  USAGE: say(usage, (d) => `${d.reason}${hint(d.hint)}`),
+  TERMINAL_INPUT: say(usage, (d) => `Cannot read ${d.what} from a terminal`),
+
+  // Records
+  RECORD_INVALID: say(data, (d) => `Cannot read ${d.input}, line ${d.line}: ${d.reason}`),
+  RECORD_TRUNCATED: say(data, (d) => `Cannot read ${d.input}, line ${d.line}: the last line is cut off`),
+  STREAM_TRUNCATED: say(
+    data,
+    (d) => `Cannot trust ${d.input}: it ended without an "end" record${hint(d.hint)}`,
+  ),
+  RECORD_UNWRITABLE: say(software, (d) => `Cannot write a record: ${d.reason}`),
+  OUTPUT_FAILED: say(ioError, (d) => `Cannot write to ${d.output}: ${d.reason}`),
+  INPUT_FAILED: say(noInput, (d) => `Cannot read "${d.path}": ${d.reason}`),
+
+  // This machine
+  SOCKET_UNAVAILABLE: sayRetry(
+    unavailable,
+    (d) => `Cannot reach the connection at "${d.socket}": ${d.reason}`,
+  ),
+  DIRECTORY_UNSAFE: say(permission, (d) => `Cannot use directory "${d.path}": ${d.reason}`),
+  CANNOT_CREATE: say(cannotCreate, (d) => `Cannot create "${d.path}": ${d.reason}`),
+  COMMAND_NOT_FOUND: say(notFound, (d) => `Cannot run "${d.command}": not found`),
+  COMMAND_NOT_EXECUTABLE: say(cannotRun, (d) => `Cannot run "${d.command}": ${d.reason}`),
+  COMMAND_FAILED: say(someFailed, (d) => `Command failed with status ${d.status}${because(d.stderr)}`),
+  CANCELLED: sayRetry(tryAgain, (d) => `${d.what ?? 'The command'} was cancelled`),
+  TIMEOUT: sayRetry(tryAgain, (d) => `${d.what} took longer than ${d.ms} ms`),
+  INTERNAL: say(software, (d) => `Internal error: ${d.reason}`),
+
+  // Secrets
+  SECRET_UNREADABLE: say(noInput, (d) => `Cannot read the ${d.what} from ${d.source}: ${d.reason}`),
+  SECRET_NEEDED: say(permission, (d) => `Cannot go on without the ${d.what}${hint(d.hint)}`),
+
+  // Connections
+  PROTOCOL: say(protocol, (d) => `Cannot understand ${d.peer}: ${d.reason}`),
+  CONNECTION_LOST: sayRetry(unavailable, (d) => `Connection to ${d.host} was lost${because(d.reason)}`),
+  HOP_FAILED: say(unavailable, (d) => `Cannot enter ${d.hop}: ${d.reason}`),
+  HOP_TIMEOUT: sayRetry(tryAgain, (d) => `Cannot enter ${d.hop}: no answer within ${d.ms} ms`),
+  HOST_UNKNOWN: say(unavailable, (d) => `Cannot find host "${d.host}"${because(d.reason)}`),
+  HOST_UNREACHABLE: sayRetry(unavailable, (d) => `Cannot reach ${d.host}: ${d.reason}`),
+  HOST_KEY_MISMATCH: say(
+    protocol,
+    (d) => `Host key of ${d.host} is not the one in ${d.file}, line ${d.line}: it may be another machine`,
+  ),
+  HOST_KEY_REVOKED: say(protocol, (d) => `Host key of ${d.host} is revoked in ${d.file}, line ${d.line}`),
+  HOST_KEY_UNKNOWN: say(
+    protocol,
+    (d) => `Host key of ${d.host} is not in ${d.file}: ${d.fingerprint}${hint(d.hint)}`,
+  ),
+  AUTH_FAILED: say(permission, (d) => `Cannot log in to ${d.host} as ${d.user}: ${d.reason}`),
+  SUDO_PASSWORD_REQUIRED: say(
+    permission,
+    (d) => `Cannot enter ${d.hop}: a password is required${hint(d.hint)}`,
+  ),
+  SUDO_PASSWORD_WRONG: say(permission, (d) => `Cannot enter ${d.hop}: the password is wrong`),
+  SUDO_REFUSED: say(permission, (d) => `Cannot enter ${d.hop}: ${d.reason}`),
+  FILE_NOT_FOUND: say(noInput, (d) => `Cannot read "${d.path}" on ${d.host}: no such file`),
+  FILE_UNREADABLE: say(permission, (d) => `Cannot read "${d.path}" on ${d.host}: ${d.reason}`),
+  FILE_UNWRITABLE: say(cannotCreate, (d) => `Cannot write "${d.path}" on ${d.host}: ${d.reason}`),
+
+  // Sites and properties
+  SITE_INVALID: say(data, (d) => `${d.where}: ${d.reason}${hint(d.hint)}`),
+  SITE_UNREADABLE: say(noInput, (d) => `Cannot read site "${d.path}": ${d.reason}`),
+  PROPERTY_FAILED: say(someFailed, (d) => `${d.reason}`),
+  PROPERTY_UNKNOWN: say(usage, (d) => `There is no property "${d.name}"${hint(d.hint)}`),
+  SH_FAILED: say(unavailable, (d) => `The shell on ${d.host} ended early${because(d.reason)}`),
+} as const satisfies Record<string, Entry>
+
+export type ErrorCode = keyof typeof codes
+export type ErrorDetails = Details

@@ -1,0 +1,24 @@
+// Foreign errors become ToolErrors here, at the edge where they enter.
+// Pure: no I/O.
+import { getSystemErrorMap } from 'node:util'
+import { ToolError } from './tool-error.ts'
+
+/** The words of strerror(3) for a Node system error, else its message. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { errno } = error as NodeJS.ErrnoException
+  const known = typeof errno === 'number' ? getSystemErrorMap().get(errno) : undefined
+  return known?.[1] ?? error.message
+}
+
+/** errno name (ENOENT …) of a Node system error. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+  return typeof code === 'string' ? code : undefined
+}
+
+/** A ToolError as it is; anything else is a bug of ours. */
+export function toToolError(error: unknown): ToolError {
+  if (error instanceof ToolError) return error
+  return new ToolError('INTERNAL', { reason: reasonOf(error) }, { cause: error })
+}

@@ -1,0 +1,17 @@
+// Bytes in records: NAME when they are UTF-8, else NAME_base64.
+// Pure: no I/O.
+import { isUtf8 } from 'node:buffer'
+import type { WireRecord } from './decode.ts'
+
+/** `{data: "…"}`, or `{data_base64: "…"}` when the bytes are not UTF-8. */
+export function bytesField<Name extends string>(name: Name, bytes: Buffer): Record<string, string> {
+  return isUtf8(bytes) ? { [name]: bytes.toString('utf8') } : { [`${name}_base64`]: bytes.toString('base64') }
+}
+
+/** The bytes of field `name` or `name_base64`; undefined when the record has neither. */
+export function fieldBytes(record: WireRecord, name: string): Buffer | undefined {
+  const text = record[name]
+  if (typeof text === 'string') return Buffer.from(text, 'utf8')
+  const encoded = record[`${name}_base64`]
+  return typeof encoded === 'string' ? Buffer.from(encoded, 'base64') : undefined
+}

@@ -1,0 +1,5 @@
+// Entry of `store-cli`.
+import { runTool } from '@plumbline/common/cli/run-tool'
+import { program } from './cli.ts'
+
+void runTool(program)
