@@ -1,0 +1,90 @@
+// The few lines of POSIX sh through which every command of a connection goes, and what is sent to them.
+//
+//   started as   /bin/sh -c BOOT plumbline
+//   stdin        { any line } TOKEN code LF [ command of exactly N bytes ] { bytes for the command }
+//   stdout       { noise of a login shell } LF TOKEN SP process-group LF { bytes of the command }
+//   stderr       { noise }                  LF TOKEN LF               { bytes of the command }
+//
+// BOOT is constant, so a hop that starts it through another shell quotes a short text once, whatever it will run;
+// the command itself follows as data. BOOT holds no newline, quote, exclamation mark or backslash, so csh and fish
+// pass it on inside single quotes like any other shell. read(1) takes its line byte by byte and nothing after it
+// (POSIX XCU read), so the rest of the stream is the command's own standard input.
+// Pure: no I/O.
+import { randomBytes } from 'node:crypto'
+import { quoteCommand, quoteWord } from '../process/quote.ts'
+import { ToolError } from '../error/tool-error.ts'
+import type { RunRequest } from './connection.ts'
+
+/** Marks our lines in both streams, and our processes in ps. No secret: only a name that nothing else has. */
+export function makeToken(): string {
+  return `plumbline-${randomBytes(16).toString('hex')}`
+}
+
+export function formatBoot(token: string): string {
+  return (
+    `while IFS= read -r pl_l; do case $pl_l in ${token}*) eval "\${pl_l#${token}}"; exit $?;; esac; done; ` +
+    'exit 125'
+  )
+}
+
+/** The words that start BOOT as a process. */
+export function formatBootCommand(token: string): string {
+  return quoteCommand(['/bin/sh', '-c', formatBoot(token), 'plumbline'])
+}
+
+// The process group is what a cancel has to signal. Without /proc or ps the shell's own pid is a fair guess: sshd
+// and sudo's use_pty make it the leader.
+const findGroup =
+  '{ read -r pl_a pl_b pl_c pl_d pl_g pl_r </proc/$$/stat; } 2>/dev/null || pl_g=$(ps -o pgid= -p $$ 2>/dev/null); ' +
+  'pl_g=${pl_g:-$$}'
+
+export function formatHeader(token: string): string {
+  return `${findGroup}; printf "\\n%s %s\\n" ${token} $pl_g; printf "\\n%s\\n" ${token} >&2`
+}
+
+/** Longer commands are sent as a block, which dd(1) reads at once; read(1) costs a system call a byte. */
+const longestLine = 4096
+
+/** What makes BOOT run the request. Throws USAGE for a command that no shell can be given. */
+export function formatRun(token: string, { command, cwd, env = {} }: RunRequest, home?: string): Buffer {
+  if (command.includes('\0')) throw new ToolError('USAGE', { reason: 'A command cannot hold a NUL byte' })
+  const setUp = [...Object.entries(env).map(formatVariable), ...formatDirectory(cwd, home)]
+  const before = [formatHeader(token), ...setUp].map((step) => `${step}; `).join('')
+  // The subshell keeps BOOT alive, and findable by its name, while a command such as `exec sleep 60` runs.
+  if (Buffer.byteLength(command) <= longestLine) {
+    const { newline, word } = quoteLine(command)
+    return Buffer.from(`${token}${before}${newline}( eval ${word} )\n`)
+  }
+  const block = Buffer.from(command + token)
+  const read = `pl_s=$(dd bs=${block.length} count=1 iflag=fullblock 2>/dev/null || dd bs=1 count=${block.length} 2>/dev/null)`
+  // A block that was cut off, because whoever sent it is gone, must not run.
+  const run = `case $pl_s in *${token}) ( eval "\${pl_s%${token}}" ) ;; *) exit 125 ;; esac`
+  return Buffer.concat([Buffer.from(`${token}${before}${read}; ${run}\n`), block])
+}
+
+/** One line of shell that has the command's text as a single word; IFS starts as space, tab, newline. */
+function quoteLine(command: string): { newline: string; word: string } {
+  const word = quoteWord(command)
+  if (!word.includes('\n')) return { newline: '', word }
+  return { newline: 'pl_n=${IFS#??}; pl_n=${pl_n%"${pl_n#?}"}; ', word: word.replaceAll('\n', `'"$pl_n"'`) }
+}
+
+function formatVariable([name, value]: [string, string | null]): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+    throw new ToolError('USAGE', { reason: `"${name}" cannot be the name of an environment variable` })
+  }
+  if (value === null) return `unset -v ${name}`
+  const { newline, word } = quoteLine(value)
+  return `${newline}${name}=${word}; export ${name}`
+}
+
+/** A directory that was asked for must be there; a missing home is no reason not to work. */
+function formatDirectory(cwd: string | undefined, home: string | undefined): string[] {
+  if (cwd !== undefined) {
+    const { newline, word } = quoteLine(cwd)
+    return [`${newline}cd -- ${word} || exit 126`]
+  }
+  if (home === undefined) return []
+  const { newline, word } = quoteLine(home)
+  return [`${newline}cd -- ${word} 2>/dev/null || cd /`]
+}

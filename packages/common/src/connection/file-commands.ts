@@ -1,0 +1,69 @@
+// readfile and writefile as POSIX sh: one command each, no helper there but cat, ls, chmod, chown, mv, wc.
+// Pure: no I/O.
+import { quoteWord } from '../process/quote.ts'
+import type { WriteOptions } from './connection.ts'
+
+/** Exit statuses of the commands below that have a meaning of their own. */
+export const fileStatus = { notFound: 66, unreadable: 77, unwritable: 73, short: 74 } as const
+
+/** A leading dash must not become an option of anything. */
+const operand = (path: string) => quoteWord(path.startsWith('-') ? `./${path}` : path)
+
+export function formatRead(path: string): string {
+  const file = operand(path)
+  return (
+    `[ -e ${file} ] || exit ${fileStatus.notFound}; ` +
+    `[ -r ${file} ] || exit ${fileStatus.unreadable}; ` +
+    `if [ -d ${file} ]; then echo "Is a directory" >&2; exit ${fileStatus.unreadable}; fi; exec cat <${file}`
+  )
+}
+
+/**
+ * Takes the content from standard input into a file beside the target and renames it over the target. The file is
+ * made exclusively (noclobber: a link that waits there under its name is not followed) with mode 0600, and gets the
+ * mode asked for, or that of the file it replaces, only when it is complete. Complete is what has `bytes` bytes, or,
+ * where they are not known, blocks (formatBlock) to the empty one: the end of input alone may be that of the
+ * connection.
+ */
+export function formatWrite(path: string, temporary: string, { mode, bytes }: WriteOptions): string {
+  const file = operand(path)
+  const part = operand(temporary)
+  const fail = `exit ${fileStatus.unwritable}`
+  return [
+    'umask 077',
+    `if [ -d ${file} ]; then echo "Is a directory" >&2; ${fail}; fi`,
+    `trap ${quoteWord(`rm -f -- ${part}`)} EXIT`,
+    `trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 141' PIPE; trap 'exit 143' TERM`,
+    `( set -C; : >${part} ) || ${fail}`,
+    ...(bytes === undefined ? takeBlocks(part) : takeBytes(part, bytes)),
+    mode === undefined ? keepMode(file, part) : `chmod ${quoteWord(mode)} ${part} || ${fail}`,
+    `mv -f -- ${part} ${file} || ${fail}`,
+    'trap - EXIT',
+  ].join('\n')
+}
+
+/** A block of content of unknown length: its size in a line, then its bytes; the empty block ends the content. */
+export function formatBlock(bytes: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`${bytes.length}\n`), bytes])
+}
+
+const takeBytes = (part: string, bytes: number) => [
+  `cat >${part} || exit ${fileStatus.unwritable}`,
+  `pl_w=$(wc -c <${part}) && [ "$pl_w" -eq ${bytes} ] || exit ${fileStatus.short}`,
+]
+
+// dd(1) reads exactly one block where it knows fullblock (GNU, busybox, toybox), and byte by byte elsewhere.
+const takeBlocks = (part: string) => [
+  'pl_d() { dd bs="$1" count=1 iflag=fullblock 2>/dev/null; }',
+  'dd if=/dev/null bs=1 count=1 iflag=fullblock 2>/dev/null || pl_d() { dd bs=1 count="$1" 2>/dev/null; }',
+  `while IFS= read -r pl_n && [ "$pl_n" -gt 0 ]; do pl_d "$pl_n" || exit ${fileStatus.unwritable}; done >${part}`,
+  `[ "$pl_n" = 0 ] || exit ${fileStatus.short}`,
+]
+
+// stat(1) is not POSIX; the fields of ls -ldn are. The owner is kept where the user may do so.
+const keepMode = (file: string, part: string) => `if [ -f ${file} ]; then
+  set -- $(LC_ALL=C ls -ldnL ${file})
+  chown "$3:$4" ${part} 2>/dev/null || chgrp "$4" ${part} 2>/dev/null
+  pl_m=$(echo "$1" | sed 's/^.\\(...\\)\\(...\\)\\(...\\).*/u=\\1,g=\\2,o=\\3/;s/-//g;s/s/xs/g;s/S/s/g;s/t/x/;s/T//')
+  chmod "$pl_m" ${part} || exit ${fileStatus.unwritable}
+else chmod 644 ${part} || exit ${fileStatus.unwritable}; fi`

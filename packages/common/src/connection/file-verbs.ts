@@ -1,0 +1,103 @@
+// runlines, readfile and writefile, for any connection that can run.
+import { randomBytes } from 'node:crypto'
+import { dirname, join } from 'node:path/posix'
+import { PassThrough, type Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { ToolError } from '../error/tool-error.ts'
+import { toToolError } from '../error/translate.ts'
+import type { Running, RunRequest, WriteOptions } from './connection.ts'
+import { fileStatus, formatBlock, formatRead, formatWrite } from './file-commands.ts'
+
+type Runner = { readonly host: string; run(request: RunRequest): Running }
+
+/** Of a failed command's stderr, its end goes into the error. */
+const quotedBytes = 2000
+
+export async function runlines(runner: Runner, request: RunRequest): Promise<string[]> {
+  const running = runner.run(request)
+  running.stdin.end()
+  const [stdout, stderr, status] = await Promise.all([
+    text(running.stdout),
+    text(running.stderr),
+    running.status,
+  ])
+  if (status !== 0) throw new ToolError('COMMAND_FAILED', { status, stderr: tail(stderr) })
+  const lines = stdout.split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  return lines
+}
+
+export function readfile(runner: Runner, path: string): Readable {
+  const out = new PassThrough()
+  const running = runner.run({ command: formatRead(path) })
+  running.stdin.end()
+  const stderr = text(running.stderr)
+  out.once('close', () => {
+    if (!out.readableEnded) running.cancel()
+  })
+  // The end is held back until the status is known: a file that could not be read to its end must not look whole.
+  running.stdout.pipe(out, { end: false })
+  const ended = new Promise((resolve) => running.stdout.once('end', resolve).once('close', resolve))
+  void (async () => {
+    const status = await running.status
+    await ended
+    if (status === 0) return out.end()
+    const details = { path, host: runner.host, reason: tail(await stderr) || `status ${status}` }
+    throw new ToolError(status === fileStatus.notFound ? 'FILE_NOT_FOUND' : 'FILE_UNREADABLE', details)
+  })().catch((error) => out.destroy(toToolError(error)))
+  return out
+}
+
+export async function writefile(
+  runner: Runner,
+  path: string,
+  content: AsyncIterable<Uint8Array>,
+  options: WriteOptions,
+): Promise<void> {
+  const temporary = join(dirname(path), `.plumbline-${randomBytes(8).toString('hex')}`)
+  const running = runner.run({ command: formatWrite(path, temporary, options) })
+  const settled = finish(running, runner.host, path)
+  settled.catch(() => undefined)
+  let failure: unknown
+  const source = async function* () {
+    try {
+      yield* options.bytes === undefined ? inBlocks(content) : content
+    } catch (error) {
+      failure = error
+      throw error
+    }
+  }
+  try {
+    await pipeline(source(), running.stdin)
+  } catch {
+    // The content failed, or the command ended without reading it all, which its own error explains better.
+    running.cancel()
+  }
+  await settled.catch((error) => {
+    throw failure === undefined ? error : toToolError(failure)
+  })
+}
+
+async function* inBlocks(content: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  for await (const chunk of content) if (chunk.length > 0) yield formatBlock(chunk)
+  yield formatBlock(new Uint8Array())
+}
+
+async function finish(running: Running, host: string, path: string): Promise<void> {
+  running.stdout.resume()
+  const [stderr, status] = await Promise.all([text(running.stderr), running.status])
+  if (status === 0) return
+  const words = status === fileStatus.short ? 'the content ended early' : tail(stderr)
+  throw new ToolError('FILE_UNWRITABLE', { path, host, reason: words || `status ${status}` })
+}
+
+async function text(stream: Readable): Promise<string> {
+  const chunks: Buffer[] = []
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+  await new Promise((resolve) => stream.once('end', resolve).once('close', resolve))
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function tail(words: string): string {
+  return words.trim().slice(-quotedBytes)
+}

@@ -1,0 +1,93 @@
+// The lifeline as this side holds it: what it says of its place, and the process groups it is asked to end.
+import { ToolError } from '../error/tool-error.ts'
+import type { Place } from './connection.ts'
+import { formatEnd, leave } from './lifeline.ts'
+import type { ShellProcess } from './shell-process.ts'
+
+/** A lifeline that does not answer must not hold up the end of everything. */
+const answerMs = 5000
+
+export class Lifeline {
+  readonly place: Place
+  readonly #process: ShellProcess
+  readonly #ended: Promise<unknown>
+  readonly #waiting = new Map<number, () => void>()
+
+  private constructor(process: ShellProcess, place: Place) {
+    this.#process = process
+    this.place = place
+    this.#ended = process.status.catch(() => undefined)
+  }
+
+  /** Reads the place that the lifeline prints first. Throws HOP_TIMEOUT, or why the hop failed. */
+  static async open(process: ShellProcess, timeoutMs: number): Promise<Lifeline> {
+    process.stderr.resume()
+    const timer = setTimeout(() => {
+      process.fail(new ToolError('HOP_TIMEOUT', { hop: process.hop, ms: timeoutMs }))
+    }, timeoutMs)
+    let lifeline: Lifeline | undefined
+    let text = ''
+    try {
+      return await new Promise((resolve, reject) => {
+        process.stdout.on('data', (chunk: Buffer) => {
+          text += chunk.toString('utf8')
+          const at = lifeline ? -1 : text.indexOf('\n\n')
+          if (at >= 0) {
+            lifeline = new Lifeline(process, parsePlace(text.slice(0, at)))
+            text = text.slice(at + 2)
+            resolve(lifeline)
+          }
+          if (lifeline) text = lifeline.#hear(text)
+        })
+        const early = (status: number) =>
+          reject(
+            new ToolError('HOP_FAILED', {
+              hop: process.hop,
+              reason: `its shell ended with status ${status}`,
+            }),
+          )
+        process.status.then(early, reject)
+      })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Resolves when nothing of the process group is left, or nothing more can be done. */
+  async end(group: number): Promise<void> {
+    const gone = new Promise<void>((resolve) => this.#waiting.set(group, resolve))
+    this.#process.stdin.write(formatEnd(group))
+    await this.#within(gone)
+    this.#waiting.delete(group)
+  }
+
+  async leave(): Promise<void> {
+    this.#process.stdin.end(leave)
+    await this.#within(this.#ended)
+    this.#process.abandon()
+  }
+
+  /** Takes whole lines "gone GROUP" off the text. */
+  #hear(text: string): string {
+    const lines = text.split('\n')
+    const rest = lines.pop() ?? ''
+    for (const line of lines) {
+      const [word, group] = line.split(' ')
+      if (word === 'gone') this.#waiting.get(Number(group))?.()
+    }
+    return rest
+  }
+
+  async #within(done: Promise<unknown>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, answerMs)))
+    await Promise.race([done, this.#ended, late])
+    clearTimeout(timer)
+  }
+}
+
+/** user LF uid LF home, as lifeline.ts prints them. */
+function parsePlace(text: string): Place {
+  const [user = '', uid = '', ...home] = text.split('\n')
+  return { user, uid: Number(uid), home: home.join('\n') }
+}

@@ -1,0 +1,54 @@
+// The shell that a connection keeps alive on the far side, to end what runs there: on request, and by itself when
+// its standard input ends, because whoever held the other end has gone.
+//
+// sshd leaves a command running when the connection drops, and a process of another user cannot be signalled from
+// below; so every hop keeps one lifeline of its own, with the rights that its commands have. It knows the commands
+// by the token in their argument lists. That needs nothing to be written down there, and leaves no moment in which
+// a command runs that nobody will end.
+// Pure: no I/O.
+import { formatHeader } from './boot.ts'
+
+/** Tenths of a second between TERM and KILL. */
+const grace = 20
+
+// `pl_end GROUP`: TERM, KILL when that has not helped in time, and "gone GROUP" when nothing of it is left. A group
+// of zombies still takes signals, so where /proc is, only what is not one counts. The form `kill -TERM -GROUP` is
+// the one that dash, bash and busybox agree on. A sleep(1) that takes no fraction sleeps a second at a time.
+const endGroup =
+  'pl_on() { kill -0 -$1 && { [ ! -r /proc/self/stat ] || grep -q ") [^ZX] [0-9]* $1 " /proc/[0-9]*/stat; }; }; ' +
+  'pl_end() { kill -TERM -$1; pl_i=0; while pl_on $1 && [ $pl_i -lt ' +
+  `${grace} ]; do sleep 0.1 || sleep 1; pl_i=$((pl_i+1)); done; kill -KILL -$1; echo "gone $1"; }`
+
+/** Prints user, uid and home; `home` from the password database when the hop changed the user. */
+const facts = (changedUser: boolean) =>
+  'pl_u=$(id -un); printf "%s\\n%s\\n" "$pl_u" "$(id -u)"; ' +
+  (changedUser
+    ? 'case $pl_u in *[!A-Za-z0-9._-]*|"") pl_h=$HOME ;; *) eval "pl_h=~$pl_u" ;; esac; '
+    : 'pl_h=$HOME; ') +
+  'case $pl_h in /*) ;; *) pl_h=/ ;; esac; HOME=$pl_h; export HOME; printf "%s\\n\\n" "$pl_h"'
+
+// grep(1) finds its own argument list as well, and the lifeline's; both are in the lifeline's process group.
+const sweep = (token: string) =>
+  'if [ -r /proc/self/cmdline ]; then ' +
+  `for pl_p in $(grep -l ${token} /proc/[0-9]*/cmdline); do ` +
+  '{ read -r pl_a pl_b pl_c pl_d pl_e pl_r <${pl_p%/cmdline}/stat; } || continue; ' +
+  '[ "$pl_e" = "$pl_g" ] || pl_end $pl_e & done; ' +
+  `else for pl_e in $(ps -A -o pgid= -o args= | grep ${token} | sed "s/^ *//;s/ .*//"); do ` +
+  '[ "$pl_e" = "$pl_g" ] || pl_end $pl_e & done; fi; wait'
+
+/** What BOOT is sent to become the lifeline. After the facts its output is a line "gone GROUP" for each one ended. */
+export function formatLifeline(token: string, { changedUser }: { changedUser: boolean }): string {
+  return (
+    `${token}trap "" HUP INT TERM PIPE; ${formatHeader(token)}; ${facts(changedUser)}; ${endGroup}; ` +
+    'exec 2>/dev/null; cd /; while IFS= read -r pl_l; do eval "$pl_l"; done; ' +
+    `${sweep(token)}\n`
+  )
+}
+
+/** A request to the lifeline to end a process group. */
+export function formatEnd(group: number): string {
+  return `pl_end ${group} &\n`
+}
+
+/** A request to end, when nothing runs any more that would have to be looked for. */
+export const leave = 'wait; exit 0\n'

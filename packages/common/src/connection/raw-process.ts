@@ -1,0 +1,26 @@
+// A process that somebody started for us: what a hop makes its commands from.
+// Pure: no I/O.
+import type { Readable, Writable } from 'node:stream'
+import type { ToolError } from '../error/tool-error.ts'
+
+export interface RawProcess {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Exit status, 128+n for a signal; rejects with a ToolError when the way to the process is lost. */
+  readonly status: Promise<number>
+  cancel(): void
+}
+
+/** How a hop starts a shell of its own. */
+export interface Entry {
+  /** What messages call it, e.g. "sudo:root". */
+  readonly hop: string
+  /** Starts `/bin/sh -c BOOT plumbline` there; `bootCommand` is that, quoted. */
+  start(bootCommand: string): RawProcess
+  /**
+   * What the text on stderr before BOOT has answered means. Called as it comes (status undefined) and once when the
+   * process has ended instead of answering. An error ends the attempt.
+   */
+  explain?(noise: string, status: number | undefined): ToolError | undefined
+}

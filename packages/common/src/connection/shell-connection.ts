@@ -1,0 +1,100 @@
+// A connection made of nothing but a way to start /bin/sh: the four verbs over BOOT (boot.ts), cancelled and cleaned
+// up through the lifeline (lifeline.ts). Every hop of kind posix is this with another Entry.
+import type { Readable } from 'node:stream'
+import { ToolError } from '../error/tool-error.ts'
+import { formatBootCommand, formatRun, makeToken } from './boot.ts'
+import type { Connection, Place, Running, RunRequest, WriteOptions } from './connection.ts'
+import { Lifeline } from './lifeline-process.ts'
+import { formatLifeline } from './lifeline.ts'
+import { readfile, runlines, writefile } from './file-verbs.ts'
+import type { Entry, RawProcess } from './raw-process.ts'
+import { ShellProcess } from './shell-process.ts'
+
+/** How long a lifeline that nobody waits for may take, and a command that is cancelled before it has answered. */
+const lazyLifelineMs = 10_000
+const answerMs = 2000
+
+export class ShellConnection implements Connection {
+  readonly #entry: Entry
+  readonly #token: string
+  readonly #running = new Set<ShellProcess>()
+  #lifeline: Promise<Lifeline> | undefined
+  #home: string | undefined
+  #closed = false
+
+  constructor(entry: Entry, { token = makeToken(), home }: { token?: string; home?: string } = {}) {
+    this.#entry = entry
+    this.#token = token
+    this.#home = home
+  }
+
+  get host(): string {
+    return this.#entry.hop
+  }
+
+  /** Proves that the hop works, in one round trip, and learns where it has arrived. Throws what explain() says. */
+  async establish({ changedUser, timeoutMs }: { changedUser: boolean; timeoutMs: number }): Promise<Place> {
+    this.#lifeline = this.#startLifeline(changedUser, timeoutMs)
+    const { place } = await this.#lifeline
+    this.#home = place.home
+    return place
+  }
+
+  run(request: RunRequest): Running {
+    if (this.#closed) throw new ToolError('CONNECTION_LOST', { host: this.host, reason: 'it is closed' })
+    // Where nothing had to be established, the lifeline starts with the first command.
+    this.#lifeline ??= this.#startLifeline(false, lazyLifelineMs)
+    this.#lifeline.catch(() => undefined)
+    const process = new ShellProcess(this.#entry, this.#start(), this.#token)
+    process.stdin.write(formatRun(this.#token, request, this.#home))
+    this.#running.add(process)
+    const done = () => this.#running.delete(process)
+    process.status.then(done, done)
+    return {
+      stdin: process.stdin,
+      stdout: process.stdout,
+      stderr: process.stderr,
+      status: process.status,
+      cancel: () => void this.#cancel(process),
+    }
+  }
+
+  runlines(request: RunRequest): Promise<string[]> {
+    return runlines(this, request)
+  }
+
+  readfile(path: string): Readable {
+    return readfile(this, path)
+  }
+
+  writefile(path: string, content: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<void> {
+    return writefile(this, path, content, options)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const running = [...this.#running]
+    await Promise.all(running.map((process) => this.#cancel(process)))
+    const lifeline = await this.#lifeline?.catch(() => undefined)
+    await lifeline?.leave()
+  }
+
+  #start(): RawProcess {
+    return this.#entry.start(formatBootCommand(this.#token))
+  }
+
+  async #startLifeline(changedUser: boolean, timeoutMs: number): Promise<Lifeline> {
+    const process = new ShellProcess(this.#entry, this.#start(), this.#token)
+    process.stdin.write(formatLifeline(this.#token, { changedUser }))
+    return Lifeline.open(process, timeoutMs)
+  }
+
+  #cancel(process: ShellProcess): Promise<void> {
+    return process.cancel(async () => {
+      const group = await process.group(answerMs)
+      const lifeline = group === undefined ? undefined : await this.#lifeline?.catch(() => undefined)
+      if (group !== undefined) await lifeline?.end(group)
+      process.abandon()
+    })
+  }
+}

@@ -1,0 +1,106 @@
+// One process behind BOOT: its streams from the header on, and its status, or why BOOT never answered.
+import { pipeline, type Readable, type Writable } from 'node:stream'
+import { ToolError } from '../error/tool-error.ts'
+import { HeaderFilter } from './header-filter.ts'
+import type { Entry, RawProcess } from './raw-process.ts'
+
+/** Lines of a hop's stderr that its error quotes. */
+const quotedLines = 5
+
+export class ShellProcess {
+  readonly hop: string
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+  readonly status: Promise<number>
+  readonly #entry: Entry
+  readonly #raw: RawProcess
+  readonly #out: HeaderFilter
+  readonly #err: HeaderFilter
+  #fail: (error: ToolError) => void = () => undefined
+  #cancelled: Promise<void> | undefined
+
+  constructor(entry: Entry, raw: RawProcess, token: string) {
+    this.#entry = entry
+    this.#raw = raw
+    this.hop = entry.hop
+    this.#out = new HeaderFilter(token)
+    this.#err = new HeaderFilter(token)
+    this.stdin = raw.stdin
+    this.stdout = this.#out
+    this.stderr = this.#err
+    // The command may end without reading all its input; its status says what matters.
+    raw.stdin.on('error', () => undefined)
+    const failed = new Promise<never>((_, reject) => (this.#fail = reject))
+    this.#err.onNoise = (noise) => {
+      const error = entry.explain?.(noise, undefined)
+      if (error) this.fail(error)
+    }
+    // A stream that breaks off breaks off for its reader too; without a reader the status alone tells.
+    for (const [from, to] of [[raw.stdout, this.#out] as const, [raw.stderr, this.#err] as const]) {
+      to.on('error', () => undefined)
+      pipeline(from, to, () => undefined)
+    }
+    this.status = Promise.race([failed, this.#judge()]).finally(() => this.#cancelled)
+    this.status.catch(() => undefined)
+  }
+
+  /** Gives up on it with this error. */
+  fail(error: ToolError): void {
+    this.#fail(error)
+    this.abandon()
+  }
+
+  /** The process group there, once BOOT has answered; undefined when it does not within `ms`. */
+  async group(ms: number): Promise<number | undefined> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms, undefined)))
+    const ended = this.#raw.status.then(
+      () => undefined,
+      () => undefined,
+    )
+    const header = await Promise.race([this.#out.header, ended, late])
+    clearTimeout(timer)
+    return header === undefined ? undefined : Number(header)
+  }
+
+  /** Ends it by what `end` does; the status is then held back until all of it is gone. */
+  cancel(end: () => Promise<void>): Promise<void> {
+    this.#cancelled ??= end()
+    return this.#cancelled
+  }
+
+  /** Tears the stream down without asking the far side. */
+  abandon(): void {
+    this.#raw.cancel()
+  }
+
+  async #judge(): Promise<number> {
+    const status = await this.#raw.status
+    if (this.#out.open) return status
+    // The status may overtake the last bytes of the streams, and the header with them.
+    await Promise.all([settled(this.#out), settled(this.#err)])
+    if (this.#out.open) return status
+    const error =
+      this.#entry.explain?.(this.#err.noise, status) ??
+      new ToolError('HOP_FAILED', {
+        hop: this.hop,
+        reason: lastLines(this.#err.noise || this.#out.noise, status),
+      })
+    throw error
+  }
+}
+
+async function settled(stream: Readable): Promise<void> {
+  if (stream.readableEnded || stream.destroyed) return
+  await new Promise((resolve) => stream.once('end', resolve).once('close', resolve))
+}
+
+function lastLines(noise: string, status: number): string {
+  const lines = noise
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+  const words = lines.slice(-quotedLines).join(' | ')
+  return words || `its shell ended with status ${status}`
+}
