@@ -1,0 +1,34 @@
+// The native part: system calls that Node lacks, loaded by the first file that needs one (0.5 ms).
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+export type Native = {
+  /** flock(2) with an operation of `lockOperation`. */
+  flock(fd: number, operation: number): number
+  pidfdOpen(pid: number): number
+  pidfdSendSignal(pidfd: number, signal: number): number
+  pidfdGetfd(pidfd: number, fd: number): number
+  /** [pid, uid, gid] of the process at the other end of a unix socket. */
+  peerCredentials(fd: number): [pid: number, uid: number, gid: number]
+  /** Becomes another program; returns only by throwing. */
+  execve(argv: readonly string[], environment: readonly string[]): never
+  setCloseOnExec(fd: number, close: boolean | number): number
+  /** Calls back whenever the descriptor is readable, until unwatch(). */
+  watch(fd: number, readable: () => void): unknown
+  unwatch(token: unknown): void
+}
+
+export const lockOperation = { shared: 1, exclusive: 2, nonBlocking: 4, unlock: 8 } as const
+
+let loaded: Native | undefined
+
+/** The addon, beside the bundle when there is one, else in the package's dist. */
+export function native(): Native {
+  if (loaded) return loaded
+  const beside = fileURLToPath(new URL('syscall.node', import.meta.url))
+  const built = fileURLToPath(new URL('../../dist/syscall.node', import.meta.url))
+  const require = createRequire(import.meta.url)
+  loaded = require(existsSync(beside) ? beside : built) as Native
+  return loaded
+}

@@ -1,0 +1,226 @@
+// System calls that Node lacks, one function each and nothing more: arguments are checked in native.ts.
+// A failed call throws an Error with errno, code and syscall, as Node's own do.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <node_api.h>
+#include <uv.h>
+
+#define MAX_ARGUMENTS 4
+#define FUNCTION(name) static napi_value name(napi_env env, napi_callback_info info)
+
+static napi_value fail(napi_env env, const char *call) {
+  int error = errno;
+  napi_value object, number, text;
+  napi_create_string_utf8(env, uv_err_name(-error), NAPI_AUTO_LENGTH, &text);
+  napi_value message;
+  napi_create_string_utf8(env, uv_strerror(-error), NAPI_AUTO_LENGTH, &message);
+  napi_create_error(env, text, message, &object);
+  napi_create_int32(env, -error, &number);
+  napi_set_named_property(env, object, "errno", number);
+  napi_create_string_utf8(env, call, NAPI_AUTO_LENGTH, &text);
+  napi_set_named_property(env, object, "syscall", text);
+  napi_throw(env, object);
+  return NULL;
+}
+
+static napi_value from_int(napi_env env, int64_t value) {
+  napi_value result;
+  napi_create_int64(env, value, &result);
+  return result;
+}
+
+/** The result of a call that gives -1 for failure. */
+static napi_value result_of(napi_env env, int64_t value, const char *call) {
+  return value < 0 ? fail(env, call) : from_int(env, value);
+}
+
+static void read_ints(napi_env env, napi_callback_info info, int32_t *values) {
+  napi_value arguments[MAX_ARGUMENTS];
+  size_t count = MAX_ARGUMENTS;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  for (size_t i = 0; i < MAX_ARGUMENTS; i++) {
+    values[i] = 0;
+    if (i < count) napi_get_value_int32(env, arguments[i], &values[i]);
+  }
+}
+
+/** flock(fd, operation) */
+FUNCTION(lock_file) {
+  int32_t a[MAX_ARGUMENTS];
+  read_ints(env, info, a);
+  return result_of(env, flock(a[0], a[1]), "flock");
+}
+
+/** pidfd_open(pid) */
+FUNCTION(pidfd_open_pid) {
+  int32_t a[MAX_ARGUMENTS];
+  read_ints(env, info, a);
+  return result_of(env, syscall(SYS_pidfd_open, a[0], 0), "pidfd_open");
+}
+
+/** pidfd_send_signal(pidfd, signal) */
+FUNCTION(pidfd_signal) {
+  int32_t a[MAX_ARGUMENTS];
+  read_ints(env, info, a);
+  return result_of(env, syscall(SYS_pidfd_send_signal, a[0], a[1], NULL, 0), "pidfd_send_signal");
+}
+
+/** pidfd_getfd(pidfd, fd): a duplicate of another process's descriptor. */
+FUNCTION(pidfd_getfd_of) {
+  int32_t a[MAX_ARGUMENTS];
+  read_ints(env, info, a);
+  return result_of(env, syscall(SYS_pidfd_getfd, a[0], a[1], 0), "pidfd_getfd");
+}
+
+/** Credentials of the peer of a connected unix socket: [pid, uid, gid]. */
+FUNCTION(peer_credentials) {
+  int32_t a[MAX_ARGUMENTS];
+  read_ints(env, info, a);
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  if (getsockopt(a[0], SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) return fail(env, "getsockopt");
+  napi_value list;
+  napi_create_array(env, &list);
+  napi_set_element(env, list, 0, from_int(env, peer.pid));
+  napi_set_element(env, list, 1, from_int(env, peer.uid));
+  napi_set_element(env, list, 2, from_int(env, peer.gid));
+  return list;
+}
+
+static char **read_strings(napi_env env, napi_value list) {
+  uint32_t length = 0;
+  napi_get_array_length(env, list, &length);
+  char **strings = calloc(length + 1, sizeof *strings);
+  for (uint32_t i = 0; strings && i < length; i++) {
+    napi_value item;
+    size_t size = 0;
+    napi_get_element(env, list, i, &item);
+    napi_get_value_string_utf8(env, item, NULL, 0, &size);
+    strings[i] = malloc(size + 1);
+    napi_get_value_string_utf8(env, item, strings[i], size + 1, NULL);
+  }
+  return strings;
+}
+
+/**
+ * execve(argv[0], argv, environment). Node ignores SIGPIPE, blocks nothing on this thread for long, and marks its
+ * descriptors close-on-exec: 0-2 are made to stay, in blocking mode, and every signal is reset.
+ */
+FUNCTION(replace_process) {
+  napi_value arguments[2];
+  size_t count = 2;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  char **argv = read_strings(env, arguments[0]);
+  char **environment = read_strings(env, arguments[1]);
+  for (int fd = 0; fd <= 2; fd++) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    fcntl(fd, F_SETFD, 0);
+  }
+  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, NULL);
+  execve(argv[0], argv, environment);
+  return fail(env, "execve");
+}
+
+/** fcntl(fd, F_SETFD): whether exec closes the descriptor. */
+FUNCTION(set_close_on_exec) {
+  int32_t a[MAX_ARGUMENTS];
+  read_ints(env, info, a);
+  return result_of(env, fcntl(a[0], F_SETFD, a[1] ? FD_CLOEXEC : 0), "fcntl");
+}
+
+// Watching a descriptor (a pidfd becomes readable when its process ends) through the event loop.
+typedef struct {
+  uv_poll_t handle;
+  napi_env env;
+  napi_ref callback;
+  napi_async_context context;
+} watch;
+
+static void free_watch(uv_handle_t *handle) {
+  watch *self = handle->data;
+  napi_handle_scope scope;
+  napi_open_handle_scope(self->env, &scope);
+  napi_delete_reference(self->env, self->callback);
+  napi_async_destroy(self->env, self->context);
+  napi_close_handle_scope(self->env, scope);
+  free(self);
+}
+
+static void on_readable(uv_poll_t *handle, int status, int events) {
+  (void)status, (void)events;
+  watch *self = handle->data;
+  napi_env env = self->env;
+  napi_handle_scope scope;
+  napi_open_handle_scope(env, &scope);
+  napi_value callback, receiver;
+  napi_get_reference_value(env, self->callback, &callback);
+  napi_get_global(env, &receiver);
+  napi_make_callback(env, self->context, receiver, callback, 0, NULL, NULL);
+  napi_close_handle_scope(env, scope);
+}
+
+/** watch(fd, callback): a token for unwatch(). */
+FUNCTION(watch_readable) {
+  napi_value arguments[2], name, token;
+  size_t count = 2;
+  int32_t fd;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  napi_get_value_int32(env, arguments[0], &fd);
+  uv_loop_t *loop;
+  napi_get_uv_event_loop(env, &loop);
+  watch *self = calloc(1, sizeof *self);
+  int error = uv_poll_init(loop, &self->handle, fd);
+  if (error) {
+    free(self);
+    errno = -error;
+    return fail(env, "poll");
+  }
+  self->env = env;
+  self->handle.data = self;
+  napi_create_reference(env, arguments[1], 1, &self->callback);
+  napi_create_string_utf8(env, "watch", NAPI_AUTO_LENGTH, &name);
+  napi_async_init(env, NULL, name, &self->context);
+  uv_poll_start(&self->handle, UV_READABLE, on_readable);
+  napi_create_external(env, self, NULL, NULL, &token);
+  return token;
+}
+
+FUNCTION(unwatch) {
+  napi_value arguments[1];
+  size_t count = 1;
+  void *self;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  napi_get_value_external(env, arguments[0], &self);
+  uv_close((uv_handle_t *)&((watch *)self)->handle, free_watch);
+  return NULL;
+}
+
+#define EXPORT(name, function) {name, NULL, function, NULL, NULL, NULL, napi_default, NULL}
+
+NAPI_MODULE_INIT() {
+  static const napi_property_descriptor functions[] = {
+    EXPORT("flock", lock_file),
+    EXPORT("pidfdOpen", pidfd_open_pid),
+    EXPORT("pidfdSendSignal", pidfd_signal),
+    EXPORT("pidfdGetfd", pidfd_getfd_of),
+    EXPORT("peerCredentials", peer_credentials),
+    EXPORT("execve", replace_process),
+    EXPORT("setCloseOnExec", set_close_on_exec),
+    EXPORT("watch", watch_readable),
+    EXPORT("unwatch", unwatch),
+  };
+  napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+  return exports;
+}
