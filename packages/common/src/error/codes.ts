@@ -86,6 +86,24 @@ export const codes = {
   PROPERTY_FAILED: say(someFailed, (d) => `${d.reason}`),
   PROPERTY_UNKNOWN: say(usage, (d) => `There is no property "${d.name}"${hint(d.hint)}`),
   SH_FAILED: say(unavailable, (d) => `The shell on ${d.host} ended early${because(d.reason)}`),
+
+  // The store. The words are guix-daemon's: its clients look for them.
+  BASE32_INVALID: say(data, (d) => `invalid base-32 string \`${d.text}': ${d.reason}`),
+  HASH_INVALID: say(data, (d) => `invalid hash \`${d.text}'`),
+  HASH_UNKNOWN: say(data, (d) =>
+    d.algorithm ? `unknown hash algorithm \`${d.algorithm}'` : 'unknown hash type',
+  ),
+  STORE_NAME_INVALID: say(data, (d) => `invalid name: \`${d.name}'`),
+  STORE_NAME_CHARACTER: say(data, (d) => `invalid character \`${d.character}' in name \`${d.name}'`),
+  NOT_IN_STORE: say(data, (d) => `path \`${d.path}' is not in the store`),
+  NAR_INVALID: say(data, (d) => `bad archive: ${d.reason}`),
+  NAR_NAME_INVALID: say(data, (d) => `NAR contains invalid file name \`${d.name}'`),
+  NAR_SOURCE_UNREADABLE: say(noInput, (d) => `Cannot read "${d.path}": ${d.reason}`),
+  DERIVATION_INVALID: say(data, (d) => `error parsing derivation \`${d.path}': ${d.reason}`),
+  DERIVATION_INCORRECT: say(data, (d) => `derivation \`${d.path}' has ${d.reason}`),
+  SEXP_INVALID: say(data, (d) => `invalid S-expression: ${d.reason}`),
+  SIGNATURE_INVALID: say(data, (d) => `invalid signature: ${d.reason}`),
+  NARINFO_INVALID: say(data, (d) => `Cannot read narinfo, line ${d.line}: ${d.reason}`),
 } as const satisfies Record<string, Entry>
 
 export type ErrorCode = keyof typeof codes
