@@ -17,9 +17,20 @@ export type Native = {
   /** Calls back whenever the descriptor is readable, until unwatch(). */
   watch(fd: number, readable: () => void): unknown
   unwatch(token: unknown): void
+  /** Makes a file `length` bytes long, its blocks taken on disk. */
+  allocate(fd: number, length: number): number
+  /** AF_UNIX 1, AF_INET 2, AF_INET6 10. */
+  socketFamily(fd: number): number
+  /** POSIX record lock on a whole file, of a `recordLockType`: 1 when taken, 0 when another process holds it. */
+  recordLock(fd: number, type: number): 0 | 1
+  /** The same, waiting for it on a thread of libuv's pool. */
+  recordLockWait(fd: number, type: number): Promise<1>
 }
 
 export const lockOperation = { shared: 1, exclusive: 2, nonBlocking: 4, unlock: 8 } as const
+
+/** fcntl(2): F_RDLCK, F_WRLCK, F_UNLCK. */
+export const recordLockType = { shared: 0, exclusive: 1, unlock: 2 } as const
 
 let loaded: Native | undefined
 

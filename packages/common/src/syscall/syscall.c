@@ -207,6 +207,86 @@ FUNCTION(unwatch) {
   return NULL;
 }
 
+/** Size of a file made that long, its blocks taken on disk: posix_fallocate(fd, 0, length). */
+FUNCTION(allocate) {
+  int32_t a[MAX_ARGUMENTS];
+  read_ints(env, info, a);
+  errno = posix_fallocate(a[0], 0, a[1]);
+  return errno ? fail(env, "posix_fallocate") : from_int(env, 0);
+}
+
+/** Address family of a socket: 1 for unix, 2 and 10 for IPv4 and IPv6. */
+FUNCTION(socket_family) {
+  int32_t a[MAX_ARGUMENTS];
+  read_ints(env, info, a);
+  struct sockaddr_storage address = {0};
+  socklen_t size = sizeof address;
+  if (getsockname(a[0], (struct sockaddr *)&address, &size) < 0) return fail(env, "getsockname");
+  return from_int(env, address.ss_family);
+}
+
+static struct flock record_lock(int type) {
+  struct flock lock = {0};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+/** recordLock(fd, type): 1 when the POSIX lock on the whole file was taken, 0 when another process holds it. */
+FUNCTION(record_lock_try) {
+  int32_t a[MAX_ARGUMENTS];
+  read_ints(env, info, a);
+  struct flock lock = record_lock(a[1]);
+  if (fcntl(a[0], F_SETLK, &lock) == 0) return from_int(env, 1);
+  return errno == EAGAIN || errno == EACCES ? from_int(env, 0) : fail(env, "fcntl");
+}
+
+// Waiting for a record lock on a thread of libuv's pool.
+typedef struct {
+  int fd, type, error;
+  napi_deferred deferred;
+  napi_async_work work;
+} lock_wait;
+
+static void wait_for_lock(napi_env env, void *data) {
+  (void)env;
+  lock_wait *self = data;
+  struct flock lock = record_lock(self->type);
+  while (self->error = 0, fcntl(self->fd, F_SETLKW, &lock) < 0 && (self->error = errno) == EINTR) {
+  }
+}
+
+static void finish_lock_wait(napi_env env, napi_status status, void *data) {
+  (void)status;
+  lock_wait *self = data;
+  if (self->error) {
+    napi_value error;
+    errno = self->error;
+    fail(env, "fcntl");
+    napi_get_and_clear_last_exception(env, &error);
+    napi_reject_deferred(env, self->deferred, error);
+  } else {
+    napi_resolve_deferred(env, self->deferred, from_int(env, 1));
+  }
+  napi_delete_async_work(env, self->work);
+  free(self);
+}
+
+/** recordLockWait(fd, type): a promise, fulfilled when the lock is held. */
+FUNCTION(record_lock_wait) {
+  int32_t a[MAX_ARGUMENTS];
+  napi_value promise, name;
+  lock_wait *self = calloc(1, sizeof *self);
+  read_ints(env, info, a);
+  self->fd = a[0];
+  self->type = a[1];
+  napi_create_promise(env, &self->deferred, &promise);
+  napi_create_string_utf8(env, "recordLockWait", NAPI_AUTO_LENGTH, &name);
+  napi_create_async_work(env, NULL, name, wait_for_lock, finish_lock_wait, self, &self->work);
+  napi_queue_async_work(env, self->work);
+  return promise;
+}
+
 #define EXPORT(name, function) {name, NULL, function, NULL, NULL, NULL, napi_default, NULL}
 
 NAPI_MODULE_INIT() {
@@ -220,6 +300,10 @@ NAPI_MODULE_INIT() {
     EXPORT("setCloseOnExec", set_close_on_exec),
     EXPORT("watch", watch_readable),
     EXPORT("unwatch", unwatch),
+    EXPORT("allocate", allocate),
+    EXPORT("socketFamily", socket_family),
+    EXPORT("recordLock", record_lock_try),
+    EXPORT("recordLockWait", record_lock_wait),
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
   return exports;
