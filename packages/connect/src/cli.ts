@@ -1,8 +1,39 @@
-// The command line of `connect`.
-import type { Program } from '@plumbline/common/cli/run-tool'
+// The command line of `connect`: a hop type, or one of the verbs for work by hand.
+import type { Command, CommandLine } from '@plumbline/common/cli/option-table'
+import type { Program, Tool } from '@plumbline/common/cli/run-tool'
+import { hopOptions } from './hop-options.ts'
+import { hops } from './hops/table.ts'
+import { verbs } from './verbs/table.ts'
+
+const hopCommands = Object.entries(hops).map(([name, { command }]): [string, Command] => [
+  name,
+  { ...command, options: { ...command.options, ...hopOptions } },
+])
+
+const line: CommandLine = {
+  program: 'connect',
+  describe: 'Opens one connection hop on every connection read from standard input, and serves it.',
+  commands: { ...Object.fromEntries(hopCommands), ...verbs },
+  examples: [
+    ['connect ssh web1 web2 | connect sudo | propapply site.ndjson', 'configure two machines as root'],
+    ['connect ssh web1 | connect exec -- uname -a', 'run one command there'],
+    ['connect ssh web1 | connect get /etc/hosts >hosts', 'fetch a file'],
+  ],
+}
+
+async function run(tool: Tool): Promise<number> {
+  const { command } = tool.arguments
+  const hop = Object.hasOwn(hops, command) ? hops[command] : undefined
+  if (hop) {
+    const { openHops } = await import('./open-hops.ts')
+    return openHops(tool, hop)
+  }
+  const { runVerb } = await import('./verbs/run-verb.ts')
+  return runVerb(tool)
+}
 
 export const program: Program = {
-  line: { program: 'connect', describe: 'DESC', commands: {}, examples: [] },
-  schemas: async () => ({ reads: {}, writes: {} }),
-  run: async () => 70,
+  line,
+  schemas: async () => (await import('./schemas.ts')).schemas,
+  run,
 }

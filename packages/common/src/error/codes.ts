@@ -103,6 +103,13 @@ export const codes = {
   DERIVATION_INCORRECT: say(data, (d) => `derivation \`${d.path}' has ${d.reason}`),
   SEXP_INVALID: say(data, (d) => `invalid S-expression: ${d.reason}`),
   SIGNATURE_INVALID: say(data, (d) => `invalid signature: ${d.reason}`),
+  SCHEMA_UNSUPPORTED: say(exitStatus.config, (d) => `${d.reason}`),
+  REFERENCE_NOT_VALID: say(data, (d) => `path ‘${d.path}’ is not valid`),
+  PATH_NOT_VALID: say(data, (d) => `path \`${d.path}' is not valid`),
+  WIRE_INVALID: say(protocol, (d) => `${d.reason}`),
+  STORE_REFUSED: say(permission, (d) => `${d.reason}`),
+  STORE_FAILED: say(someFailed, (d) => `${d.reason}`),
+  STORE_CONFIG: say(exitStatus.config, (d) => `${d.reason}`),
   NARINFO_INVALID: say(data, (d) => `Cannot read narinfo, line ${d.line}: ${d.reason}`),
 } as const satisfies Record<string, Entry>
 

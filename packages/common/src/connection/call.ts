@@ -1,0 +1,78 @@
+// One request on a connection's socket, as its client sees it.
+// Pure: no I/O.
+import type { Readable, Writable } from 'node:stream'
+import { receivedError } from '../error/received-error.ts'
+import type { ToolError } from '../error/tool-error.ts'
+import { fieldBytes } from '../ndjson/bytes.ts'
+import type { WireRecord } from '../ndjson/decode.ts'
+import { windowBytes } from '../records/verb.ts'
+import { Credit } from './credit.ts'
+import { CreditedReadable, creditedWritable } from './credited-streams.ts'
+
+type Wire = {
+  send: (type: 'more' | 'cancel' | 'input_end', fields?: { bytes: number }) => void
+  sendInput: (chunk: Buffer) => void
+}
+
+export class Call {
+  /** The exit or done record. Rejects with the error that took its place. */
+  readonly last: Promise<WireRecord>
+  readonly input: Writable
+  readonly lines: string[] = []
+  readonly cancel: () => void
+  readonly #credit = new Credit(windowBytes)
+  readonly #streams = new Map<string, CreditedReadable>()
+  readonly #wire: Wire
+  #resolve: (record: WireRecord) => void = () => undefined
+  #reject: (error: ToolError) => void = () => undefined
+
+  constructor(wire: Wire) {
+    this.#wire = wire
+    this.last = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.last.catch(() => undefined)
+    this.input = creditedWritable(this.#credit, wire.sendInput, () => wire.send('input_end'))
+    this.input.on('error', () => undefined)
+    this.cancel = () => wire.send('cancel')
+  }
+
+  /** The stream of that name; it fails when the request does. */
+  output(name: 'stdout' | 'stderr' | 'content'): Readable {
+    const known = this.#streams.get(name)
+    if (known) return known
+    const stream = new CreditedReadable((bytes) => this.#wire.send('more', { bytes }))
+    stream.on('error', () => undefined)
+    this.#streams.set(name, stream)
+    return stream
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    if (this.input.write(chunk)) return
+    await Promise.race([new Promise((resolve) => this.input.once('drain', resolve)), this.last])
+  }
+
+  receive(record: WireRecord): void {
+    if (record.type === 'output') {
+      this.#streams.get(String(record['stream']))?.receive(fieldBytes(record, 'data') ?? Buffer.alloc(0))
+    } else if (record.type === 'line') {
+      this.lines.push(String(record['line']))
+    } else if (record.type === 'more') {
+      this.#credit.grant(Number(record['bytes']))
+    } else if (record.type === 'error') {
+      this.fail(receivedError(record))
+    } else if (record.type === 'exit' || record.type === 'done') {
+      for (const stream of this.#streams.values()) stream.push(null)
+      this.#resolve(record)
+      this.#credit.release()
+    }
+  }
+
+  fail(error: ToolError): void {
+    this.#reject(error)
+    for (const stream of this.#streams.values()) stream.destroy(error)
+    this.#credit.release()
+    this.input.destroy()
+  }
+}

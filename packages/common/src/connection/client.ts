@@ -1,0 +1,140 @@
+// A connection that another process serves: the four verbs as requests on its socket.
+import { connect, type Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { ToolError } from '../error/tool-error.ts'
+import { errnoOf, reasonOf, toToolError } from '../error/translate.ts'
+import { bytesField } from '../ndjson/bytes.ts'
+import { encodeRecord, type OutRecord } from '../ndjson/encode.ts'
+import { readRecords } from '../ndjson/read.ts'
+import type { ConnectionRecord } from '../records/connection.ts'
+import { longestRequest, windowBytes } from '../records/verb.ts'
+import { Call } from './call.ts'
+import type { Connection, Running, RunRequest, WriteOptions } from './connection.ts'
+
+/** A backlog that is full answers EAGAIN at once instead of letting a non-blocking connect wait. */
+const backlogTries = 100
+const backlogMs = 10
+
+/** Connects to the socket that the record names. Throws SOCKET_UNAVAILABLE. */
+export async function openClient(record: ConnectionRecord): Promise<Connection> {
+  return new SocketConnection(await openSocket(record.socket), record.host)
+}
+
+async function openSocket(path: string): Promise<Socket> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await new Promise<Socket>((resolve, reject) => {
+        const socket = connect(path, () => resolve(socket)).once('error', reject)
+      })
+    } catch (error) {
+      const full = errnoOf(error) === 'EAGAIN' && tries < backlogTries
+      if (!full)
+        throw new ToolError('SOCKET_UNAVAILABLE', { socket: path, reason: explain(error) }, { cause: error })
+      await new Promise((resolve) => setTimeout(resolve, backlogMs))
+    }
+  }
+}
+
+function explain(error: unknown): string {
+  const gone = ['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '')
+  return gone ? 'the connect that served it has ended' : reasonOf(error)
+}
+
+class SocketConnection implements Connection {
+  readonly #socket: Socket
+  readonly #host: string
+  readonly #calls = new Map<string, Call>()
+  #count = 0
+  #lost: ToolError | undefined
+
+  constructor(socket: Socket, host: string) {
+    this.#socket = socket
+    this.#host = host
+    socket.on('error', () => undefined)
+    void this.#read()
+  }
+
+  run(request: RunRequest): Running {
+    const call = this.#call({ type: 'run', ...request, input_follows: true, window: windowBytes })
+    const status = call.last.then((answer) => Number(answer['status']))
+    status.catch(() => undefined)
+    return {
+      stdin: call.input,
+      stdout: call.output('stdout'),
+      stderr: call.output('stderr'),
+      status,
+      cancel: call.cancel,
+    }
+  }
+
+  async runlines(request: RunRequest): Promise<string[]> {
+    const call = this.#call({ type: 'runlines', ...request })
+    await call.last
+    return call.lines
+  }
+
+  readfile(path: string): Readable {
+    return this.#call({ type: 'readfile', path, window: windowBytes }).output('content')
+  }
+
+  async writefile(
+    path: string,
+    content: AsyncIterable<Uint8Array>,
+    options: WriteOptions = {},
+  ): Promise<void> {
+    const call = this.#call({ type: 'writefile', path, ...options, input_follows: true })
+    try {
+      for await (const chunk of content) await call.write(Buffer.from(chunk))
+      call.input.end()
+    } catch (error) {
+      call.cancel()
+      await call.last.catch(() => undefined)
+      throw toToolError(error)
+    }
+    await call.last
+  }
+
+  async close(): Promise<void> {
+    this.#socket.end()
+    this.#lose(new ToolError('CONNECTION_LOST', { host: this.#host, reason: 'it was closed' }))
+  }
+
+  #call(request: OutRecord): Call {
+    if (this.#lost) throw this.#lost
+    const id = String(++this.#count)
+    const call = new Call({
+      send: (type, fields) => this.#send({ type, id, ...fields }),
+      sendInput: (chunk) => this.#send({ type: 'input', id, ...bytesField('data', chunk) }),
+    })
+    this.#calls.set(id, call)
+    const forget = () => this.#calls.delete(id)
+    call.last.then(forget, forget)
+    this.#send({ ...request, id })
+    return call
+  }
+
+  #send(record: OutRecord): void {
+    if (!this.#lost) this.#socket.write(encodeRecord(record))
+  }
+
+  async #read(): Promise<void> {
+    let reason = 'the connect that served it has ended'
+    try {
+      for await (const batch of readRecords(this.#socket, {
+        input: 'the connection',
+        maxLine: longestRequest,
+      })) {
+        for (const { record } of batch) this.#calls.get(String(record['id']))?.receive(record)
+      }
+    } catch (error) {
+      reason = toToolError(error).message
+    }
+    this.#lose(new ToolError('CONNECTION_LOST', { host: this.#host, reason }))
+    this.#socket.destroy()
+  }
+
+  #lose(error: ToolError): void {
+    this.#lost ??= error
+    for (const call of this.#calls.values()) call.fail(this.#lost)
+  }
+}

@@ -1,0 +1,89 @@
+// What goes over a connection's socket: requests, and the answers that repeat their id (design §2).
+//
+//   client   run | runlines | readfile | writefile           begins a request
+//            input* input_end                                its input: run with "input_follows", writefile
+//            more                                            more output may come: bytes the client has taken
+//            cancel                                          ends the command's process group there
+//   connect  output*                                         stdout, stderr; or a file's content
+//            line*                                           of runlines
+//            more                                            more input may come: bytes that have been passed on
+//            exit | done | error                             the last answer to a request
+//
+// Bytes are `data`, or `data_base64` when they are not UTF-8; the same goes for command, path, line, input. A run
+// with a `window` gets no more than that many bytes of output that it has not asked for with `more`; without one,
+// the socket itself holds output back, for all its requests alike.
+// Pure: no I/O.
+import * as v from 'valibot'
+
+const id = v.string()
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const text = v.optional(v.string())
+
+const command = {
+  command: text,
+  command_base64: text,
+  cwd: v.optional(v.string()),
+  env: v.optional(v.record(v.string(), v.nullable(v.string()))),
+}
+const octal = v.pipe(v.string(), v.regex(/^0?[0-7]{3,4}$/, 'expected an octal mode such as "0644"'))
+
+export const requestRecord = v.variant('type', [
+  v.looseObject({
+    type: v.literal('run'),
+    id,
+    ...command,
+    input: text,
+    input_base64: text,
+    input_follows: v.optional(v.boolean()),
+    window: v.optional(count),
+  }),
+  v.looseObject({ type: v.literal('runlines'), id, ...command }),
+  v.looseObject({ type: v.literal('readfile'), id, path: v.string(), window: v.optional(count) }),
+  v.looseObject({
+    type: v.literal('writefile'),
+    id,
+    path: v.string(),
+    mode: v.optional(octal),
+    bytes: v.optional(count),
+    input: text,
+    input_base64: text,
+    input_follows: v.optional(v.boolean()),
+  }),
+  v.looseObject({ type: v.literal('input'), id, data: text, data_base64: text }),
+  v.looseObject({ type: v.literal('input_end'), id }),
+  v.looseObject({ type: v.literal('more'), id, bytes: count }),
+  v.looseObject({ type: v.literal('cancel'), id }),
+])
+
+export type RequestRecord = v.InferOutput<typeof requestRecord>
+
+export const answerRecord = v.variant('type', [
+  v.looseObject({
+    type: v.literal('output'),
+    id,
+    stream: v.picklist(['stdout', 'stderr', 'content']),
+    data: text,
+    data_base64: text,
+  }),
+  v.looseObject({ type: v.literal('line'), id, line: v.string() }),
+  v.looseObject({ type: v.literal('more'), id, bytes: count }),
+  v.looseObject({ type: v.literal('exit'), id, status: v.number() }),
+  v.looseObject({ type: v.literal('done'), id }),
+  v.looseObject({
+    type: v.literal('error'),
+    id,
+    tool: v.string(),
+    code: v.string(),
+    message: v.string(),
+    retryable: v.boolean(),
+  }),
+])
+
+export type AnswerRecord = v.InferOutput<typeof answerRecord>
+
+/** Bytes of output, and of input, that may be on their way unasked. */
+export const windowBytes = 512 * 1024
+/** Bytes of data in one record at most. */
+export const chunkBytes = 64 * 1024
+/** A command may be a whole program, so a line of the socket may be longer than one of a pipe. */
+export const longestRequest = 64 * 1024 * 1024

@@ -1,0 +1,41 @@
+// What a hop type is: its command line, and how it is entered. A hop reaches the far side through the four verbs of
+// `lower`, and through nothing else.
+import type { Arguments, Command } from '@plumbline/common/cli/option-table'
+import type { Diagnose } from '@plumbline/common/cli/diagnose'
+import type { Connection, Place } from '@plumbline/common/connection/connection'
+
+/** The connection beneath a hop. */
+export type Lower = {
+  connection: Connection
+  place: Place
+  host: string
+  /** Labels of the hops so far; none for this machine. */
+  hops: readonly string[]
+}
+
+export type HopContext = {
+  lower: Lower
+  arguments: Arguments
+  /** One of targets(). */
+  target: string
+  timeoutMs: number
+  diagnose: Diagnose
+  environment: NodeJS.ProcessEnv
+  signal: AbortSignal
+}
+
+export type OpenedHop = {
+  connection: Connection
+  place: Place
+  /** How records and messages call it, e.g. "sudo:root". */
+  label: string
+  /** Set by a hop that leads to another machine. */
+  host?: string
+}
+
+export type Hop = {
+  command: Command
+  /** What one connection each is opened to; one empty name for a hop that has no operands. Throws USAGE. */
+  targets: (args: Arguments) => string[]
+  open: (context: HopContext) => Promise<OpenedHop>
+}

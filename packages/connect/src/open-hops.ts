@@ -1,0 +1,53 @@
+// `connect HOP`: opens the hop on every connection that comes in, emits the records in order, serves them.
+import { closeSync, openSync } from 'node:fs'
+import { parseDuration } from '@plumbline/common/cli/duration'
+import type { Tool } from '@plumbline/common/cli/run-tool'
+import { exitStatus } from '@plumbline/common/error/exit'
+import type { Hop } from './hop.ts'
+import { hopOptions } from './hop-options.ts'
+import { Opener, type Outcome } from './opener.ts'
+import { serveOut } from './serve/lifetime.ts'
+import { openRuntimeDirectory } from './serve/runtime-directory.ts'
+import { readUpstream } from './upstream.ts'
+
+export async function openHops(tool: Tool, hop: Hop): Promise<number> {
+  const { flags, values } = tool.arguments
+  const lingerMs = parseDuration(values['linger']?.[0] ?? hopOptions.linger.default, '--linger')
+  const timeoutMs = parseDuration(values['timeout']?.[0] ?? hopOptions.timeout.default, '--timeout')
+  const targets = hop.targets(tool.arguments)
+  const directory = openRuntimeDirectory(tool.environment)
+  const opener = new Opener({ tool, hop, timeoutMs, directory: directory.path })
+  const counts = { connections: 0, errors: 0 }
+  // Records leave in the order in which what they answer came in, each as soon as those before it have.
+  let emitted = Promise.resolve()
+  const emit = (outcome: Promise<Outcome>) => {
+    emitted = emitted.then(async () => {
+      const { record, failed } = await outcome
+      if (record.type === 'connection') counts.connections++
+      if (failed) counts.errors++
+      await tool.records.write(record)
+    })
+    emitted.catch(() => undefined)
+  }
+  try {
+    for await (const item of readUpstream(flags.has('local'), tool.environment)) {
+      if (item.kind === 'other') emit(Promise.resolve(item))
+      else for (const outcome of opener.open(item, targets)) emit(outcome)
+    }
+    await emitted
+    await tool.records.write({ type: 'end', tool: 'connect', ok: counts.errors === 0, counts })
+    await tool.records.flush()
+    closeOutput()
+    await serveOut(opener.servers, lingerMs, tool.signal)
+    return counts.errors > 0 ? exitStatus.someFailed : exitStatus.ok
+  } finally {
+    await opener.close()
+    directory.remove(opener.sockets)
+  }
+}
+
+/** The reader's end of file. Number 1 stays taken, or the next socket that is opened would get it. */
+function closeOutput(): void {
+  closeSync(1)
+  openSync('/dev/null', 'w')
+}

@@ -1,0 +1,89 @@
+// Opens the hops of one run, and keeps what has to be closed.
+import { join } from 'node:path'
+import type { Tool } from '@plumbline/common/cli/run-tool'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { toToolError } from '@plumbline/common/error/translate'
+import type { OutRecord } from '@plumbline/common/ndjson/encode'
+import type { ConnectionRecord } from '@plumbline/common/records/connection'
+import { makeErrorRecord } from '@plumbline/common/records/error'
+import { makeIdentifier } from '@plumbline/common/records/identifier'
+import type { Hop, Lower, OpenedHop } from './hop.ts'
+import { ConnectionServer } from './serve/connection-server.ts'
+import type { UpstreamItem } from './upstream.ts'
+
+export type Outcome = { record: OutRecord; failed: boolean }
+
+type Run = { tool: Tool; hop: Hop; timeoutMs: number; directory: string }
+
+export class Opener {
+  readonly servers: ConnectionServer[] = []
+  readonly sockets: string[] = []
+  readonly #run: Run
+  readonly #lowers: Promise<Lower>[] = []
+  readonly #outcomes: Promise<Outcome>[] = []
+
+  constructor(run: Run) {
+    this.#run = run
+  }
+
+  /** One outcome, a connection or an error record, for each target on this connection. */
+  open(item: UpstreamItem & { kind: 'connection' }, targets: readonly string[]): Promise<Outcome>[] {
+    const lower = item.open()
+    this.#lowers.push(lower)
+    const outcomes = targets.map((target) =>
+      this.#openOne(lower, target).catch((error) => this.#refuse(item, target, toToolError(error))),
+    )
+    this.#outcomes.push(...outcomes)
+    return outcomes
+  }
+
+  /** Closes what has been opened, the innermost first, and waits for what is still being opened. */
+  async close(): Promise<void> {
+    await Promise.all(this.#outcomes)
+    await Promise.all(this.servers.map((server) => server.close()))
+    const lowers = await Promise.allSettled(this.#lowers)
+    await Promise.all(
+      lowers.map((lower) => (lower.status === 'fulfilled' ? lower.value.connection.close() : undefined)),
+    )
+  }
+
+  async #openOne(opening: Promise<Lower>, target: string): Promise<Outcome> {
+    const { tool, hop, timeoutMs, directory } = this.#run
+    const lower = await opening
+    const opened = await hop.open({
+      lower,
+      target,
+      timeoutMs,
+      arguments: tool.arguments,
+      diagnose: tool.diagnose,
+      environment: tool.environment,
+      signal: tool.signal,
+    })
+    const id = makeIdentifier(Date.now())
+    const socket = join(directory, `${id}.sock`)
+    const server = new ConnectionServer(opened.connection)
+    this.servers.push(server)
+    this.sockets.push(socket)
+    await server.listen(socket)
+    if (tool.signal.aborted) throw new ToolError('CANCELLED', { what: 'The run' })
+    return { record: describe(lower, opened, { id, socket }), failed: false }
+  }
+
+  #refuse(
+    { host, hops }: { host: string; hops: readonly string[] },
+    target: string,
+    error: ToolError,
+  ): Outcome {
+    const { tool } = this.#run
+    if (!tool.signal.aborted) tool.diagnose(error.message)
+    const hop = target ? `${tool.arguments.command}:${target}` : tool.arguments.command
+    const where = { host: target || host, hop, hops }
+    return { record: makeErrorRecord('connect', error, where), failed: true }
+  }
+}
+
+function describe(lower: Lower, opened: OpenedHop, where: { id: string; socket: string }): ConnectionRecord {
+  const { place, label, host = lower.host } = opened
+  const hops = [...lower.hops, label]
+  return { type: 'connection', id: where.id, host, hops, kind: 'posix', socket: where.socket, ...place }
+}

@@ -1,0 +1,93 @@
+// One client of a connection's socket: its requests run concurrently, and end with it.
+import type { Socket } from 'node:net'
+import type { Connection } from '@plumbline/common/connection/connection'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { toToolError } from '@plumbline/common/error/translate'
+import { encodeRecord, type OutRecord } from '@plumbline/common/ndjson/encode'
+import { readRecords } from '@plumbline/common/ndjson/read'
+import { makeErrorRecord } from '@plumbline/common/records/error'
+import { formatMismatch, validate } from '@plumbline/common/records/validate'
+import { longestRequest, requestRecord, type RequestRecord } from '@plumbline/common/records/verb'
+import { Request } from './request.ts'
+
+const begins = new Set(['run', 'runlines', 'readfile', 'writefile'])
+
+export class ClientSession {
+  readonly #connection: Connection
+  readonly #socket: Socket
+  readonly #requests = new Map<string, Request>()
+  #drained: Promise<void> | undefined
+
+  constructor(connection: Connection, socket: Socket) {
+    this.#connection = connection
+    this.#socket = socket
+    socket.on('error', () => undefined)
+  }
+
+  /** Resolves when the client has left and nothing that it started is left running. */
+  async serve(): Promise<void> {
+    // Iterating would destroy the socket at the end of its input, and with it the answers still to come.
+    const bytes = this.#socket.iterator({ destroyOnReturn: false })
+    try {
+      for await (const batch of readRecords(bytes, { input: 'the client', maxLine: longestRequest })) {
+        for (const { record } of batch) this.#receive(record)
+      }
+    } catch (error) {
+      await this.#send(makeErrorRecord('connect', toToolError(error)))
+    }
+    // A client that closes its writing half, as nc -N does, still waits for its answers; one that was killed looks
+    // the same until something is written to it. A blank line is no record.
+    if (this.#requests.size > 0) this.#socket.write('\n')
+    const gone = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()))
+    const answered = Promise.all([...this.#requests.values()].map(({ done }) => done))
+    await Promise.race([gone, answered])
+    await this.end()
+  }
+
+  async end(): Promise<void> {
+    this.#socket.end()
+    const requests = [...this.#requests.values()]
+    for (const request of requests) request.cancel()
+    await Promise.all(requests.map(({ done }) => done))
+    this.#socket.destroy()
+  }
+
+  #receive(record: unknown): void {
+    const checked = validate(requestRecord, record)
+    if ('mismatches' in checked) {
+      const [first] = checked.mismatches
+      const reason = first ? formatMismatch(first) : 'not a request'
+      return void this.#send(this.#refusal(record, reason))
+    }
+    const request = checked.value
+    const known = this.#requests.get(request.id)
+    if (!begins.has(request.type)) return known?.receive(request)
+    if (known) return void this.#send(this.#refusal(record, `id "${request.id}" is in use`))
+    this.#start(request)
+  }
+
+  #start(request: RequestRecord): void {
+    const started = new Request(this.#connection, request, (answer) => this.#send(answer))
+    this.#requests.set(request.id, started)
+    void started.done.finally(() => this.#requests.delete(request.id))
+  }
+
+  #refusal(record: unknown, reason: string): OutRecord {
+    const id = typeof record === 'object' && record && 'id' in record ? record.id : null
+    return { ...makeErrorRecord('connect', new ToolError('PROTOCOL', { peer: 'the client', reason })), id }
+  }
+
+  /** Holds the caller back while the socket is full. */
+  async #send(record: OutRecord): Promise<void> {
+    if (!this.#socket.writable) return
+    if (this.#socket.write(encodeRecord(record))) return
+    this.#drained ??= new Promise<void>((resolve) => {
+      const done = () => {
+        this.#drained = undefined
+        resolve()
+      }
+      this.#socket.once('drain', done).once('close', done)
+    })
+    await this.#drained
+  }
+}

@@ -1,0 +1,52 @@
+// Serves one connection on its socket, for as long as it has clients.
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Connection } from '@plumbline/common/connection/connection'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
+import { ClientSession } from './client-session.ts'
+
+export class ConnectionServer {
+  readonly connection: Connection
+  readonly #server: Server
+  readonly #sessions = new Set<ClientSession>()
+  /** Told when a client comes and when one leaves. */
+  onChange: () => void = () => undefined
+  used = false
+
+  constructor(connection: Connection) {
+    this.connection = connection
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => void this.#serve(socket))
+  }
+
+  get clients(): number {
+    return this.#sessions.size
+  }
+
+  /** Throws CANNOT_CREATE. */
+  async listen(path: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const fail = (error: Error) => reject(new ToolError('CANNOT_CREATE', { path, reason: reasonOf(error) }))
+      this.#server.once('error', fail).listen({ path, backlog: 1024 }, () => {
+        this.#server.off('error', fail).on('error', () => undefined)
+        resolve()
+      })
+    })
+  }
+
+  /** Ends its clients, then the connection. */
+  async close(): Promise<void> {
+    this.#server.close()
+    await Promise.all([...this.#sessions].map((session) => session.end()))
+    await this.connection.close()
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    const session = new ClientSession(this.connection, socket)
+    this.#sessions.add(session)
+    this.used = true
+    this.onChange()
+    await session.serve()
+    this.#sessions.delete(session)
+    this.onChange()
+  }
+}

@@ -1,0 +1,39 @@
+// How long a connect serves (design §2): each connection until its last client has left; one that nobody has used
+// until no connection of this process has had a client for `lingerMs`.
+import type { ConnectionServer } from './connection-server.ts'
+
+/** Resolves when every server has been closed, by its clients' leaving, the linger, or the signal. */
+export async function serveOut(
+  servers: readonly ConnectionServer[],
+  lingerMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const open = new Set(servers)
+  const closing: Promise<void>[] = []
+  let timer: NodeJS.Timeout | undefined
+  let finish: () => void = () => undefined
+  const finished = new Promise<void>((resolve) => (finish = resolve))
+
+  const close = (server: ConnectionServer) => {
+    open.delete(server)
+    closing.push(server.close())
+    if (open.size === 0) finish()
+  }
+  const closeAll = () => [...open].forEach(close)
+  const review = () => {
+    for (const server of open) if (server.used && server.clients === 0) close(server)
+    clearTimeout(timer)
+    const busy = servers.some(({ clients }) => clients > 0)
+    if (!busy && open.size > 0) timer = setTimeout(closeAll, lingerMs)
+  }
+
+  for (const server of servers) server.onChange = review
+  signal.addEventListener('abort', closeAll, { once: true })
+  if (servers.length === 0) finish()
+  else if (signal.aborted) closeAll()
+  else review()
+  await finished
+  clearTimeout(timer)
+  signal.removeEventListener('abort', closeAll)
+  await Promise.all(closing)
+}

@@ -1,0 +1,135 @@
+// One request of a client: carried out on the connection, its output sent back as it comes.
+import type { Readable, Writable } from 'node:stream'
+import type { Connection, RunRequest } from '@plumbline/common/connection/connection'
+import { Credit } from '@plumbline/common/connection/credit'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { toToolError } from '@plumbline/common/error/translate'
+import { bytesField, fieldBytes } from '@plumbline/common/ndjson/bytes'
+import type { OutRecord } from '@plumbline/common/ndjson/encode'
+import { makeErrorRecord } from '@plumbline/common/records/error'
+import { chunkBytes, type RequestRecord } from '@plumbline/common/records/verb'
+import { PassThrough } from 'node:stream'
+
+/** Sends one answer; resolves when the client's socket can take more. */
+export type Answer = (record: OutRecord) => Promise<void>
+
+export class Request {
+  readonly #id: string
+  readonly #answer: Answer
+  #credit: Credit | undefined
+  #input: Writable | undefined
+  #cancel: () => void = () => undefined
+  /** Resolves when the last answer has been sent. */
+  readonly done: Promise<void>
+
+  constructor(connection: Connection, request: RequestRecord, answer: Answer) {
+    this.#id = request.id
+    this.#answer = answer
+    this.done = this.#carryOut(connection, request)
+      .catch((error) => answer({ ...makeErrorRecord('connect', toToolError(error)), id: this.#id }))
+      .catch(() => undefined)
+  }
+
+  /** input, input_end, more or cancel. */
+  receive(record: RequestRecord): void {
+    if (record.type === 'input') this.#take(fieldBytes(record, 'data') ?? Buffer.alloc(0))
+    else if (record.type === 'input_end') this.#input?.end()
+    else if (record.type === 'more') this.#credit?.grant(record.bytes)
+    else if (record.type === 'cancel') this.cancel()
+  }
+
+  cancel(): void {
+    this.#cancel()
+    this.#credit?.release()
+  }
+
+  /** Passes input on, and tells the client when there is room for more. */
+  #take(bytes: Buffer): void {
+    const tell = () => void this.#answer({ type: 'more', id: this.#id, bytes: bytes.length })
+    if (this.#input?.writable) this.#input.write(bytes, tell)
+    else tell()
+  }
+
+  async #carryOut(connection: Connection, request: RequestRecord): Promise<void> {
+    if (request.type === 'run') return this.#run(connection, request)
+    if (request.type === 'runlines') return this.#runlines(connection, request)
+    if (request.type === 'readfile') return this.#readfile(connection, request)
+    if (request.type === 'writefile') return this.#writefile(connection, request)
+    throw new ToolError('PROTOCOL', {
+      peer: 'the client',
+      reason: `"${request.type}" for an unknown request`,
+    })
+  }
+
+  async #run(connection: Connection, request: RequestRecord & { type: 'run' }): Promise<void> {
+    const running = connection.run(toRunRequest(request))
+    this.#cancel = () => running.cancel()
+    this.#open(request)
+    this.#begin(running.stdin, request)
+    const output = Promise.all([this.#pump(running.stdout, 'stdout'), this.#pump(running.stderr, 'stderr')])
+    const status = await running.status
+    await output
+    await this.#answer({ type: 'exit', id: this.#id, status })
+  }
+
+  async #runlines(connection: Connection, request: RequestRecord & { type: 'runlines' }): Promise<void> {
+    for (const line of await connection.runlines(toRunRequest(request))) {
+      await this.#answer({ type: 'line', id: this.#id, line })
+    }
+    await this.#answer({ type: 'done', id: this.#id })
+  }
+
+  async #readfile(connection: Connection, request: RequestRecord & { type: 'readfile' }): Promise<void> {
+    const content = connection.readfile(request.path)
+    this.#cancel = () => content.destroy()
+    this.#open(request)
+    const failed = new Promise<never>((_, reject) => content.once('error', reject))
+    await Promise.race([this.#pump(content, 'content'), failed])
+    await this.#answer({ type: 'done', id: this.#id })
+  }
+
+  async #writefile(connection: Connection, request: RequestRecord & { type: 'writefile' }): Promise<void> {
+    const content = new PassThrough()
+    this.#cancel = () => content.destroy(new ToolError('CANCELLED', { what: `Writing "${request.path}"` }))
+    this.#begin(content, request)
+    const { path, mode, bytes } = request
+    const options = { ...(mode !== undefined && { mode }), ...(bytes !== undefined && { bytes }) }
+    await connection.writefile(path, content, options)
+    await this.#answer({ type: 'done', id: this.#id })
+  }
+
+  #open(request: { window?: number | undefined }): void {
+    this.#credit = request.window === undefined ? undefined : new Credit(request.window)
+  }
+
+  #begin(input: Writable, request: RequestRecord & { type: 'run' | 'writefile' }): void {
+    this.#input = input
+    // The command may end before its input does; its status says what matters.
+    input.on('error', () => undefined)
+    const all = fieldBytes(request, 'input')
+    if (all) input.write(all)
+    if (!request.input_follows) input.end()
+  }
+
+  async #pump(stream: Readable, name: 'stdout' | 'stderr' | 'content'): Promise<void> {
+    try {
+      for await (const bytes of stream as AsyncIterable<Buffer>) {
+        for (let at = 0; at < bytes.length; at += chunkBytes) {
+          const chunk = bytes.subarray(at, at + chunkBytes)
+          await this.#credit?.take(chunk.length)
+          await this.#answer({ type: 'output', id: this.#id, stream: name, ...bytesField('data', chunk) })
+        }
+      }
+    } catch {
+      // A stream breaks off only with its command, whose own error is the answer.
+    }
+  }
+}
+
+function toRunRequest(request: RequestRecord & { type: 'run' | 'runlines' }): RunRequest {
+  const command = fieldBytes(request, 'command')
+  if (!command)
+    throw new ToolError('PROTOCOL', { peer: 'the client', reason: `"${request.type}" needs a command` })
+  const { cwd, env } = request
+  return { command: command.toString('utf8'), ...(cwd !== undefined && { cwd }), ...(env && { env }) }
+}

@@ -1,0 +1,62 @@
+// The directory of a process's sockets: nobody else may look into it.
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmSync, unlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
+
+/** sun_path holds 108 bytes with its NUL (unix(7)); a socket's name here is "/", 26 characters and ".sock". */
+const longestDirectory = 107 - 32
+
+export type RuntimeDirectory = { path: string; remove: (sockets: readonly string[]) => void }
+
+/**
+ * `$XDG_RUNTIME_DIR/plumbline`, else a directory made for this process under the temporary directory. Throws
+ * DIRECTORY_UNSAFE, CANNOT_CREATE.
+ */
+export function openRuntimeDirectory(environment: NodeJS.ProcessEnv): RuntimeDirectory {
+  const base = environment['XDG_RUNTIME_DIR']
+  if (base?.startsWith('/') && Buffer.byteLength(base) + 10 <= longestDirectory) {
+    const path = join(base, 'plumbline')
+    makePrivate(path)
+    return { path, remove: (sockets) => sockets.forEach(removeFile) }
+  }
+  const path = makeTemporary()
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+function makePrivate(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700, recursive: true })
+    const stat = lstatSync(path)
+    if (!stat.isDirectory())
+      throw new ToolError('DIRECTORY_UNSAFE', { path, reason: 'it is not a directory' })
+    if (stat.uid !== process.geteuid?.()) {
+      throw new ToolError('DIRECTORY_UNSAFE', { path, reason: 'it belongs to another user' })
+    }
+    if ((stat.mode & 0o077) !== 0) chmodSync(path, 0o700)
+  } catch (error) {
+    if (error instanceof ToolError) throw error
+    throw new ToolError('CANNOT_CREATE', { path, reason: reasonOf(error) }, { cause: error })
+  }
+}
+
+/** mkdtemp(3) makes it with mode 0700 under a name that did not exist. */
+function makeTemporary(): string {
+  const preferred = tmpdir()
+  const parent = Buffer.byteLength(preferred) + 20 <= longestDirectory ? preferred : '/tmp'
+  const prefix = join(parent, 'plumbline-')
+  try {
+    return mkdtempSync(prefix)
+  } catch (error) {
+    throw new ToolError('CANNOT_CREATE', { path: prefix, reason: reasonOf(error) }, { cause: error })
+  }
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // Closing the server has removed it.
+  }
+}

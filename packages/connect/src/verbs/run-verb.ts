@@ -1,0 +1,90 @@
+// exec, get, put: on all connections that come in, once they have all come.
+import type { Tool } from '@plumbline/common/cli/run-tool'
+import { exitStatus } from '@plumbline/common/error/exit'
+import type { ToolError } from '@plumbline/common/error/tool-error'
+import { toToolError } from '@plumbline/common/error/translate'
+import { makeErrorRecord } from '@plumbline/common/records/error'
+import type { Lower } from '../hop.ts'
+import { readUpstream } from '../upstream.ts'
+
+/** Does one verb on one connection; resolves to an exit status. `alone`: there is one connection only. */
+export type VerbOnHost = (lower: Lower, alone: boolean) => Promise<number>
+
+export type Verb = {
+  /** Checks operands, then gives what to do. Throws USAGE. */
+  prepare: (tool: Tool) => VerbOnHost
+  /** With one connection, standard output is the bytes themselves and carries no records. */
+  isRaw: (tool: Tool, alone: boolean) => boolean
+}
+
+const verbs: Readonly<Record<string, () => Promise<Verb>>> = {
+  exec: async () => (await import('./exec.ts')).exec,
+  get: async () => (await import('./get.ts')).get,
+  put: async () => (await import('./put.ts')).put,
+}
+
+export async function runVerb(tool: Tool): Promise<number> {
+  const load = verbs[tool.arguments.command]
+  if (!load) return exitStatus.usage
+  const verb = await load()
+  const perform = verb.prepare(tool)
+  const { items, failures } = await readAll(tool)
+  const alone = items.length === 1
+  const raw = verb.isRaw(tool, alone)
+  const fail = async (error: ToolError, host: string) => {
+    tool.diagnose(error.message)
+    if (!raw) await tool.records.write(makeErrorRecord('connect', error, { host }))
+    return raw ? error.exit : exitStatus.someFailed
+  }
+  for (const { record, message } of failures) {
+    if (raw) tool.diagnose(message)
+    else await tool.records.write(record)
+  }
+  const statuses = await Promise.all(
+    items.map(async ({ host, lower }) => {
+      try {
+        return await perform(await lower, alone)
+      } catch (error) {
+        return fail(toToolError(error), host)
+      }
+    }),
+  )
+  await Promise.all(items.map(async ({ lower }) => (await lower.catch(() => undefined))?.connection.close()))
+  const failed = failures.some((failure) => failure.failed)
+  const status = mergeStatuses(statuses, failed)
+  if (!raw) {
+    const errors =
+      statuses.filter((each) => each !== 0).length + failures.filter((each) => each.failed).length
+    await tool.records.write({
+      type: 'end',
+      tool: 'connect',
+      ok: errors === 0,
+      counts: { hosts: items.length, errors },
+    })
+  }
+  return status
+}
+
+/** One command's own status; of several, whether all are 0. */
+function mergeStatuses(statuses: readonly number[], failed: boolean): number {
+  const [only] = statuses
+  if (statuses.length === 1 && only !== undefined && only !== 0) return only
+  return failed || statuses.some((status) => status !== 0) ? exitStatus.someFailed : exitStatus.ok
+}
+
+async function readAll(tool: Tool) {
+  const items: { host: string; lower: Promise<Lower> }[] = []
+  const failures: { record: Parameters<Tool['records']['write']>[0]; message: string; failed: boolean }[] = []
+  for await (const item of readUpstream(tool.arguments.flags.has('local'), tool.environment)) {
+    if (item.kind === 'connection') {
+      // Connecting at once keeps every connection open until its turn.
+      const lower = item.open()
+      lower.catch(() => undefined)
+      items.push({ host: item.host, lower })
+    } else {
+      const { record, failed } = item
+      failures.push({ record, failed, message: `${String(record['tool'])}: ${String(record['message'])}` })
+    }
+  }
+  return { items, failures }
+}
