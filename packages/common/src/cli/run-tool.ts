@@ -23,6 +23,8 @@ export type Program = {
   schemas: () => Promise<SchemaTable>
   /** Does the work; resolves to the exit status. */
   run: (tool: Tool) => Promise<number>
+  /** The exit status of an error, for a program that does not keep to sysexits. */
+  exitOf?: (error: ToolError) => number
 }
 
 declare const PROGRAM_VERSION: string
@@ -46,11 +48,13 @@ export async function runTool(program: Program): Promise<void> {
       if (known.code === 'INTERNAL' && process.env['PLUMBLINE_TRACE']) diagnose(String(known.cause))
     }
     await records.flush().catch(() => undefined)
-    process.exitCode = known.exit
+    process.exitCode = (program.exitOf ?? exitOf)(known)
   } finally {
     ending.finish()
   }
 }
+
+const exitOf = (error: ToolError) => error.exit
 
 async function runArguments(
   program: Program,

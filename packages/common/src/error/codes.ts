@@ -111,6 +111,16 @@ export const codes = {
   STORE_FAILED: say(someFailed, (d) => `${d.reason}`),
   STORE_CONFIG: say(exitStatus.config, (d) => `${d.reason}`),
   NARINFO_INVALID: say(data, (d) => `Cannot read narinfo, line ${d.line}: ${d.reason}`),
+
+  // Services
+  CONFIG_INVALID: say(exitStatus.config, (d) => `Cannot use "${d.where}": ${d.reason}${hint(d.hint)}`),
+  CONFIG_UNREADABLE: say(noInput, (d) => `Cannot read "${d.path}": ${d.reason}`),
+  CONFIG_UNSAFE: say(permission, (d) => `Cannot trust "${d.path}": ${d.reason}`),
+  ACCOUNT_UNKNOWN: say(exitStatus.config, (d) => `There is no ${d.kind} "${d.name}"`),
+  SERVICE_FORBIDDEN: say(permission, (d) => `Cannot ${d.action} ${d.name}: ${d.reason}`),
+  SERVICE_BUSY: sayRetry(tryAgain, (d) => `Cannot ${d.action} ${d.name}: another command works on it`),
+  SERVICE_FAILED: say(someFailed, (d) => `Cannot ${d.action} ${d.name}: ${d.reason}`),
+  SERVICE_NOT_RUNNING: say(unavailable, (d) => `Cannot ${d.action} ${d.name}: it is not running`),
 } as const satisfies Record<string, Entry>
 
 export type ErrorCode = keyof typeof codes
