@@ -1,0 +1,118 @@
+// How to log in: what the server still accepts, tried in OpenSSH's order (agent, key files, password), each asked
+// for only when it is its turn.
+import type { AnyAuthMethod, AuthHandlerMiddleware, ParsedKey } from 'ssh2'
+import { askSecret, canAsk } from '@plumbline/common/secret/ask-secret'
+import type { Secret } from '@plumbline/common/secret/secret'
+import type { Settings } from './settings.ts'
+import { makeFilteredAgent, parsePrivateKey, publicBlob } from './ssh2.ts'
+
+export type Credentials = {
+  settings: Settings
+  /** Content of the identity files that are there, and of their .pub files. */
+  files: ReadonlyMap<string, Buffer>
+  agent: string | undefined
+  password: (() => Promise<Secret>) | undefined
+  passphrase: ((file: string) => Promise<Secret>) | undefined
+}
+
+export type Attempts = {
+  handler: AuthHandlerMiddleware
+  /** What was tried, and what was left out and why: for the message when nothing worked. */
+  tried: string[]
+  skipped: string[]
+}
+
+type Method = AnyAuthMethod & { type: string }
+
+export async function makeAttempts(credentials: Credentials): Promise<Attempts> {
+  const tried: string[] = []
+  const skipped: string[] = []
+  const methods = listMethods(credentials, skipped)
+  const handler: AuthHandlerMiddleware = (methodsLeft, _partial, next) => {
+    void (async () => {
+      for (;;) {
+        const { value: make } = methods.next()
+        if (make === undefined) return next(false as never)
+        const { name, kind } = make
+        if (methodsLeft && !(methodsLeft as string[]).includes(kind)) continue
+        const method = await make.method().catch((error: Error) => {
+          skipped.push(`${name}: ${error.message}`)
+        })
+        if (!method) continue
+        tried.push(name)
+        return next(method)
+      }
+    })()
+  }
+  return { handler, tried, skipped }
+}
+
+type Candidate = { name: string; kind: string; method: () => Promise<Method | undefined> }
+
+function* listMethods(credentials: Credentials, skipped: string[]): Generator<Candidate, undefined> {
+  const { settings, files, agent, password } = credentials
+  const username = settings.user
+  // "none" is how a server says what it accepts; some accept it.
+  yield { name: 'none', kind: 'none', method: async () => ({ type: 'none', username }) }
+  if (agent !== undefined) {
+    const only = settings.identitiesOnly ? publicKeys(credentials) : undefined
+    const make = async (): Promise<Method> => ({
+      type: 'agent',
+      username,
+      agent: await makeFilteredAgent(agent, only),
+    })
+    yield { name: 'agent', kind: 'publickey', method: make }
+  }
+  for (const file of settings.identityFiles) {
+    const content = files.get(file)
+    if (!content) continue
+    const method = async (): Promise<Method> => ({
+      type: 'publickey',
+      username,
+      key: await openKey(file, content, credentials),
+    })
+    yield { name: `key ${file}`, kind: 'publickey', method }
+  }
+  if (!password) {
+    skipped.push('password: none was given')
+    return
+  }
+  const method = async (): Promise<Method> => {
+    const secret = await password()
+    return { type: 'password', username, password: secret.reveal().toString('utf8') }
+  }
+  yield { name: 'password', kind: 'password', method }
+  const prompt = async (): Promise<Method> => {
+    const secret = (await password()).reveal().toString('utf8')
+    // One answer to one question: a second question is for something that we do not have.
+    let asked = 0
+    return {
+      type: 'keyboard-interactive',
+      username,
+      prompt: (_name, _instructions, _language, prompts, finish) =>
+        finish(prompts.map(({ prompt }) => (asked++ === 0 && /pass/i.test(prompt) ? secret : ''))),
+    }
+  }
+  yield { name: 'keyboard-interactive', kind: 'keyboard-interactive', method: prompt }
+}
+
+async function openKey(file: string, content: Buffer, { passphrase }: Credentials): Promise<ParsedKey> {
+  const plain = await parsePrivateKey(content)
+  if (plain instanceof Error && /encrypted/i.test(plain.message)) {
+    if (!passphrase && !canAsk()) throw new Error('it needs a passphrase')
+    const secret = await (passphrase ? passphrase(file) : askSecret(`Passphrase for ${file}: `, 'passphrase'))
+    const opened = await parsePrivateKey(content, secret.reveal())
+    if (opened instanceof Error) throw new Error('the passphrase is wrong')
+    return opened
+  }
+  if (plain instanceof Error) throw plain
+  return plain
+}
+
+/** The identities that IdentitiesOnly allows, by their .pub files. */
+function publicKeys({ settings, files }: Credentials): Buffer[] {
+  return settings.identityFiles.flatMap((file) => {
+    const blob = publicBlob(files.get(`${file}.pub`))
+    return blob ? [blob] : []
+  })
+}
