@@ -14,6 +14,11 @@ export type Native = {
   /** Becomes another program; returns only by throwing. */
   execve(argv: readonly string[], environment: readonly string[]): never
   setCloseOnExec(fd: number, close: boolean | number): number
+  /** Memory with a descriptor and no name. */
+  memfd(name: string): number
+  /** A listening socket that accepts nothing by itself, at an address of digits. */
+  listenTcp(ip: string, port: number): number
+  listenUnix(path: string, mode: number): number
   /** Calls back whenever the descriptor is readable, until unwatch(). */
   watch(fd: number, readable: () => void): unknown
   unwatch(token: unknown): void

@@ -1,14 +1,20 @@
 // System calls that Node lacks, one function each and nothing more: arguments are checked in native.ts.
 // A failed call throws an Error with errno, code and syscall, as Node's own do.
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <node_api.h>
 #include <uv.h>
@@ -138,6 +144,67 @@ FUNCTION(set_close_on_exec) {
   int32_t a[MAX_ARGUMENTS];
   read_ints(env, info, a);
   return result_of(env, fcntl(a[0], F_SETFD, a[1] ? FD_CLOEXEC : 0), "fcntl");
+}
+
+static bool read_text(napi_env env, napi_value value, char *text, size_t size) {
+  size_t length;
+  return napi_get_value_string_utf8(env, value, text, size, &length) == napi_ok && length < size - 1;
+}
+
+/** memfd_create(name): memory that has a descriptor and no name in the file system. */
+FUNCTION(make_memfd) {
+  napi_value arguments[1];
+  size_t count = 1;
+  char name[64] = "";
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  read_text(env, arguments[0], name, sizeof name);
+  return result_of(env, memfd_create(name, MFD_CLOEXEC), "memfd_create");
+}
+
+static napi_value listen_or_fail(napi_env env, int fd, const struct sockaddr *address, socklen_t size) {
+  if (bind(fd, address, size) == 0 && listen(fd, SOMAXCONN) == 0) return from_int(env, fd);
+  int error = errno;
+  close(fd);
+  errno = error;
+  return fail(env, "listen");
+}
+
+/** listenTcp(ip, port): a listening socket. A server of Node's would accept on it; this one only holds it. */
+FUNCTION(listen_tcp) {
+  napi_value arguments[2];
+  size_t count = 2;
+  char text[64] = "";
+  int32_t port = 0, on = 1;
+  struct sockaddr_in v4 = {.sin_family = AF_INET};
+  struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  read_text(env, arguments[0], text, sizeof text);
+  napi_get_value_int32(env, arguments[1], &port);
+  v4.sin_port = v6.sin6_port = htons(port);
+  bool is_v4 = inet_pton(AF_INET, text, &v4.sin_addr) == 1;
+  if (!is_v4 && inet_pton(AF_INET6, text, &v6.sin6_addr) != 1) return errno = EINVAL, fail(env, "listen");
+  int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return fail(env, "socket");
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  return is_v4 ? listen_or_fail(env, fd, (struct sockaddr *)&v4, sizeof v4)
+               : listen_or_fail(env, fd, (struct sockaddr *)&v6, sizeof v6);
+}
+
+/** listenUnix(path, mode): a listening socket whose file has the mode from its first moment. */
+FUNCTION(listen_unix) {
+  napi_value arguments[2];
+  size_t count = 2;
+  int32_t mode = 0;
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  napi_get_value_int32(env, arguments[1], &mode);
+  if (!read_text(env, arguments[0], address.sun_path, sizeof address.sun_path))
+    return errno = ENAMETOOLONG, fail(env, "listen");
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return fail(env, "socket");
+  // For sockets, fchmod before bind decides the file's mode (unix(7)).
+  fchmod(fd, mode);
+  return listen_or_fail(env, fd, (struct sockaddr *)&address, sizeof address);
 }
 
 // Watching a descriptor (a pidfd becomes readable when its process ends) through the event loop.
@@ -298,6 +365,9 @@ NAPI_MODULE_INIT() {
     EXPORT("peerCredentials", peer_credentials),
     EXPORT("execve", replace_process),
     EXPORT("setCloseOnExec", set_close_on_exec),
+    EXPORT("memfd", make_memfd),
+    EXPORT("listenTcp", listen_tcp),
+    EXPORT("listenUnix", listen_unix),
     EXPORT("watch", watch_readable),
     EXPORT("unwatch", unwatch),
     EXPORT("allocate", allocate),
