@@ -3,6 +3,7 @@
 import type { Arguments, Command } from '@plumbline/common/cli/option-table'
 import type { Diagnose } from '@plumbline/common/cli/diagnose'
 import type { Connection, Place } from '@plumbline/common/connection/connection'
+import type { Secrets } from './secrets.ts'
 
 /** The connection beneath a hop. */
 export type Lower = {
@@ -19,6 +20,7 @@ export type HopContext = {
   /** One of targets(). */
   target: string
   timeoutMs: number
+  secrets: Secrets
   diagnose: Diagnose
   environment: NodeJS.ProcessEnv
   signal: AbortSignal

@@ -6,6 +6,7 @@ import { exitStatus } from '@plumbline/common/error/exit'
 import type { Hop } from './hop.ts'
 import { hopOptions } from './hop-options.ts'
 import { Opener, type Outcome } from './opener.ts'
+import { Secrets } from './secrets.ts'
 import { serveOut } from './serve/lifetime.ts'
 import { openRuntimeDirectory } from './serve/runtime-directory.ts'
 import { readUpstream } from './upstream.ts'
@@ -16,7 +17,8 @@ export async function openHops(tool: Tool, hop: Hop): Promise<number> {
   const timeoutMs = parseDuration(values['timeout']?.[0] ?? hopOptions.timeout.default, '--timeout')
   const targets = hop.targets(tool.arguments)
   const directory = openRuntimeDirectory(tool.environment)
-  const opener = new Opener({ tool, hop, timeoutMs, directory: directory.path })
+  const secrets = new Secrets(tool.arguments)
+  const opener = new Opener({ tool, hop, timeoutMs, directory: directory.path, secrets })
   const counts = { connections: 0, errors: 0 }
   // Records leave in the order in which what they answer came in, each as soon as those before it have.
   let emitted = Promise.resolve()

@@ -9,11 +9,12 @@ import { makeErrorRecord } from '@plumbline/common/records/error'
 import { makeIdentifier } from '@plumbline/common/records/identifier'
 import type { Hop, Lower, OpenedHop } from './hop.ts'
 import { ConnectionServer } from './serve/connection-server.ts'
+import type { Secrets } from './secrets.ts'
 import type { UpstreamItem } from './upstream.ts'
 
 export type Outcome = { record: OutRecord; failed: boolean }
 
-type Run = { tool: Tool; hop: Hop; timeoutMs: number; directory: string }
+type Run = { tool: Tool; hop: Hop; timeoutMs: number; directory: string; secrets: Secrets }
 
 export class Opener {
   readonly servers: ConnectionServer[] = []
@@ -48,12 +49,13 @@ export class Opener {
   }
 
   async #openOne(opening: Promise<Lower>, target: string): Promise<Outcome> {
-    const { tool, hop, timeoutMs, directory } = this.#run
+    const { tool, hop, timeoutMs, directory, secrets } = this.#run
     const lower = await opening
     const opened = await hop.open({
       lower,
       target,
       timeoutMs,
+      secrets,
       arguments: tool.arguments,
       diagnose: tool.diagnose,
       environment: tool.environment,

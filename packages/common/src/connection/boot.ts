@@ -27,9 +27,9 @@ export function formatBoot(token: string): string {
   )
 }
 
-/** The words that start BOOT as a process. */
-export function formatBootCommand(token: string): string {
-  return quoteCommand(['/bin/sh', '-c', formatBoot(token), 'plumbline'])
+/** The command that starts a shell with this text; its name is what ps shows. */
+export function formatShellCommand(text: string): string {
+  return quoteCommand(['/bin/sh', '-c', text, 'plumbline'])
 }
 
 // The process group is what a cancel has to signal. Without /proc or ps the shell's own pid is a fair guess: sshd

@@ -36,12 +36,12 @@ const sweep = (token: string) =>
   `else for pl_e in $(ps -A -o pgid= -o args= | grep ${token} | sed "s/^ *//;s/ .*//"); do ` +
   '[ "$pl_e" = "$pl_g" ] || pl_end $pl_e & done; fi; wait'
 
-/** What BOOT is sent to become the lifeline. After the facts its output is a line "gone GROUP" for each one ended. */
+/** The lifeline's text, in one line. After the facts its output is a line "gone GROUP" for each one ended. */
 export function formatLifeline(token: string, { changedUser }: { changedUser: boolean }): string {
   return (
-    `${token}trap "" HUP INT TERM PIPE; ${formatHeader(token)}; ${facts(changedUser)}; ${endGroup}; ` +
+    `trap "" HUP INT TERM PIPE; ${formatHeader(token)}; ${facts(changedUser)}; ${endGroup}; ` +
     'exec 2>/dev/null; cd /; while IFS= read -r pl_l; do eval "$pl_l"; done; ' +
-    `${sweep(token)}\n`
+    sweep(token)
   )
 }
 

@@ -14,13 +14,13 @@ export type LocalConnection = { connection: Connection; place: Place }
 export function openLocal(environment: NodeJS.ProcessEnv): LocalConnection {
   const { username, uid, homedir } = userInfo()
   const place = { user: username, uid, home: environment['HOME'] || homedir }
-  const entry: Entry = { hop: 'local', start: (bootCommand) => startShell(bootCommand, environment) }
+  const entry: Entry = { hop: 'local', start: (shellCommand) => startShell(shellCommand, environment) }
   return { connection: new ShellConnection(entry, { home: place.home }), place }
 }
 
 /** In a session of its own: its process group can then be signalled, and no terminal signal reaches it. */
-function startShell(bootCommand: string, environment: NodeJS.ProcessEnv): RawProcess {
-  const child = spawn('/bin/sh', ['-c', `exec ${bootCommand}`], {
+function startShell(shellCommand: string, environment: NodeJS.ProcessEnv): RawProcess {
+  const child = spawn('/bin/sh', ['-c', `exec ${shellCommand}`], {
     cwd: '/',
     detached: true,
     env: environment,

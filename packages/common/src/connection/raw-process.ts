@@ -16,8 +16,13 @@ export interface RawProcess {
 export interface Entry {
   /** What messages call it, e.g. "sudo:root". */
   readonly hop: string
-  /** Starts `/bin/sh -c BOOT plumbline` there; `bootCommand` is that, quoted. */
-  start(bootCommand: string): RawProcess
+  /** Starts `/bin/sh -c TEXT plumbline` there; `shellCommand` is that, quoted. */
+  start(shellCommand: string): RawProcess
+  /**
+   * What enters reads standard input first, for a password: until it has let us in the first time, nothing else may
+   * be sent, or it would be taken for more passwords.
+   */
+  readonly readsInput?: boolean
   /**
    * What the text on stderr before BOOT has answered means. Called as it comes (status undefined) and once when the
    * process has ended instead of answering. An error ends the attempt.

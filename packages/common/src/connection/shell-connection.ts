@@ -2,7 +2,7 @@
 // up through the lifeline (lifeline.ts). Every hop of kind posix is this with another Entry.
 import type { Readable } from 'node:stream'
 import { ToolError } from '../error/tool-error.ts'
-import { formatBootCommand, formatRun, makeToken } from './boot.ts'
+import { formatBoot, formatRun, formatShellCommand, makeToken } from './boot.ts'
 import type { Connection, Place, Running, RunRequest, WriteOptions } from './connection.ts'
 import { Lifeline } from './lifeline-process.ts'
 import { formatLifeline } from './lifeline.ts'
@@ -80,12 +80,14 @@ export class ShellConnection implements Connection {
   }
 
   #start(): RawProcess {
-    return this.#entry.start(formatBootCommand(this.#token))
+    return this.#entry.start(formatShellCommand(formatBoot(this.#token)))
   }
 
   async #startLifeline(changedUser: boolean, timeoutMs: number): Promise<Lifeline> {
-    const process = new ShellProcess(this.#entry, this.#start(), this.#token)
-    process.stdin.write(formatLifeline(this.#token, { changedUser }))
+    const text = formatLifeline(this.#token, { changedUser })
+    const raw = this.#entry.readsInput ? this.#entry.start(formatShellCommand(text)) : this.#start()
+    const process = new ShellProcess(this.#entry, raw, this.#token)
+    if (!this.#entry.readsInput) process.stdin.write(`${this.#token}${text}\n`)
     return Lifeline.open(process, timeoutMs)
   }
 

@@ -48,6 +48,8 @@ export class ShellProcess {
   /** Gives up on it with this error. */
   fail(error: ToolError): void {
     this.#fail(error)
+    // What waits for input there, such as a second prompt, ends by itself.
+    this.#raw.stdin.end()
     this.abandon()
   }
 

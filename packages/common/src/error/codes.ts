@@ -75,6 +75,10 @@ export const codes = {
     (d) => `Cannot enter ${d.hop}: a password is required${hint(d.hint)}`,
   ),
   SUDO_PASSWORD_WRONG: say(permission, (d) => `Cannot enter ${d.hop}: the password is wrong`),
+  SUDO_TERMINAL_REQUIRED: say(
+    permission,
+    (d) => `Cannot enter ${d.hop}: sudo wants a terminal, and there is no script(1) to make one`,
+  ),
   SUDO_REFUSED: say(permission, (d) => `Cannot enter ${d.hop}: ${d.reason}`),
   FILE_NOT_FOUND: say(noInput, (d) => `Cannot read "${d.path}" on ${d.host}: no such file`),
   FILE_UNREADABLE: say(permission, (d) => `Cannot read "${d.path}" on ${d.host}: ${d.reason}`),

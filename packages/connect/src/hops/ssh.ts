@@ -3,9 +3,8 @@ import { ShellConnection } from '@plumbline/common/connection/shell-connection'
 import { makeToken } from '@plumbline/common/connection/boot'
 import type { Connection, Place } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { parseSecretSource, secretOptions } from '@plumbline/common/secret/secret-options'
+import { secretOptions } from '@plumbline/common/secret/secret-options'
 import type { Hop, HopContext, OpenedHop } from '../hop.ts'
-import { onceSecret } from '../once-secret.ts'
 import { parseDestination, sshOptions, type Destination } from '../ssh/destination.ts'
 import type { HostKeyPolicy } from '../ssh/host-key.ts'
 
@@ -67,7 +66,7 @@ async function openWithSsh2(
   context: HopContext,
   destination: Destination,
 ): Promise<{ hop: OpenedHop } | { opensshNeeded: string }> {
-  const { lower, timeoutMs, environment } = context
+  const { lower, timeoutMs, environment, secrets } = context
   const { resolveDestination } = await import('../ssh/resolve.ts')
   const resolved = await resolveDestination(lower.connection, lower.place, destination)
   const { settings, knownHosts } = resolved
@@ -84,12 +83,14 @@ async function openWithSsh2(
         policy: policyOf(context),
         timeoutMs,
         agent: environment['SSH_AUTH_SOCK'],
-        password: onceSecret(parseSecretSource('password', context.arguments), 'password'),
-        passphrase: onceSecret(parseSecretSource('passphrase', context.arguments), 'passphrase'),
+        secrets,
       },
       resolved,
     )
-    const entry = { hop: `ssh:${destination.host}`, start: (boot: string) => session.start(`exec ${boot}`) }
+    const entry = {
+      hop: `ssh:${destination.host}`,
+      start: (shellCommand: string) => session.start(`exec ${shellCommand}`),
+    }
     const connection = new ShellConnection(entry)
     try {
       const place = await connection.establish({ changedUser: false, timeoutMs })

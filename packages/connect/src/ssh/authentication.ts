@@ -1,8 +1,7 @@
 // How to log in: what the server still accepts, tried in OpenSSH's order (agent, key files, password), each asked
 // for only when it is its turn.
 import type { AnyAuthMethod, AuthHandlerMiddleware, ParsedKey } from 'ssh2'
-import { askSecret, canAsk } from '@plumbline/common/secret/ask-secret'
-import type { Secret } from '@plumbline/common/secret/secret'
+import type { Secrets } from '../secrets.ts'
 import type { Settings } from './settings.ts'
 import { makeFilteredAgent, parsePrivateKey, publicBlob } from './ssh2.ts'
 
@@ -11,8 +10,7 @@ export type Credentials = {
   /** Content of the identity files that are there, and of their .pub files. */
   files: ReadonlyMap<string, Buffer>
   agent: string | undefined
-  password: (() => Promise<Secret>) | undefined
-  passphrase: ((file: string) => Promise<Secret>) | undefined
+  secrets: Secrets
 }
 
 export type Attempts = {
@@ -50,7 +48,7 @@ export async function makeAttempts(credentials: Credentials): Promise<Attempts> 
 type Candidate = { name: string; kind: string; method: () => Promise<Method | undefined> }
 
 function* listMethods(credentials: Credentials, skipped: string[]): Generator<Candidate, undefined> {
-  const { settings, files, agent, password } = credentials
+  const { settings, files, agent, secrets } = credentials
   const username = settings.user
   // "none" is how a server says what it accepts; some accept it.
   yield { name: 'none', kind: 'none', method: async () => ({ type: 'none', username }) }
@@ -73,10 +71,11 @@ function* listMethods(credentials: Credentials, skipped: string[]): Generator<Ca
     })
     yield { name: `key ${file}`, kind: 'publickey', method }
   }
-  if (!password) {
+  if (!secrets.isAvailable('password')) {
     skipped.push('password: none was given')
     return
   }
+  const password = () => secrets.get('password', `Password for ${username}@${settings.hostname}: `)
   const method = async (): Promise<Method> => {
     const secret = await password()
     return { type: 'password', username, password: secret.reveal().toString('utf8') }
@@ -96,11 +95,11 @@ function* listMethods(credentials: Credentials, skipped: string[]): Generator<Ca
   yield { name: 'keyboard-interactive', kind: 'keyboard-interactive', method: prompt }
 }
 
-async function openKey(file: string, content: Buffer, { passphrase }: Credentials): Promise<ParsedKey> {
+async function openKey(file: string, content: Buffer, { secrets }: Credentials): Promise<ParsedKey> {
   const plain = await parsePrivateKey(content)
   if (plain instanceof Error && /encrypted/i.test(plain.message)) {
-    if (!passphrase && !canAsk()) throw new Error('it needs a passphrase')
-    const secret = await (passphrase ? passphrase(file) : askSecret(`Passphrase for ${file}: `, 'passphrase'))
+    if (!secrets.isAvailable('passphrase')) throw new Error('it needs a passphrase')
+    const secret = await secrets.get('passphrase', `Passphrase for ${file}: `)
     const opened = await parsePrivateKey(content, secret.reveal())
     if (opened instanceof Error) throw new Error('the passphrase is wrong')
     return opened

@@ -5,7 +5,8 @@ import { Duplex } from 'node:stream'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Connection, Place } from '@plumbline/common/connection/connection'
-import { makeAttempts, type Attempts, type Credentials } from './authentication.ts'
+import type { Secrets } from '../secrets.ts'
+import { makeAttempts, type Attempts } from './authentication.ts'
 import { parseDestination } from './destination.ts'
 import { judgeHostKey, knownKeyTypes, type HostKeyPolicy } from './host-key.ts'
 import { formatHostName, formatKnownHost } from './known-hosts.ts'
@@ -20,8 +21,7 @@ export type DialContext = {
   policy: HostKeyPolicy
   timeoutMs: number
   agent: string | undefined
-  password: Credentials['password']
-  passphrase: Credentials['passphrase']
+  secrets: Secrets
 }
 
 /** What ssh2 cannot do and OpenSSH can; the message says what. */

@@ -25,7 +25,7 @@ export function makeOpensshEntry(
   let isFirst = true
   return {
     hop: label,
-    start(bootCommand) {
+    start(shellCommand) {
       const options = [
         'BatchMode=yes',
         `StrictHostKeyChecking=${policy === 'strict' ? 'yes' : 'accept-new'}`,
@@ -35,7 +35,15 @@ export function makeOpensshEntry(
         `ControlPath=${directory}/s`,
         'ControlPersist=no',
       ].flatMap((option) => ['-o', option])
-      const argv = quoteCommand(['ssh', '-T', ...sshArguments, ...options, '--', host, `exec ${bootCommand}`])
+      const argv = quoteCommand([
+        'ssh',
+        '-T',
+        ...sshArguments,
+        ...options,
+        '--',
+        host,
+        `exec ${shellCommand}`,
+      ])
       const command = isFirst ? asMaster(argv, directory) : `exec ${argv}`
       isFirst = false
       return connection.run({ command })

@@ -1,0 +1,41 @@
+// The secrets of one run: each is read or asked for once, when it is first needed, and serves every host.
+import type { Arguments } from '@plumbline/common/cli/option-table'
+import { askSecret, canAsk } from '@plumbline/common/secret/ask-secret'
+import { readSecret } from '@plumbline/common/secret/read-secret'
+import type { Secret } from '@plumbline/common/secret/secret'
+import { parseSecretSource } from '@plumbline/common/secret/secret-options'
+
+export class Secrets {
+  readonly #arguments: Arguments
+  readonly #known = new Map<string, Promise<Secret>>()
+  #asking: Promise<unknown> = Promise.resolve()
+
+  constructor(args: Arguments) {
+    this.#arguments = args
+  }
+
+  /** Whether the user has said where it comes from. */
+  isGiven(name: string): boolean {
+    return parseSecretSource(name, this.#arguments) !== undefined
+  }
+
+  /** Whether it can be had at all. */
+  isAvailable(name: string): boolean {
+    return this.isGiven(name) || canAsk()
+  }
+
+  /** From its source, else from the terminal, one question at a time. Throws SECRET_UNREADABLE, SECRET_NEEDED. */
+  get(name: string, prompt: string): Promise<Secret> {
+    const source = parseSecretSource(name, this.#arguments)
+    const key = source ? name : prompt
+    const reading = this.#known.get(key) ?? (source ? readSecret(source, name) : this.#ask(prompt, name))
+    this.#known.set(key, reading)
+    return reading
+  }
+
+  #ask(prompt: string, name: string): Promise<Secret> {
+    const asked = this.#asking.then(() => askSecret(prompt, name))
+    this.#asking = asked.catch(() => undefined)
+    return asked
+  }
+}

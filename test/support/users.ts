@@ -1,0 +1,29 @@
+// Users of this machine that exist for a test, and what sudo lets them do. Needs root.
+import { execFileSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import type { Scratch } from './scratch.ts'
+
+export type UserOptions = { shell?: string; password?: string; sudoers?: string }
+
+let count = 0
+
+/** Returns the user's name. `sudoers` lines have USER replaced by it. */
+export function makeUser(
+  scratch: Scratch,
+  { shell = '/bin/sh', password, sudoers }: UserOptions = {},
+): string {
+  const name = `plt${process.pid}x${count++}`
+  execFileSync('useradd', ['-m', '-s', shell, name], { stdio: 'pipe' })
+  scratch.onEnd(() => void execFileSync('userdel', ['-r', name], { stdio: 'pipe' }))
+  // "*" is a password that nothing matches, but unlike "!" it does not lock the account for sshd.
+  const hash = password === undefined ? '*' : undefined
+  if (hash) execFileSync('usermod', ['-p', hash, name])
+  else execFileSync('chpasswd', { input: `${name}:${password}` })
+  if (sudoers) {
+    const file = `/etc/sudoers.d/${name}`
+    writeFileSync(file, `${sudoers.replaceAll('USER', name)}\n`, { mode: 0o440 })
+    execFileSync('visudo', ['-cf', file], { stdio: 'pipe' })
+    scratch.onEnd(() => rmSync(file))
+  }
+  return name
+}
