@@ -183,7 +183,7 @@ FUNCTION(listen_tcp) {
   v4.sin_port = v6.sin6_port = htons(port);
   bool is_v4 = inet_pton(AF_INET, text, &v4.sin_addr) == 1;
   if (!is_v4 && inet_pton(AF_INET6, text, &v6.sin6_addr) != 1) return errno = EINVAL, fail(env, "listen");
-  int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return fail(env, "socket");
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   return is_v4 ? listen_or_fail(env, fd, (struct sockaddr *)&v4, sizeof v4)
@@ -200,7 +200,7 @@ FUNCTION(listen_unix) {
   napi_get_value_int32(env, arguments[1], &mode);
   if (!read_text(env, arguments[0], address.sun_path, sizeof address.sun_path))
     return errno = ENAMETOOLONG, fail(env, "listen");
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return fail(env, "socket");
   // For sockets, fchmod before bind decides the file's mode (unix(7)).
   fchmod(fd, mode);
