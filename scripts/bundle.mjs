@@ -2,6 +2,7 @@
 // launcher that loads them, and the V8 code caches that make the next start not compile them again.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -24,6 +25,22 @@ const asChunk = {
         ? { path: chunkFile(path), external: true }
         : undefined,
     ),
+}
+
+// Shell text is imported as vite has it, with ?raw.
+const asText = {
+  name: 'text',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /\?raw$/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path.replace(/\?raw$/, '')),
+      namespace: 'text',
+    }))
+    onLoad({ filter: /./, namespace: 'text' }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8'),
+      loader: 'text',
+      watchFiles: [path],
+    }))
+  },
 }
 
 // yargs measures the width of every glyph with Intl.Segmenter and large regular expressions, which costs more
@@ -67,7 +84,7 @@ const { metafile } = await build({
   banner: {},
   entryPoints: ['src/main.ts'],
   outfile: 'dist/main.cjs',
-  plugins: [asChunk],
+  plugins: [asChunk, asText],
   external: ['better-sqlite3'],
   metafile: true,
 })

@@ -1,0 +1,89 @@
+# Mode and owner of a file, from what POSIX says of `ls -ldn`: stat(1) is not in POSIX.
+# A mode is given twice: as ls writes it (to compare, without a process) and in octal (for chmod).
+
+# Sets kind (ls's first field), uid, gid, bytes for what PATH is, or leads to with -L as first argument.
+facts() {
+  set -- $(ls -ldn "$@")
+  if [ $# -lt 5 ]; then return 1; fi
+  kind=$1 uid=$3 gid=$4 bytes=$5
+}
+
+# Sets want_uid and want_gid from user and group, names or numbers; a name is looked up once a run.
+resolve_owner() {
+  want_uid= want_gid=
+  if [ "$user" ]; then want_uid=$user; fi
+  case $user in
+    *[!0-9]*)
+      case $users in
+        *" $user="*) want_uid=${users#*" $user="} want_uid=${want_uid%% *} ;;
+        *)
+          want_uid=$(id -u -- "$user" 2>/dev/null) || { fail "there is no user \"$user\""; return; }
+          users="$users $user=$want_uid "
+          ;;
+      esac
+      ;;
+  esac
+  if [ "$group" ]; then want_gid=$group; fi
+  case $group in
+    *[!0-9]*)
+      case $groups in
+        *" $group="*) want_gid=${groups#*" $group="} want_gid=${want_gid%% *} ;;
+        *)
+          find_group || { fail "there is no group \"$group\""; return; }
+          groups="$groups $group=$want_gid "
+          ;;
+      esac
+      ;;
+  esac
+}
+
+# POSIX has no command that turns the name of a group into its number.
+find_group() {
+  want_gid=$(getent group "$group" 2>/dev/null) || want_gid=
+  want_gid=${want_gid#*:*:} want_gid=${want_gid%%:*}
+  if [ "$want_gid" ]; then return 0; fi
+  while IFS=: read -r name _ want_gid _; do
+    if [ "$name" = "$group" ]; then return 0; fi
+  done </etc/group
+  return 1
+}
+
+# Gives FILE the owner wanted; further arguments are options of chown.
+set_owner() {
+  file=$1
+  shift
+  if [ "$want_uid" ]; then
+    chown "$@" -- "$want_uid${want_gid:+:$want_gid}" "$file"
+  elif [ "$want_gid" ]; then
+    chgrp "$@" -- "$want_gid" "$file"
+  fi
+}
+
+# Brings mode and owner of what is there in line with perms, mode, user and group, as far as these are given; the
+# facts are known, and further arguments are options of chown. chown(2) clears set-user-ID: the mode comes second.
+adjust_access() {
+  resolve_owner || return
+  owned=yes moded=yes
+  if [ "${want_uid:-$uid}" != "$uid" ] || [ "${want_gid:-$gid}" != "$gid" ]; then owned=; fi
+  if [ "$perms" ]; then case $kind in ?"$perms"*) ;; *) moded= ;; esac; fi
+  if [ "$owned$moded" = yesyes ]; then return 0; fi
+  if [ "$check" ]; then return 10; fi
+  if [ -z "$owned" ]; then set_owner "$path" "$@" || return 1; fi
+  if [ "$mode" ]; then chmod "$mode" "$path" || return 1; fi
+  return 10
+}
+
+# Sets mode from kind: what ls shows as rwxr-sr-t is 3755.
+octal_mode() {
+  rest=${kind#?} special=0 mode=
+  for weight in 4 2 1; do
+    digit=0
+    case $rest in r*) digit=4 ;; esac
+    case $rest in ?w*) digit=$((digit + 2)) ;; esac
+    case $rest in ??[xst]*) digit=$((digit + 1)) ;; esac
+    case $rest in ??[sStT]*) special=$((special + weight)) ;; esac
+    mode=$mode$digit
+    rest=${rest#???}
+  done
+  mode=$special$mode
+}

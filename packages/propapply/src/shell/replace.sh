@@ -1,0 +1,84 @@
+# Replaces a file at once or not at all: a temporary file beside it, made exclusively and readable by nobody else,
+# gets content, owner and mode, and is renamed over it. What is a link becomes a file, as rename(2) has it.
+
+# Puts $new at $path with mode, user and group; what is not told is kept from the file that was there.
+replace_text() {
+  show_diff
+  if [ "$check" ]; then return 10; fi
+  open_temporary || return
+  printf %s "$new" >>"$tmp" || { abandon; return; }
+  put_in_place
+}
+
+# The same for bytes that a shell variable cannot hold: $new is a format of printf(1).
+replace_bytes() {
+  if [ "$check" ]; then return 10; fi
+  open_temporary || return
+  printf "$new" >>"$tmp" || { abandon; return; }
+  put_in_place
+}
+
+# What the file has already and nobody told otherwise is to be kept.
+open_temporary() {
+  resolve_owner || return
+  if [ -f "$path" ]; then
+    if [ -z "$known" ]; then facts -L -- "$path" || return 1; fi
+    if [ -z "$mode" ]; then octal_mode; fi
+    want_uid=${want_uid:-$uid} want_gid=${want_gid:-$gid}
+  fi
+  tmp=${path%/*}/.propapply-$name-$step
+  umask 077
+  # With -C the shell opens the file with O_EXCL: a link that waits there is not followed.
+  set -C
+  true >"$tmp"
+  made=$?
+  set +C
+  umask 022
+  if [ $made != 0 ]; then
+    tmp=
+    return 1
+  fi
+}
+
+abandon() {
+  discard
+  fail "\"$path\" could not be written and is as it was"
+}
+
+put_in_place() {
+  if [ "$want_uid$want_gid" ]; then set_owner "$tmp" || { abandon; return; }; fi
+  chmod "${mode:-0644}" "$tmp" || { abandon; return; }
+  mv -f -- "$tmp" "$path" || { abandon; return; }
+  tmp=
+  return 10
+}
+
+# The parent directory is there, or is made when $parents says so.
+need_parent() {
+  parent=${path%/*}
+  if [ -d "${parent:-/}" ]; then return 0; fi
+  if [ -z "$parents" ]; then fail "there is no directory \"$parent\""; return; fi
+  if [ "$check" ]; then return 0; fi
+  mkdir -p -- "$parent"
+}
+
+need_regular() {
+  if [ -f "$path" ]; then
+    if [ -r "$path" ]; then return 0; fi
+    fail "\"$path\" cannot be read"
+  elif [ -d "$path" ]; then
+    fail "\"$path\" is a directory"
+  elif [ -e "$path" ]; then
+    fail "\"$path\" is not a regular file"
+  fi
+}
+
+show_diff() {
+  if [ -z "$diff" ]; then return; fi
+  if command -v diff >/dev/null; then
+    old=/dev/null
+    if [ -f "$path" ]; then old=$path; fi
+    printf '%s diff %s\n' "$token" "$step"
+    printf %s "$new" | diff -u -- "$old" -
+  fi
+}

@@ -1,0 +1,58 @@
+# What travels back: one line a step on standard output, and a line of the same token on standard error, so that
+# what a step said there is known to be its own. The token is random: no content can hold it by chance.
+#
+#   TOKEN begin
+#   TOKEN want N              the bytes of step N's file are to be sent on standard input
+#   TOKEN diff N              what follows, up to the next line with the token, is a unified diff
+#   TOKEN ok|changed|failed|skipped N [REASON]
+#   TOKEN end
+
+begin() {
+  step=0 tmp= reason= touched= unsure= users= groups=
+  nl='
+'
+  # What commands get back: the locale and the mask that we were started with.
+  locale=${LC_ALL-} localed=${LC_ALL+yes} mask=$(umask)
+  LC_ALL=C
+  export LC_ALL
+  umask 022
+  set -f
+  trap discard EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  printf '%s begin\n' "$token" || exit 74
+}
+
+# Functions that establish a property return 0 (it was so already), 10 (changed), 11 (skipped) or anything else.
+run_step() {
+  step=$1 path= source= reason= script=
+  shift
+  "$@"
+  result=$?
+  if [ "$check" ]; then foresee; fi
+  case $result in
+    0) result=ok ;;
+    10) result=changed ;;
+    11) result=skipped ;;
+    *) result=failed ;;
+  esac
+  printf '%s\n' "$token" >&2
+  printf '%s %s %s %s\n' "$token" "$result" "$step" "$reason" || exit 74
+  if [ "$result$failfast" = failedyes ]; then exit 1; fi
+}
+
+finish() {
+  printf '%s end\n' "$token"
+}
+
+fail() {
+  printf '%s\n' "$*" >&2
+  return 1
+}
+
+# Removes the one temporary file that there can be: that of a replacement which was not completed.
+discard() {
+  if [ "$tmp" ]; then rm -f -- "$tmp"; fi
+  tmp=
+}
