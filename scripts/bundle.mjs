@@ -81,7 +81,6 @@ rmSync('dist', { recursive: true, force: true })
 mkdirSync('dist')
 const { metafile } = await build({
   ...common,
-  banner: {},
   entryPoints: ['src/main.ts'],
   outfile: 'dist/main.cjs',
   plugins: [asChunk, asText],
