@@ -1,0 +1,71 @@
+// restart and reload. Sites are exchanged without a gap: the new server gets the old one's listening sockets, and
+// the old one ends, its requests finished, when the new one is ready. If it never is, the old one stays.
+import { constants } from 'node:os'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { ProcessHandle } from '../service/handle.ts'
+import { endIncarnation } from '../service/end.ts'
+import { removePrepared } from '../service/folders.ts'
+import { inspectService, type Seen } from '../service/inspect.ts'
+import type { Lock } from '../service/lock.ts'
+import { takeSockets } from '../launch/sockets.ts'
+import { answer, withLock, type Context, type Outcome } from './command.ts'
+import { actionStatus } from './lsb-status.ts'
+import { clearAway, startAfresh } from './start.ts'
+
+/** To our own server: finish, without hurry. */
+const drainSignal = constants.signals.SIGUSR2
+
+export function restart(context: Context): Promise<Outcome> {
+  return withLock(context, async (lock) => {
+    const seen = inspectService(context.settings)
+    if (
+      context.settings.command === undefined &&
+      seen.state === 'running' &&
+      !seen.main?.state.startsWith('T')
+    ) {
+      return exchange(context, lock, seen)
+    }
+    // Whoever connects meanwhile waits in the sockets' queues.
+    const taken = seen.record && takeSockets(seen.record)
+    await clearAway(context, seen)
+    await startAfresh(context, lock, taken)
+    return answer(context, { exit: actionStatus.ok, changed: true })
+  })
+}
+
+export function reload(context: Context): Promise<Outcome> {
+  return withLock(context, async (lock) => {
+    const { settings, action } = context
+    const seen = inspectService(settings)
+    if (seen.state !== 'running' || !seen.main) {
+      throw new ToolError('SERVICE_NOT_RUNNING', { action, name: settings.name })
+    }
+    if (settings.command === undefined) return exchange(context, lock, seen)
+    const handle = ProcessHandle.open(seen.main)
+    handle?.signal(settings.reloadSignal)
+    handle?.close()
+    return answer(context, { exit: actionStatus.ok, changed: true })
+  })
+}
+
+async function exchange(context: Context, lock: Lock, old: Seen): Promise<Outcome> {
+  const { settings, action } = context
+  const taken = old.record ? takeSockets(old.record) : new Map<string, number>()
+  if (!taken) {
+    // Without its sockets there is a gap.
+    await clearAway(context, old)
+    await startAfresh(context, lock)
+    return answer(context, {
+      exit: actionStatus.ok,
+      changed: true,
+      reason: 'its sockets could not be taken over',
+    })
+  }
+  removePrepared(settings)
+  await startAfresh(context, lock, taken)
+  const timeout = settings.stopTimeout + settings.drainTimeout
+  const ending = { name: settings.name, action, signal: drainSignal, timeout }
+  const ended = old.record ? await endIncarnation(old.record, ending) : { forced: false, left: [] }
+  const reason = ended.forced ? 'the old one had to be killed' : null
+  return answer(context, { exit: actionStatus.ok, changed: true, reason, left: ended.left })
+}

@@ -1,0 +1,123 @@
+// Runs one command on the services that are named by operands or by records on standard input, in their order.
+import { readdirSync } from 'node:fs'
+import type { Tool } from '@plumbline/common/cli/run-tool'
+import { isInputAbsent, readStdin } from '@plumbline/common/cli/input'
+import { suggestName } from '@plumbline/common/cli/suggest-name'
+import { readRecords } from '@plumbline/common/ndjson/read'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { toToolError } from '@plumbline/common/error/translate'
+import { makeErrorRecord } from '@plumbline/common/records/error'
+import { configFolder, configSuffixes, readConfig } from '../config/read-config.ts'
+import { resolveSettings } from '../config/settings.ts'
+import { inspectService } from '../service/inspect.ts'
+import { makeServiceRecord, type Context, type ServiceCommand } from './command.ts'
+import { actionStatus, errorStatus, mergeStatuses, stateStatus } from './lsb-status.ts'
+import { commandNames, findCommand } from './table.ts'
+
+type Item = { conf: string } | { passed: number }
+
+export async function runCommands(tool: Tool): Promise<number> {
+  const { operands } = tool.arguments
+  const name = operands.at(-1) ?? ''
+  const load = findCommand(name === 'list' ? 'status' : name)
+  if (!load) {
+    const reason = name === '' ? 'Expected a command' : `There is no command "${name}"`
+    throw new ToolError('USAGE', { reason, hint: suggestName(name, commandNames) })
+  }
+  const command = await load()
+  const statuses: number[] = []
+  for await (const item of name === 'list'
+    ? listed(operands.slice(0, -1))
+    : named(tool, operands.slice(0, -1))) {
+    statuses.push('passed' in item ? item.passed : await runOne(tool, name, command, item.conf))
+  }
+  // A list tells what there is; that something does not run is no failure of listing.
+  return name === 'list' ? (statuses.includes(actionStatus.notConfigured) ? 1 : 0) : mergeStatuses(statuses)
+}
+
+async function runOne(tool: Tool, action: string, command: ServiceCommand, conf: string): Promise<number> {
+  const began = performance.now()
+  const ms = () => Math.round(performance.now() - began)
+  const { flags, values } = tool.arguments
+  try {
+    const settings = resolveSettings(await readConfig(conf), tool.environment)
+    const context: Context = {
+      action,
+      settings,
+      force: flags.has('force'),
+      timeout: parseTimeout(values['timeout']?.[0]),
+      signal: tool.signal,
+      environment: tool.environment,
+      diagnose: tool.diagnose,
+      records: tool.records,
+      values,
+      flags,
+    }
+    try {
+      const outcome = await command(context)
+      if (!outcome) return actionStatus.ok
+      await tool.records.write(makeServiceRecord(settings, action, outcome, ms()))
+      if (outcome.exit === actionStatus.failed && action !== 'status' && outcome.reason)
+        tool.diagnose(outcome.reason)
+      return outcome.exit
+    } catch (error) {
+      const known = toToolError(error)
+      if (known.code === 'INTERNAL' || known.code === 'USAGE') throw known
+      tool.diagnose(known.message)
+      const outcome = {
+        exit: errorStatus(known),
+        changed: false,
+        seen: inspectService(settings),
+        reason: known.message,
+      }
+      await tool.records.write(makeServiceRecord(settings, action, outcome, ms()))
+      return outcome.exit
+    }
+  } catch (error) {
+    const known = toToolError(error)
+    if (known.code === 'INTERNAL' || known.code === 'USAGE') throw known
+    tool.diagnose(known.message)
+    await tool.records.write(makeErrorRecord('daemonize', known, { conf }))
+    return action === 'status' ? stateStatus.unknown : errorStatus(known)
+  }
+}
+
+function parseTimeout(given: string | undefined): number | undefined {
+  if (given === undefined) return undefined
+  if (!/^\d{1,9}$/.test(given))
+    throw new ToolError('USAGE', { reason: 'Option --timeout needs milliseconds' })
+  return Number(given)
+}
+
+async function* listed(folders: readonly string[]): AsyncGenerator<Item> {
+  for (const folder of folders.length > 0 ? folders : [configFolder]) {
+    let names: string[]
+    try {
+      names = readdirSync(folder)
+    } catch (error) {
+      if (folders.length === 0) return
+      throw new ToolError('CONFIG_UNREADABLE', { path: folder, reason: toToolError(error).message })
+    }
+    for (const name of names.sort()) {
+      if (configSuffixes.some((suffix) => name.endsWith(suffix))) yield { conf: `${folder}/${name}` }
+    }
+  }
+}
+
+async function* named(tool: Tool, operands: readonly string[]): AsyncGenerator<Item> {
+  for (const conf of operands) yield { conf }
+  if (operands.length > 0) return
+  if (isInputAbsent()) throw new ToolError('USAGE', { reason: 'Expected a configuration before the command' })
+  for await (const batch of readRecords(readStdin(), { input: 'standard input' })) {
+    for (const { record, line } of batch) {
+      if (record.type === 'service' && typeof record['conf'] === 'string') yield { conf: record['conf'] }
+      else if (record.type === 'service') {
+        const reason = 'a service record names its configuration in "conf"'
+        throw new ToolError('RECORD_INVALID', { input: 'standard input', line, reason })
+      } else {
+        await tool.records.write({ ...record, type: String(record.type) })
+        if (record.type === 'error') yield { passed: actionStatus.failed }
+      }
+    }
+  }
+}

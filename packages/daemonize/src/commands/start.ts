@@ -1,0 +1,67 @@
+// start: returns when the service is ready. One that runs is left alone; what a start that was interrupted, or a
+// crash, has left is ended first.
+import type { Settings } from '../config/settings.ts'
+import { launchService } from '../launch/launch.ts'
+import { chooseProgram } from '../launch/program.ts'
+import { endIncarnation } from '../service/end.ts'
+import { makeCacheFolder, removePrepared, removeRecords } from '../service/folders.ts'
+import { inspectService, inspectStarting, type Seen } from '../service/inspect.ts'
+import type { Lock } from '../service/lock.ts'
+import { answer, withLock, type Context, type Outcome } from './command.ts'
+import { actionStatus } from './lsb-status.ts'
+
+export async function start(context: Context): Promise<Outcome> {
+  // Most often it does run: that is seen without taking turns.
+  if (isWell(context.settings, inspectService(context.settings))) return alreadyRunning(context)
+  return withLock(context, async (lock) => {
+    const seen = inspectService(context.settings)
+    if (isWell(context.settings, seen)) return alreadyRunning(context)
+    await clearAway(context, seen)
+    await startAfresh(context, lock)
+    return answer(context, { exit: actionStatus.ok, changed: true })
+  })
+}
+
+function alreadyRunning(context: Context): Outcome {
+  return answer(context, { exit: actionStatus.ok, changed: false, reason: 'it runs already' })
+}
+
+/** It runs, and whoever is to keep it does. */
+function isWell({ restart }: Settings, { state, record, keeper }: Seen): boolean {
+  const unkept = restart !== 'no' && record?.keeper !== 0 && !keeper
+  return state === 'running' && !unkept
+}
+
+/** Ends what is left of earlier incarnations, and removes what tells of them. */
+export async function clearAway({ settings, action }: Context, seen: Seen): Promise<void> {
+  const ending = { name: settings.name, action, signal: settings.stopSignal, timeout: settings.stopTimeout }
+  const unfinished = inspectStarting(settings)
+  if (unfinished) await endIncarnation(unfinished, { ...ending, signal: undefined })
+  if (seen.record) await endIncarnation(seen.record, ending)
+  removeRecords(settings)
+}
+
+export async function startAfresh(
+  context: Context,
+  lock: Lock,
+  taken?: ReadonlyMap<string, number>,
+): Promise<number> {
+  const { settings, action, signal, environment, timeout, diagnose } = context
+  makeCacheFolder(settings)
+  const program = await chooseProgram(settings, taken)
+  try {
+    return await launchService(settings, program, {
+      action,
+      lock: lock.fd,
+      signal,
+      environment,
+      timeout,
+      onTail: (lines) => lines.forEach((line) => diagnose(`${settings.name}: ${line}`)),
+    })
+  } catch (error) {
+    removePrepared(settings)
+    throw error
+  } finally {
+    program.close()
+  }
+}

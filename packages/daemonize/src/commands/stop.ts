@@ -1,0 +1,61 @@
+// stop and kill: the service and all that it has started is gone, or it is said what is not.
+import { existsSync } from 'node:fs'
+import { ProcessHandle } from '../service/handle.ts'
+import { endIncarnation } from '../service/end.ts'
+import { removeRecords } from '../service/folders.ts'
+import { inspectService, inspectStarting } from '../service/inspect.ts'
+import { answer, withLock, type Context, type Outcome } from './command.ts'
+import { actionStatus } from './lsb-status.ts'
+
+export function stop(context: Context): Promise<Outcome> {
+  return end(context, context.settings.stopSignal)
+}
+
+export function kill(context: Context): Promise<Outcome> {
+  return end(context, undefined)
+}
+
+async function end(context: Context, signal: number | undefined): Promise<Outcome> {
+  const { settings, action } = context
+  const seen = inspectService(settings)
+  // Where there is no lock, nothing has ever been started.
+  if (!seen.traces && !existsSync(settings.lock)) return notRunning(context)
+  return withLock(
+    context,
+    async () => {
+      const { record, traces, state } = inspectService(settings)
+      const timeout = context.timeout ?? settings.stopTimeout
+      const ending = { name: settings.name, action, signal, timeout }
+      const unfinished = inspectStarting(settings)
+      if (unfinished) await endIncarnation(unfinished, ending)
+      if (!record && !unfinished && !traces) return notRunning(context)
+      const { forced, left } = record ? await endIncarnation(record, ending) : { forced: false, left: [] }
+      if (left.length > 0) {
+        const reason = `these would not end: ${left.join(', ')}`
+        return answer(context, { exit: actionStatus.failed, changed: true, reason, left })
+      }
+      removeRecords(settings)
+      const changed = state === 'running' || state === 'restarting' || unfinished !== undefined
+      const reason =
+        forced && signal !== undefined ? `it did not end within ${timeout} ms and was killed` : null
+      return answer(context, {
+        exit: actionStatus.ok,
+        changed,
+        reason: changed ? reason : 'it was not running',
+      })
+    },
+    () => interruptStart(context),
+  )
+}
+
+function notRunning(context: Context): Outcome {
+  return answer(context, { exit: actionStatus.ok, changed: false, reason: 'it was not running' })
+}
+
+/** Whoever starts it right now holds the lock until it is ready, which may be never: the start is made to fail. */
+function interruptStart({ settings }: Context): void {
+  const starting = inspectStarting(settings)
+  const handle = starting && ProcessHandle.open(starting)
+  handle?.signal(settings.stopSignal)
+  handle?.close()
+}

@@ -1,0 +1,4 @@
+import type { Context } from './command.ts'
+export async function unit(_: Context): Promise<undefined> {
+  return undefined
+}

@@ -1,0 +1,105 @@
+// Reads a configuration file: JSON, YAML, or an ES module. What root runs by it, only root may have written.
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  type Stats,
+} from 'node:fs'
+import { dirname, extname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
+import { importModule } from '../sites/import-module.ts'
+import { parseConfig, type Config } from './config.ts'
+
+export const configFolder = '/etc/daemonize'
+export const configSuffixes = ['.json', '.yaml', '.yml', '.mjs', '.js'] as const
+
+export type ConfigFile = { path: string; config: Config }
+
+/** The file itself, or for a bare NAME the one in /etc/daemonize. */
+export function findConfig(operand: string): string {
+  if (existsSync(operand) || operand.includes('/')) return resolve(operand)
+  const found = configSuffixes
+    .map((suffix) => `${configFolder}/${operand}${suffix}`)
+    .find((path) => existsSync(path))
+  return found ?? resolve(operand)
+}
+
+/** Throws CONFIG_UNREADABLE, CONFIG_UNSAFE, CONFIG_INVALID. */
+export async function readConfig(operand: string): Promise<ConfigFile> {
+  const path = findConfig(operand)
+  const { text, stat } = readText(path)
+  const isModule = /^\.[cm]?[jt]s$/.test(extname(path))
+  const unsafe = isModule ? moduleDanger(path, stat) : dataDanger(stat)
+  if (unsafe) throw new ToolError('CONFIG_UNSAFE', { path, reason: unsafe })
+  return {
+    path,
+    config: parseConfig(isModule ? await importConfig(path) : await parseText(path, text), path),
+  }
+}
+
+function readText(path: string): { text: string; stat: Stats } {
+  try {
+    // A FIFO in place of the file must not make anyone wait.
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const stat = fstatSync(fd)
+      if (!stat.isFile()) throw new Error('not a regular file')
+      return { text: readFileSync(fd, 'utf8'), stat }
+    } finally {
+      closeSync(fd)
+    }
+  } catch (error) {
+    throw new ToolError('CONFIG_UNREADABLE', { path, reason: reasonOf(error) }, { cause: error })
+  }
+}
+
+async function parseText(path: string, text: string): Promise<unknown> {
+  try {
+    if (/\.ya?ml$/.test(path)) {
+      const { parse } = await import('yaml')
+      return parse(text)
+    }
+    return JSON.parse(text)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0] : error
+    throw new ToolError('CONFIG_INVALID', { where: path, reason }, { cause: error })
+  }
+}
+
+async function importConfig(path: string): Promise<unknown> {
+  try {
+    const { default: whole, ...named } = await importModule(pathToFileURL(path).href)
+    return whole ?? named
+  } catch (error) {
+    throw new ToolError('CONFIG_INVALID', { where: path, reason: reasonOf(error) }, { cause: error })
+  }
+}
+
+const caller = () => process.geteuid?.() ?? 0
+
+/** Why a module would run someone else's code: its owner or writers, or those of a folder on the way to it. */
+function moduleDanger(path: string, stat: Stats): string | undefined {
+  if (stat.uid !== 0 && stat.uid !== caller())
+    return `it belongs to user ${stat.uid}, not to root or the caller`
+  if (stat.mode & 0o022) return 'others than its owner may write it'
+  for (let folder = dirname(realpathSync(path)); ; folder = dirname(folder)) {
+    const { uid, mode } = statSync(folder)
+    const sticky = (mode & 0o1000) !== 0
+    if (uid !== 0 && uid !== caller()) return `folder "${folder}" belongs to user ${uid}`
+    if (mode & 0o022 && !sticky) return `others may write folder "${folder}"`
+    if (folder === '/') return undefined
+  }
+}
+
+/** Data names commands too: root does not take them from everyone. */
+function dataDanger(stat: Stats): string | undefined {
+  if (caller() !== 0) return undefined
+  return stat.mode & 0o002 ? 'everyone may write it' : undefined
+}

@@ -1,0 +1,336 @@
+// The loop of the keeper: makes the service, watches it, makes it again when it should, ends it when told to.
+#include "keeper.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct specification spec;
+static struct incarnation service;
+static int signals = -1, notifications = -1, output = -1, failures = -1;
+static bool control_open = true, ready, stopping;
+static int quick_failures;
+static long long started_at, kill_at, respawn_at;
+
+long long now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void tell(const char *format, ...) {
+  if (!control_open) return;
+  va_list arguments;
+  va_start(arguments, format);
+  vdprintf(CONTROL, format, arguments);
+  va_end(arguments);
+}
+
+/** For the log, or in the foreground for the terminal. */
+static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void note(const char *format, ...) {
+  char text[512], line[600];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  int length = snprintf(line, sizeof line, "daemonize: %s\n", text);
+  if (spec.log_file || spec.syslog) log_bytes(line, length);
+  else if (write(2, line, length) < 0) errno = 0;
+}
+
+static void leave(int status) {
+  finish_log();
+  _exit(status);
+}
+
+static bool carries_output(void) {
+  return spec.log_file || spec.syslog;
+}
+
+static void become_service(int errors, int go, int to_log) {
+  char byte;
+  // Nothing is run before it is written down who runs: end of file means that it was not.
+  if (read(go, &byte, 1) != 1) _exit(1);
+  if (to_log >= 0) {
+    dup2(to_log, 1);
+    dup2(to_log, 2);
+  }
+  struct stage_failure failure = confine_and_execute(&spec);
+  if (write(errors, &failure, sizeof failure) < 0) _exit(2);
+  _exit(1);
+}
+
+/** False when it could not even be made or written down. */
+static bool make_service(void) {
+  int errors[2], go[2], carried[2] = {-1, -1};
+  if (pipe2(errors, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0) return tell("failed pipe %d\n", errno), false;
+  if (carries_output() && pipe2(carried, O_CLOEXEC) < 0) return tell("failed pipe %d\n", errno), false;
+  // Its own process must not have the low numbers that the service's descriptors will get.
+  int error_end = fcntl(errors[1], F_DUPFD_CLOEXEC, 768), go_end = fcntl(go[0], F_DUPFD_CLOEXEC, 768);
+  int log_end = spec.journal ? open_journal(&spec) : carried[1];
+  close(errors[1]), close(go[0]);
+  pid_t pid = fork();
+  if (pid < 0) return tell("failed fork %d\n", errno), false;
+  if (pid == 0) {
+    close(go[1]);
+    become_service(error_end, go_end, log_end);
+  }
+  close(error_end), close(go_end);
+  if (log_end >= 0) close(log_end);
+  if (spec.ready_source >= 0) close(spec.ready_source), spec.ready_source = -1;
+  service.pid = pid;
+  service.start = start_time(pid);
+  failures = errors[0];
+  output = carried[0];
+  if (output >= 0) fcntl(output, F_SETFL, O_NONBLOCK);
+  started_at = now_ms();
+  if (ready) {
+    renew_records(&spec, &service);
+  } else if (!prepare_records(&spec, &service)) {
+    tell("failed record %d\n", errno);
+    remove_records(&spec);
+    // The end of `go` ends it.
+    close(go[1]);
+    return false;
+  }
+  tell("pid %d %llu\n", pid, service.start);
+  bool gone = write(go[1], "g", 1) != 1;
+  close(go[1]);
+  return !gone;
+}
+
+static void read_failures(void) {
+  struct stage_failure failure;
+  ssize_t length = read(failures, &failure, sizeof failure);
+  if (length == (ssize_t)sizeof failure) {
+    // Spaces would be read as fields.
+    for (char *c = failure.stage; *c; c++) if (*c == ' ') *c = '_';
+    tell("failed %s %d\n", failure.stage, failure.error);
+    if (ready) note("cannot be made again: %s: %s", failure.stage, strerror(failure.error));
+  } else if (length == 0) {
+    tell("exec\n");
+  } else if (errno == EINTR) {
+    return;
+  }
+  close(failures);
+  failures = -1;
+}
+
+static void read_output(void) {
+  static char bytes[1 << 16];
+  ssize_t length;
+  while (output >= 0 && (length = read(output, bytes, sizeof bytes)) != 0) {
+    if (length < 0) {
+      if (errno == EINTR) continue;
+      return;
+    }
+    if (control_open && !ready) {
+      tell("out %zd\n", length);
+      for (ssize_t done = 0, n; done < length && (n = write(CONTROL, bytes + done, length - done)) > 0;) done += n;
+    }
+    log_bytes(bytes, length);
+  }
+  if (output >= 0) close(output);
+  output = -1;
+}
+
+static void stop_service(int number) {
+  stopping = true;
+  if (service.pid) {
+    kill(service.pid, number);
+    kill(service.pid, SIGCONT);
+  }
+  kill_at = now_ms() + spec.stop_timeout;
+}
+
+/** It ended by itself, and well (systemd.service(5), Restart=). */
+static bool ended_cleanly(int status) {
+  if (WIFEXITED(status)) return WEXITSTATUS(status) == 0;
+  int number = WTERMSIG(status);
+  return number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGPIPE;
+}
+
+static void give_up(bool clean) {
+  if (clean) remove_records(&spec);
+  leave(clean ? 0 : 1);
+}
+
+static void plan_respawn(bool clean) {
+  if (spec.restart == RESTART_NO || (spec.restart == RESTART_ON_FAILURE && clean)) give_up(clean);
+  quick_failures = now_ms() - started_at >= spec.restart_reset ? 0 : quick_failures + 1;
+  if (spec.restart_limit > 0 && quick_failures > spec.restart_limit) {
+    note("ended %d times in a row: given up", quick_failures);
+    give_up(false);
+  }
+  // The first is made again at once, the following ones ever later.
+  long delay = quick_failures == 0 ? 0 : spec.restart_delay;
+  for (int n = 1; n < quick_failures && delay < spec.restart_max_delay; n++) delay *= 2;
+  if (delay > spec.restart_max_delay) delay = spec.restart_max_delay;
+  respawn_at = now_ms() + delay;
+}
+
+static void on_end(int status) {
+  if (failures >= 0) read_failures();
+  read_output();
+  service.pid = 0;
+  if (!ready && WIFEXITED(status)) tell("exit %d\n", WEXITSTATUS(status));
+  if (!ready && WIFSIGNALED(status)) tell("signal %d\n", WTERMSIG(status));
+  sweep(spec.cgroup);
+  read_output();
+  if (!ready || stopping) {
+    remove_records(&spec);
+    leave(ready ? 0 : 1);
+  }
+  service.restarts++;
+  plan_respawn(ended_cleanly(status));
+}
+
+static void reap(void) {
+  int status;
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+    if (pid == service.pid) on_end(status);
+}
+
+static void read_signals(void) {
+  struct signalfd_siginfo info;
+  while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
+    const int number = info.ssi_signo;
+    if (number == SIGCHLD) reap();
+    else if (number == SIGTERM || number == SIGINT || number == SIGQUIT) stop_service(spec.stop_signal);
+    // To a server of sites that has a successor: it may take its time.
+    else if (number == SIGUSR2 && !spec.foreground) stop_service(number);
+    else {
+      if (number == SIGHUP) reopen_log();
+      if (spec.foreground && service.pid) kill(service.pid, number);
+    }
+  }
+  if (stopping && !service.pid) {
+    remove_records(&spec);
+    leave(0);
+  }
+}
+
+static void read_control(void) {
+  char byte;
+  ssize_t length = read(CONTROL, &byte, 1);
+  if (length < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (length == 1 && byte == 'r') {
+    ready = true;
+    if (!publish_records(&spec)) tell("failed record %d\n", errno);
+    else tell("kept\n");
+    if (!spec.keep) leave(0);
+    close(CONTROL), close(LOCK);
+    control_open = false;
+    return;
+  }
+  // The starter is gone or has changed its mind: what was not said to be ready is undone.
+  control_open = false;
+  stop_service(spec.stop_signal);
+}
+
+static int timeout(void) {
+  long long now = now_ms(), next = -1;
+  const long long times[] = {kill_at, respawn_at};
+  for (int i = 0; i < 2; i++)
+    if (times[i] && (next < 0 || times[i] < next)) next = times[i];
+  int log = log_timeout();
+  if (next < 0) return log;
+  int left = next > now ? next - now : 0;
+  return log >= 0 && log < left ? log : left;
+}
+
+static void do_what_is_due(void) {
+  long long now = now_ms();
+  if (kill_at && now >= kill_at) {
+    kill_at = 0;
+    if (service.pid) kill(service.pid, SIGKILL);
+  }
+  if (respawn_at && now >= respawn_at) {
+    respawn_at = 0;
+    if (!make_service()) plan_respawn(false);
+  }
+  flush_log();
+}
+
+static void keep(void) {
+  for (;;) {
+    struct pollfd ready_for[] = {
+      {signals, POLLIN, 0}, {control_open ? CONTROL : -1, POLLIN, 0}, {notifications, POLLIN, 0},
+      {output, POLLIN, 0}, {failures, POLLIN, 0},
+    };
+    if (poll(ready_for, 5, timeout()) < 0 && errno != EINTR) leave(1);
+    if (ready_for[4].revents) read_failures();
+    if (ready_for[3].revents) read_output();
+    if (ready_for[2].revents && read_notifications(notifications, spec.change_user ? spec.uid : geteuid()))
+      tell("notify\n");
+    if (ready_for[0].revents) read_signals();
+    if (control_open && ready_for[1].revents) read_control();
+    do_what_is_due();
+  }
+}
+
+static void block_signals(void) {
+  sigset_t all;
+  sigfillset(&all);
+  const int left[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGWINCH};
+  for (size_t i = 0; i < sizeof left / sizeof *left; i++) sigdelset(&all, left[i]);
+  sigprocmask(SIG_SETMASK, &all, NULL);
+  signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/** The descriptors named in the arguments to the numbers that are used here. */
+static int place_descriptors(int count, char **numbers) {
+  int moved[64];
+  if (count < 2 || count > 64) return -1;
+  for (int i = 0; i < count; i++)
+    if ((moved[i] = fcntl(atoi(numbers[i]), F_DUPFD_CLOEXEC, 256)) < 0) return -1;
+  for (int i = 0; i < count; i++)
+    if (dup2(moved[i], CONTROL + i) < 0) return -1;
+  // Whatever the starter's own parent left open goes no further.
+  return syscall(SYS_close_range, CONTROL + count, ~0U, 0);
+}
+
+int main(int count, char **arguments) {
+  if (place_descriptors(count - 1, arguments + 1) < 0) return 2;
+  read_specification(CONTROL, &spec);
+  fcntl(CONTROL, F_SETFD, FD_CLOEXEC), fcntl(LOCK, F_SETFD, FD_CLOEXEC);
+  umask(022);
+  if (chdir("/") < 0) return 1;
+  if (spec.replace) {
+    // In the foreground and with nothing to keep, this process itself becomes the service.
+    service = (struct incarnation){getpid(), start_time(getpid()), 0};
+    struct stage_failure failure = {"record", 0};
+    if (prepare_records(&spec, &service) && publish_records(&spec)) failure = confine_and_execute(&spec);
+    else failure.error = errno;
+    remove_records(&spec);
+    dprintf(2, "daemonize: Cannot run \"%s\": %s: %s\n", spec.argv[0], failure.stage, strerror(failure.error));
+    return failure.error == ENOENT ? 127 : 126;
+  }
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  prctl(PR_SET_NAME, "keeper", 0, 0, 0);
+  block_signals();
+  if (!open_log(&spec)) return tell("failed log %d\n", errno), 1;
+  if (spec.notify && (notifications = open_notifications(spec.notify)) < 0) return tell("failed notify %d\n", errno), 1;
+  if (!make_service()) {
+    sweep(spec.cgroup);
+    leave(1);
+  }
+  if (spec.foreground) {
+    ready = publish_records(&spec);
+    control_open = false;
+    close(CONTROL), close(LOCK);
+  }
+  keep();
+}

@@ -1,0 +1,107 @@
+// The keeper: the small program between the starter and a service. It makes the service's process, prepares and
+// confines it, and says on the control channel what becomes of it. When nothing has to be kept (no restarts, no
+// log to rotate) it leaves as soon as the service is ready; else it stays, in 0.2 MB, as the service's parent.
+//
+// Its arguments are descriptors: the control channel, the lock, then the listening sockets and perhaps the one on
+// which the service says that it is ready. It moves them to 3, 4, 5…; 0-2 are the service's.
+//
+// The starter writes the specification (see specification.c) and later one byte: 'r', the service is ready.
+// End of file before that means that the starter is gone, and the start is undone. The keeper answers in lines:
+//   pid PID START    exec    notify    failed STAGE ERRNO    exit STATUS    signal NUMBER    out LENGTH LF bytes    kept
+#pragma once
+#define _GNU_SOURCE
+#include <stdbool.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+enum { CONTROL = 3, LOCK = 4, FIRST_SOCKET = 5 };
+enum restart { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS };
+
+struct limit {
+  int resource;
+  struct rlimit value;
+};
+
+struct specification {
+  char **argv, **environment;
+  int arguments, variables;
+  bool foreground, replace, keep;
+
+  // Where and how it runs.
+  char *root, *cwd, *cgroup, *oom_score;
+  bool change_user, has_nice, no_new_privileges, bounded;
+  uid_t uid;
+  gid_t gid;
+  gid_t groups[256];
+  int group_count, nice;
+  mode_t umask;
+  uint64_t capabilities;
+  struct limit limits[32];
+  int limit_count;
+  int sockets, ready_source, ready_target;
+  char *notify;
+
+  // What is written down about it.
+  char *pidfile, *state, *state_fields;
+
+  // How it is kept.
+  enum restart restart;
+  long restart_delay, restart_max_delay, restart_reset, restart_limit;
+  int stop_signal;
+  long stop_timeout;
+
+  // Where its output goes when the keeper carries it.
+  char *log_file, *syslog, *tag;
+  bool journal;
+  long long log_bytes, log_seconds;
+  int log_files;
+};
+
+struct incarnation {
+  pid_t pid;
+  unsigned long long start;
+  int restarts;
+};
+
+struct stage_failure {
+  char stage[24];
+  int error;
+};
+
+void read_specification(int fd, struct specification *spec);
+
+/** Does what is left between fork and exec; returns only when a step failed, with the step's name and errno. */
+struct stage_failure confine_and_execute(struct specification *spec);
+
+unsigned long long start_time(pid_t pid);
+/** Writes pidfile and state under their names plus ".new"; false with errno. */
+bool prepare_records(const struct specification *spec, const struct incarnation *service);
+/** Puts them in place: a rename cannot fail for want of space. */
+bool publish_records(const struct specification *spec);
+/** For a service made again: prepare and publish, or on a full disk overwrite what is there. */
+void renew_records(const struct specification *spec, const struct incarnation *service);
+/** Removes them, unless they are about another incarnation by now. */
+void remove_records(const struct specification *spec);
+
+bool open_log(struct specification *spec);
+int open_journal(const struct specification *spec);
+void log_bytes(const char *bytes, size_t length);
+/** What is still unwritten, the unfinished last line included. */
+void finish_log(void);
+void reopen_log(void);
+/** Milliseconds until the log wants flush_log(); -1 for never. */
+int log_timeout(void);
+void flush_log(void);
+
+/** An abstract socket, so that it is seen from a chroot and leaves no file behind; -1 with errno. */
+int open_notifications(const char *name);
+/** Whether the owner, or root, has said READY=1: the kernel tells who sent it. */
+bool read_notifications(int fd, uid_t owner);
+
+/** Ends everything in the cgroup (may be NULL) and below the keeper. */
+void sweep(const char *cgroup);
+
+long long now_ms(void);

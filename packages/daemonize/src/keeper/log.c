@@ -1,0 +1,177 @@
+// Carries the service's output to a file that is rotated between lines, or to syslog. Nothing here ever makes the
+// service wait or end: on a full disk the newest megabyte is kept and tried again every second, and what did not
+// fit is counted in the log.
+#include "keeper.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PENDING_MAX = 1 << 20, LINE_MAX_BYTES = 1 << 16, RETRY_MS = 1000 };
+
+static struct specification *spec;
+static int file = -1, syslog_socket = -1;
+static long long size, opened;
+static char pending[PENDING_MAX];
+static size_t used, lost;
+static long long retry_at;
+
+static bool open_file(void) {
+  int fd = open(spec->log_file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0640);
+  struct stat stat;
+  if (fd < 0) return false;
+  if (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode)) return close(fd), errno = EINVAL, false;
+  if (file >= 0) close(file);
+  file = fd;
+  size = stat.st_size;
+  opened = size > 0 ? stat.st_mtime : time(NULL);
+  return true;
+}
+
+static bool connect_syslog(void) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  strncpy(address.sun_path, spec->syslog, sizeof address.sun_path - 1);
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return false;
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) return close(fd), false;
+  syslog_socket = fd;
+  return true;
+}
+
+bool open_log(struct specification *given) {
+  spec = given;
+  // A missing syslog is no reason not to start: it is looked for again with every line.
+  if (spec->syslog) connect_syslog();
+  return !spec->log_file || open_file();
+}
+
+void reopen_log(void) {
+  if (spec && spec->log_file) open_file();
+}
+
+static void rotate(void) {
+  char from[4096], to[4096];
+  for (int n = spec->log_files; n > 0; n--) {
+    snprintf(to, sizeof to, "%s.%d", spec->log_file, n);
+    snprintf(from, sizeof from, n > 1 ? "%s.%d" : "%s", spec->log_file, n - 1);
+    rename(from, to);
+  }
+  if (spec->log_files == 0) unlink(spec->log_file);
+  open_file();
+}
+
+static bool rotation_due(size_t length) {
+  if (size == 0) return false;
+  if (spec->log_bytes > 0 && size + (long long)length > spec->log_bytes) return true;
+  return spec->log_seconds > 0 && time(NULL) / spec->log_seconds != opened / spec->log_seconds;
+}
+
+/** RFC 3164: <daemon.info>TIME TAG: text */
+static bool send_line(const char *text, size_t length) {
+  char message[LINE_MAX_BYTES + 256], stamp[32];
+  time_t now = time(NULL);
+  strftime(stamp, sizeof stamp, "%b %e %H:%M:%S", localtime(&now));
+  int n = snprintf(message, sizeof message, "<30>%s %s: %.*s", stamp, spec->tag, (int)length, text);
+  for (int attempt = 0; attempt < 2; attempt++) {
+    if (syslog_socket < 0 && !connect_syslog()) return true;
+    if (send(syslog_socket, message, n, MSG_NOSIGNAL) >= 0) return true;
+    if (errno == EAGAIN || errno == ENOBUFS) return false;
+    // The daemon was restarted: its socket is another one now.
+    close(syslog_socket);
+    syslog_socket = -1;
+  }
+  return true;
+}
+
+static bool write_some(const char *text, size_t length) {
+  for (size_t done = 0; done < length;) {
+    ssize_t n = write(file, text + done, length - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      // What did get there stays there: only the rest is tried again.
+      memmove(pending, pending + done, used - done);
+      used -= done;
+      return false;
+    }
+    done += n;
+    size += n;
+  }
+  return true;
+}
+
+static void note_loss(void) {
+  char note[128];
+  if (!lost || file < 0) return;
+  int n = snprintf(note, sizeof note, "daemonize: %zu bytes of output were lost: no room\n", lost);
+  if (write(file, note, n) == n) lost = 0;
+}
+
+static bool flush_lines(bool all) {
+  while (used > 0) {
+    char *end = memchr(pending, '\n', used);
+    size_t length = end ? (size_t)(end - pending) + 1 : used;
+    if (!end && !all && used < LINE_MAX_BYTES) return true;
+    if (spec->syslog && !send_line(pending, end ? length - 1 : length)) return false;
+    if (spec->log_file) {
+      // As many whole lines at once as fit in the file.
+      long long room = spec->log_bytes > 0 ? spec->log_bytes - size : PENDING_MAX;
+      if (rotation_due(length)) rotate(), room = spec->log_bytes > 0 ? spec->log_bytes : PENDING_MAX;
+      while (!spec->syslog && end && (end = memchr(pending + length, '\n', used - length)) &&
+             end - pending + 1 <= room)
+        length = end - pending + 1;
+      if (file < 0 && !open_file()) return false;
+      if (!write_some(pending, length)) return false;
+    }
+    memmove(pending, pending + length, used - length);
+    used -= length;
+  }
+  return true;
+}
+
+static void flush(bool all) {
+  if (flush_lines(all)) {
+    retry_at = 0;
+    note_loss();
+  } else {
+    retry_at = now_ms() + RETRY_MS;
+  }
+}
+
+void log_bytes(const char *bytes, size_t length) {
+  size_t room = PENDING_MAX - used, taken = length < room ? length : room;
+  memcpy(pending + used, bytes, taken);
+  used += taken;
+  lost += length - taken;
+  if (!retry_at) flush(false);
+}
+
+void finish_log(void) {
+  if (spec) flush(true);
+}
+
+int log_timeout(void) {
+  if (!retry_at) return -1;
+  long long left = retry_at - now_ms();
+  return left > 0 ? left : 0;
+}
+
+void flush_log(void) {
+  if (retry_at && now_ms() >= retry_at) flush(false);
+}
+
+/** A stream that the journal reads, for the service itself: nothing has to be carried (systemd-cat(1) does so). */
+int open_journal(const struct specification *spec) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/stdout"};
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) return close(fd), -1;
+  // Identifier, unit, priority, prefixes with level, forwarding to syslog, to kmsg, to the console.
+  dprintf(fd, "%s\n\n%d\n1\n0\n0\n0\n", spec->tag, 6);
+  return fd;
+}

@@ -1,0 +1,176 @@
+// Makes an incarnation of a service and waits until it is ready. If it is not to be, nothing of it is left.
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import type { Settings } from '../config/settings.ts'
+import { answers, waitReady } from '../ready/wait-ready.ts'
+import { makeCgroup, removeCgroup } from '../service/cgroup.ts'
+import { bootId } from '../service/process.ts'
+import { incarnationVariable } from '../service/tree.ts'
+import { KeeperLink, type KeeperEvent } from './keeper-link.ts'
+import { Output } from './output.ts'
+import { formatSpecification } from './specification.ts'
+
+export type Program = {
+  argv: readonly string[]
+  environment: Readonly<Record<string, string>>
+  /** Listening sockets, and what each is bound to. */
+  sockets: readonly { fd: number; address: string }[]
+}
+
+export type Launch = {
+  action: string
+  lock: number
+  signal: AbortSignal
+  environment: NodeJS.ProcessEnv
+  /** Told the last lines that a service said which did not start. */
+  onTail: (lines: string[]) => void
+  timeout?: number | undefined
+}
+
+const tailLines = 10
+
+/** The process. Throws SERVICE_FAILED, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, CANNOT_CREATE, CANCELLED. */
+export async function launchService(settings: Settings, program: Program, launch: Launch): Promise<number> {
+  const { name, ready } = settings
+  const fail = (reason: string) => new ToolError('SERVICE_FAILED', { action: launch.action, name, reason })
+  if (await answers(ready)) throw fail('something answers already where it is to be ready')
+
+  const id = randomBytes(16).toString('hex')
+  const cgroup = settings.cgroup ? makeCgroup(name, settings.pidfile, id, launch.environment) : undefined
+  const notify = ready.kind === 'notify' ? `daemonize-${id}` : undefined
+  const specification = formatSpecification(settings, {
+    id,
+    boot: bootId(),
+    started: new Date().toISOString(),
+    cgroup,
+    argv: program.argv,
+    environment: {
+      ...program.environment,
+      [incarnationVariable]: id,
+      ...(notify && { NOTIFY_SOCKET: `@${notify}` }),
+    },
+    listen: program.sockets.map(({ address }) => address),
+    notify,
+    readyFd: ready.kind === 'fd' ? ready.fd : undefined,
+    foreground: false,
+  })
+  const output = Output.open(settings.log)
+  const link = new KeeperLink(specification, {
+    output: output.fd ?? 'ignore',
+    lock: launch.lock,
+    sockets: program.sockets.map(({ fd }) => fd),
+    ready: ready.kind === 'fd',
+  })
+  output.follow(link, settings.log.kind === 'file' ? settings.log.path : undefined)
+
+  const seen = new Started(link, program.argv[0] ?? '', launch.action, name)
+  const stop = new AbortController()
+  try {
+    await Promise.race([
+      waitReady(ready, {
+        listen: (each) => link.listen(each),
+        output: (each) => output.listen(each),
+        ready: link.ready,
+        signal: stop.signal,
+      }),
+      seen.failed,
+      timeIsUp(launch.timeout ?? settings.startTimeout, stop.signal, fail),
+      aborted(launch.signal),
+    ])
+    // What ended at the same moment has not started.
+    if (seen.failure) throw seen.failure
+    if (!(await link.confirm())) throw seen.failure ?? fail('the keeper ended')
+    return seen.pid
+  } catch (error) {
+    await link.abandon()
+    if (cgroup) removeCgroup(cgroup)
+    const lines = output.lastLines(tailLines)
+    launch.onTail(lines)
+    throw withLastLine(seen.failure ?? error, lines.at(-1))
+  } finally {
+    stop.abort()
+    output.close()
+  }
+}
+
+/** The last thing that it said is most often why. */
+function withLastLine(error: unknown, line: string | undefined): unknown {
+  if (!(error instanceof ToolError) || error.code !== 'SERVICE_FAILED' || line === undefined) return error
+  const reason = `${String(error.details['reason'])}: ${line.slice(0, 200)}`
+  return new ToolError(error.code, { ...error.details, reason })
+}
+
+/** What the keeper has said of the process. */
+class Started {
+  pid = 0
+  failure: ToolError | undefined
+  readonly failed: Promise<never>
+
+  constructor(link: KeeperLink, program: string, action: string, name: string) {
+    const fail = (reason: string) => new ToolError('SERVICE_FAILED', { action, name, reason })
+    this.failed = new Promise((_, reject) => {
+      link.listen((event) => {
+        if (event.kind === 'pid') this.pid = event.pid
+        const failure = describeFailure(event, program, fail)
+        if (!failure) return
+        this.failure ??= failure
+        reject(this.failure)
+      })
+    })
+    this.failed.catch(() => undefined)
+  }
+}
+
+function describeFailure(
+  event: KeeperEvent,
+  program: string,
+  fail: (reason: string) => ToolError,
+): ToolError | undefined {
+  switch (event.kind) {
+    case 'exit':
+      return fail(`it ended with status ${event.status} before it was ready`)
+    case 'signal': {
+      const known = Object.entries(constants.signals).find(([, number]) => number === event.number)
+      return fail(`it was ended by ${known?.[0] ?? `signal ${event.number}`} before it was ready`)
+    }
+    case 'failed':
+      if (event.stage !== 'exec')
+        return fail(`${event.stage.replaceAll('_', ' ')}: ${describeErrno(event.errno)}`)
+      if (event.errno === 'ENOENT') return new ToolError('COMMAND_NOT_FOUND', { command: program })
+      return new ToolError('COMMAND_NOT_EXECUTABLE', { command: program, reason: describeErrno(event.errno) })
+    case 'end':
+      return fail('the keeper ended')
+    default:
+      return undefined
+  }
+}
+
+function describeErrno(name: string): string {
+  const words: Record<string, string> = {
+    ENOENT: 'no such file or directory',
+    EACCES: 'permission denied',
+    EPERM: 'operation not permitted',
+    ENOSPC: 'no space left on device',
+    ENOEXEC: 'no program: it has no "#!" line and is no binary',
+    EROFS: 'read-only file system',
+  }
+  return words[name] ?? name
+}
+
+async function timeIsUp(
+  ms: number,
+  signal: AbortSignal,
+  fail: (reason: string) => ToolError,
+): Promise<never> {
+  await sleep(ms, undefined, { signal })
+  throw fail(`it was not ready within ${ms} ms`)
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}

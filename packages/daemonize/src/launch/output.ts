@@ -1,0 +1,108 @@
+// What a service says while it is being started: from its log file as it grows, or from the keeper that carries it.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  watch,
+  type FSWatcher,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
+import type { Log } from '../config/settings.ts'
+import type { KeeperLink } from './keeper-link.ts'
+
+const { O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
+const tailBytes = 8192
+const chunkBytes = 64 * 1024
+
+export class Output {
+  /** For the service's standard output and error. */
+  readonly fd: number | undefined
+  readonly #reader: number | undefined
+  #offset: number
+  #tail = Buffer.alloc(0)
+  #listeners = new Set<(bytes: Buffer) => void>()
+  #watcher: FSWatcher | undefined
+
+  private constructor(reader: number | undefined, offset: number) {
+    this.#reader = reader
+    // Opened once more, so that the service can write and not read, and waits where it has to.
+    this.fd =
+      reader === undefined ? undefined : openSync(`/proc/self/fd/${reader}`, O_WRONLY | O_APPEND | O_NOCTTY)
+    this.#offset = offset
+  }
+
+  /** Throws CANNOT_CREATE. */
+  static open(log: Log): Output {
+    if (log.kind === 'kept') makeLogFolder(log.path)
+    if (log.kind !== 'file') return new Output(undefined, 0)
+    makeLogFolder(log.path)
+    try {
+      const fd = openSync(log.path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0o640)
+      const stat = fstatSync(fd)
+      if (stat.isFile() || stat.isCharacterDevice()) return new Output(fd, stat.size)
+      closeSync(fd)
+      throw new Error('not a regular file')
+    } catch (error) {
+      throw new ToolError('CANNOT_CREATE', { path: log.path, reason: reasonOf(error) }, { cause: error })
+    }
+  }
+
+  /** Hears what the keeper carries, and watches the file that it does not. */
+  follow(link: KeeperLink, path: string | undefined): void {
+    link.listen((event) => {
+      if (event.kind === 'out') this.#hear(event.bytes)
+    })
+    if (this.#reader !== undefined && path !== undefined) this.#watcher = watch(path, () => this.#catchUp())
+  }
+
+  listen(listener: (bytes: Buffer) => void): () => void {
+    this.#listeners.add(listener)
+    if (this.#tail.length > 0) listener(this.#tail)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** The last lines so far. */
+  lastLines(count: number): string[] {
+    this.#catchUp()
+    return this.#tail
+      .toString('utf8')
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .slice(-count)
+  }
+
+  close(): void {
+    this.#watcher?.close()
+    if (this.fd !== undefined) closeSync(this.fd)
+    if (this.#reader !== undefined) closeSync(this.#reader)
+  }
+
+  #catchUp(): void {
+    if (this.#reader === undefined || !fstatSync(this.#reader).isFile()) return
+    for (;;) {
+      const bytes = Buffer.alloc(chunkBytes)
+      const length = readSync(this.#reader, bytes, 0, chunkBytes, this.#offset)
+      if (length === 0) return
+      this.#offset += length
+      this.#hear(bytes.subarray(0, length))
+    }
+  }
+
+  #hear(bytes: Buffer): void {
+    this.#tail = Buffer.concat([this.#tail, bytes]).subarray(-tailBytes)
+    for (const listener of [...this.#listeners]) listener(bytes)
+  }
+}
+
+function makeLogFolder(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+  } catch (error) {
+    throw new ToolError('CANNOT_CREATE', { path: dirname(path), reason: reasonOf(error) }, { cause: error })
+  }
+}

@@ -1,0 +1,108 @@
+// What is to be run for a service: the user's command, or our server of sites.
+import { closeSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { native } from '@plumbline/common/syscall/native'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
+import type { Settings } from '../config/settings.ts'
+import type { Tls } from '../config/site.ts'
+import type { HostConfiguration, HostTls } from '../sites/host-configuration.ts'
+import type { Program } from './launch.ts'
+import { firstSocket, serverReadyFd } from '../sites/descriptors.ts'
+import { configurationName, formatAddress, openSockets, type Socket } from './sockets.ts'
+
+export type ChosenProgram = Program & { /** Closes what the service has its own copies of. */ close(): void }
+
+export async function chooseProgram(
+  settings: Settings,
+  taken?: ReadonlyMap<string, number>,
+): Promise<ChosenProgram> {
+  const { command, environment, repl } = settings
+  const old = taken ?? new Map<string, number>()
+  const replAddress =
+    repl && ('socket' in repl ? { host: repl.socket, port: -1 } : { host: '127.0.0.1', port: repl.port })
+  const addresses = command === undefined && replAddress ? [...settings.listen, replAddress] : settings.listen
+  const sockets = await openSockets(settings, addresses, old)
+  const close = () => {
+    for (const { fd } of sockets) closeSync(fd)
+    const used = new Set(sockets.map(({ fd }) => fd))
+    for (const fd of old.values()) if (!used.has(fd)) closeSync(fd)
+  }
+  try {
+    if (command !== undefined) return { argv: command, environment, sockets, close }
+    sockets.push({ fd: writeConfiguration(settings, sockets), address: configurationName })
+    const server = fileURLToPath(new URL('launch.cjs', import.meta.url))
+    const argv = [process.execPath, server, '--serve', String(firstSocket + sockets.length - 1)]
+    return { argv, environment, sockets, close }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+/** In memory, for it holds keys that only root may read: never on disk, in arguments or in the environment. */
+function writeConfiguration(settings: Settings, sockets: readonly Socket[]): number {
+  const { name, conf, config, modulePaths, cachedir, drainTimeout, repl } = settings
+  const tls = new Map<string, HostTls>()
+  const readTls = (files: Tls): HostTls => {
+    const known = tls.get(files.cert) ?? {
+      cert: readSecret(files.cert),
+      key: readSecret(files.key),
+      passphrase: passphrase(files),
+    }
+    tls.set(files.cert, known)
+    return known
+  }
+  const configuration: HostConfiguration = {
+    name,
+    conf,
+    load: config.load ?? [],
+    modulePaths,
+    cachedir,
+    drainTimeout,
+    sites: settings.sites.map((site) => ({
+      ...site,
+      socket: formatAddress({ host: site.address, port: site.port }),
+      tls: site.tls && readTls(site.tls),
+    })),
+    sockets: sockets
+      .slice(0, settings.listen.length)
+      .map(({ address }, index) => ({ address, fd: firstSocket + index })),
+    redirect: config.default_host_redirect,
+    redirectStatus: config.redirect_status ?? 302,
+    repl: repl && {
+      fd: firstSocket + settings.listen.length,
+      token: 'tokenFile' in repl ? makeToken(repl.tokenFile) : undefined,
+    },
+    readyFd: serverReadyFd(settings.listen.length, repl !== undefined),
+  }
+  const fd = native().memfd('configuration')
+  writeSync(fd, JSON.stringify(configuration))
+  return fd
+}
+
+function passphrase({ passphrase: given, passphraseFile }: Tls): string | undefined {
+  return (
+    given ?? (passphraseFile === undefined ? undefined : readSecret(passphraseFile).replace(/\r?\n$/, ''))
+  )
+}
+
+function readSecret(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new ToolError('CONFIG_UNREADABLE', { path, reason: reasonOf(error) }, { cause: error })
+  }
+}
+
+/** A new one for every start; whoever can read the file may use the REPL. */
+function makeToken(path: string): string {
+  const token = randomBytes(16).toString('hex')
+  try {
+    writeFileSync(path, `${token}\n`, { mode: 0o600 })
+    return token
+  } catch (error) {
+    throw new ToolError('CANNOT_CREATE', { path, reason: reasonOf(error) }, { cause: error })
+  }
+}

@@ -1,0 +1,91 @@
+// Listening sockets, bound here, before privileges are dropped: the service needs no capability for a low port.
+import { chownSync, closeSync, unlinkSync } from 'node:fs'
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import { native } from '@plumbline/common/syscall/native'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
+import type { Settings } from '../config/settings.ts'
+import type { ListenAddress } from '../config/site.ts'
+import { accepts } from '../ready/connect.ts'
+import { ProcessHandle } from '../service/handle.ts'
+import { firstSocket } from '../sites/descriptors.ts'
+import type { StateRecord } from '../service/state.ts'
+
+export type Socket = { fd: number; address: string }
+
+export function formatAddress({ host, port }: ListenAddress): string {
+  if (port < 0) return host
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** Those already open for the address, else new ones. Throws SERVICE_FAILED. */
+export async function openSockets(
+  settings: Settings,
+  addresses: readonly ListenAddress[],
+  taken: ReadonlyMap<string, number>,
+): Promise<Socket[]> {
+  const sockets: Socket[] = []
+  try {
+    for (const address of addresses) {
+      const text = formatAddress(address)
+      sockets.push({ address: text, fd: taken.get(text) ?? (await openSocket(settings, address)) })
+    }
+    return sockets
+  } catch (error) {
+    for (const { fd } of sockets) closeSync(fd)
+    throw error
+  }
+}
+
+async function openSocket(settings: Settings, address: ListenAddress): Promise<number> {
+  try {
+    return address.port < 0
+      ? await openUnix(settings, address.host)
+      : native().listenTcp(await resolveHost(address.host), address.port)
+  } catch (error) {
+    const reason = `cannot listen at ${formatAddress(address)}: ${reasonOf(error)}`
+    throw new ToolError('SERVICE_FAILED', { action: 'start', name: settings.name, reason }, { cause: error })
+  }
+}
+
+async function resolveHost(host: string): Promise<string> {
+  return isIP(host) ? host : (await lookup(host)).address
+}
+
+/** A socket that nobody answers at any more was left by someone who was killed. */
+async function openUnix({ identity }: Settings, path: string): Promise<number> {
+  const open = () => native().listenUnix(path, 0o600)
+  const fd = await (async () => {
+    try {
+      return open()
+    } catch (error) {
+      if (errnoOf(error) !== 'EADDRINUSE' || (await accepts({ path }))) throw error
+      unlinkSync(path)
+      return open()
+    }
+  })()
+  if (identity) chownSync(path, identity.account.uid, identity.gid)
+  return fd
+}
+
+/** The listening sockets of a running service, by address; undefined where the kernel does not allow it. */
+export function takeSockets(record: StateRecord): Map<string, number> | undefined {
+  const taken = new Map<string, number>()
+  const handle = ProcessHandle.open(record)
+  if (!handle) return undefined
+  try {
+    for (const [index, address] of record.listen.entries()) {
+      if (address !== configurationName) taken.set(address, handle.takeDescriptor(firstSocket + index))
+    }
+    return taken
+  } catch {
+    for (const fd of taken.values()) closeSync(fd)
+    return undefined
+  } finally {
+    handle.close()
+  }
+}
+
+/** In place of an address: the descriptor that a site server reads its configuration from. */
+export const configurationName = 'configuration'

@@ -1,0 +1,111 @@
+// What the keeper is told of a service: entries KEY=VALUE, each ended by NUL, the whole by an empty entry
+// (keeper/specification.c reads it).
+// Pure: no I/O.
+import type { Settings } from '../config/settings.ts'
+import { limitNames } from '../config/config.ts'
+import { ToolError } from '@plumbline/common/error/tool-error'
+
+export type Incarnation = {
+  id: string
+  boot: string
+  started: string
+  cgroup: string | undefined
+  argv: readonly string[]
+  environment: Readonly<Record<string, string>>
+  /** What the listening sockets, in their order, are bound to. */
+  listen: readonly string[]
+  notify: string | undefined
+  /** The descriptor on which the service says that it is ready. */
+  readyFd: number | undefined
+  /** In the foreground, and without a keeper in between when nothing is to be kept. */
+  foreground: boolean
+}
+
+type Value = string | number | bigint | boolean | undefined
+
+const restartNumbers = { no: 0, 'on-failure': 1, always: 2 } as const
+/** RLIMIT_* of Linux, in the order of the kernel's headers. */
+const limitNumbers = ['cpu', 'fsize', 'data', 'stack', 'core', 'rss', 'nproc', 'nofile', 'memlock', 'as', 'locks', 'sigpending', 'msgqueue', 'nice', 'rtprio', 'rttime'] // prettier-ignore
+const infinity = 18_446_744_073_709_551_615n
+
+export function formatSpecification(settings: Settings, incarnation: Incarnation): Buffer {
+  const { config, identity } = settings
+  const { foreground } = incarnation
+  const sockets = incarnation.listen.length
+  const entries: [key: string, value: Value][] = [
+    ...incarnation.argv.map((word): [string, Value] => ['argument', word]),
+    ...Object.entries(incarnation.environment).map(([key, value]): [string, Value] => [
+      'variable',
+      `${key}=${value}`,
+    ]),
+    ['foreground', foreground],
+    ['replace', foreground && !settings.keep],
+    ['keep', settings.keep],
+    ['cwd', settings.cwd],
+    ['root', settings.chroot],
+    ['cgroup', incarnation.cgroup],
+    ['oom_score', config.oom_score],
+    ['umask', settings.umask],
+    ['nice', config.nice],
+    ['no_new_privileges', settings.noNewPrivileges],
+    ['capabilities', settings.capabilities?.toString(16)],
+    ...limitEntries(settings),
+    ...(identity ? identityEntries(identity) : []),
+    ['sockets', sockets],
+    ['ready_source', incarnation.readyFd === undefined ? undefined : 5 + sockets],
+    ['ready_target', incarnation.readyFd],
+    ['notify', incarnation.notify],
+    ['pidfile', settings.pidfile],
+    ['state', settings.state],
+    ['state_fields', stateFields(settings, incarnation)],
+    ['restart', restartNumbers[settings.restart]],
+    ['restart_delay', config.restart_delay ?? 500],
+    ['restart_max_delay', config.restart_max_delay ?? 60_000],
+    ['restart_reset', config.restart_reset ?? 5000],
+    ['restart_limit', config.restart_limit ?? 10],
+    ['stop_signal', settings.stopSignal],
+    ['stop_timeout', settings.stopTimeout],
+    ['tag', settings.name],
+    ...(foreground ? [] : logEntries(settings)),
+  ]
+  const given = entries.filter(([, value]) => value !== undefined)
+  return Buffer.from(given.map(([key, value]) => `${key}=${formatValue(key, value)}\0`).join('') + '\0')
+}
+
+function formatValue(key: string, value: Value): string {
+  const text = typeof value === 'boolean' ? (value ? '1' : '0') : String(value)
+  if (text.includes('\0'))
+    throw new ToolError('CONFIG_INVALID', { where: key, reason: 'it holds a NUL byte' })
+  return text
+}
+
+function identityEntries({ account, gid, groups }: NonNullable<Settings['identity']>): [string, Value][] {
+  return [['uid', account.uid], ['gid', gid], ...groups.map((group): [string, Value] => ['group', group])]
+}
+
+function limitEntries({ config }: Settings): [string, Value][] {
+  return limitNames.flatMap((name): [string, Value][] => {
+    const limit = config.limits?.[name]
+    if (limit === undefined) return []
+    const [soft, hard] = Array.isArray(limit) ? limit : [limit, limit]
+    const number = (value: number | string) => (value === 'unlimited' ? infinity : value)
+    return [['limit', `${limitNumbers.indexOf(name)}:${number(soft)}:${number(hard)}`]]
+  })
+}
+
+function logEntries({ log }: Settings): [string, Value][] {
+  if (log.kind === 'journal') return [['journal', true]]
+  if (log.kind === 'syslog') return [['syslog', log.socket]]
+  if (log.kind !== 'kept') return []
+  return [
+    ['log_file', log.path],
+    ['log_bytes', log.maxBytes],
+    ['log_files', log.maxFiles],
+    ['log_seconds', log.seconds],
+  ]
+}
+
+/** The first half of the state record; the keeper looks for the id at its start to know its own. */
+function stateFields({ conf }: Settings, { id, boot, started, cgroup, listen }: Incarnation): string {
+  return JSON.stringify({ id, boot, conf, started, cgroup: cgroup ?? null, listen }).slice(1, -1)
+}

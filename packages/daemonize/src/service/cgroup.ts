@@ -1,0 +1,67 @@
+// A cgroup (version 2) of its own for each incarnation: whatever a service starts, and however it hides, is in it.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
+
+/** Where version 2 is mounted, alone or beside version 1. */
+function cgroupMount(): string | undefined {
+  const line = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .find((each) => each.includes(' - cgroup2 '))
+  return line?.split(' ')[4]
+}
+
+/**
+ * A new cgroup, or undefined where none can be made: no root, none mounted, or a unit of systemd's, whose processes
+ * are systemd's to follow.
+ */
+export function makeCgroup(
+  name: string,
+  pidfile: string,
+  id: string,
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  if (process.geteuid?.() !== 0 || environment['INVOCATION_ID'] !== undefined) return undefined
+  const mount = cgroupMount()
+  if (mount === undefined || !existsSync(`${mount}/cgroup.procs`)) return undefined
+  // Two services may have one name, but not one pidfile.
+  const digest = createHash('sha256').update(pidfile).digest('hex').slice(0, 8)
+  const folder = `${mount}/daemonize/${name}-${digest}-${id}`
+  try {
+    mkdirSync(folder, { recursive: true })
+    return existsSync(`${folder}/cgroup.procs`) ? folder : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The processes in it and in those below it. */
+export function cgroupMembers(folder: string): number[] {
+  try {
+    const own = readFileSync(`${folder}/cgroup.procs`, 'latin1').split('\n').filter(Boolean).map(Number)
+    const below = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    return [...own, ...below.flatMap(({ name }) => cgroupMembers(`${folder}/${name}`))]
+  } catch {
+    return []
+  }
+}
+
+/** SIGKILL to all of them at once, so that none can fork away; false where the kernel (before 5.14) cannot. */
+export function killCgroup(folder: string): boolean {
+  try {
+    writeFileSync(`${folder}/cgroup.kill`, '1')
+    return true
+  } catch {
+    return false
+  }
+}
+
+export function removeCgroup(folder: string): void {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (entry.isDirectory()) removeCgroup(`${folder}/${entry.name}`)
+    }
+    rmdirSync(folder)
+  } catch {
+    // It is not empty yet, or not there any more.
+  }
+}

@@ -1,0 +1,62 @@
+// The folders and files of a service: made with owners that leave no one else a way in, and removed with care.
+import { chownSync, lstatSync, mkdirSync, statSync, unlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
+import type { Settings } from '../config/settings.ts'
+import { readPidfile } from './state.ts'
+
+/** More than a pidfile ever holds: what is longer is somebody's file, and stays. */
+const pidfileMax = 64
+
+/** Where pidfile, state and lock are: root's or the caller's, and nobody else's to write. */
+export function makeRunFolder({ pidfile }: Settings): void {
+  const folder = dirname(pidfile)
+  makeFolder(folder, 0o755)
+  const { uid, mode } = statSync(folder)
+  const sticky = (mode & 0o1000) !== 0
+  const refuse = (reason: string) => new ToolError('DIRECTORY_UNSAFE', { path: folder, reason })
+  if (uid !== 0 && uid !== process.geteuid?.()) throw refuse(`it belongs to user ${uid}`)
+  if (mode & 0o022 && !sticky) throw refuse('others may write it')
+}
+
+/** The service's own folder, for the code that it compiles; never writable by anyone else. */
+export function makeCacheFolder({ cachedir, identity }: Settings): void {
+  if (!makeFolder(cachedir, 0o750)) return
+  if (identity) chownSync(cachedir, identity.account.uid, identity.gid)
+}
+
+/** True when it is new. Throws CANNOT_CREATE. */
+function makeFolder(path: string, mode: number): boolean {
+  try {
+    const first = mkdirSync(path, { recursive: true, mode })
+    return first !== undefined
+  } catch (error) {
+    throw new ToolError('CANNOT_CREATE', { path, reason: reasonOf(error) }, { cause: error })
+  }
+}
+
+/** Removes what tells of an incarnation. Throws CANNOT_CREATE when the pidfile is something else. */
+export function removeRecords(settings: Settings, { force = false } = {}): void {
+  const { pidfile, state } = settings
+  const found = readPidfile(pidfile)
+  const stat = lstatSync(pidfile, { throwIfNoEntry: false })
+  if ('bad' in found && stat && (stat.isDirectory() || (stat.isFile() && stat.size > pidfileMax && !force))) {
+    throw new ToolError('CANNOT_CREATE', { path: pidfile, reason: `there is something else: ${found.bad}` })
+  }
+  for (const path of [pidfile, `${pidfile}.new`, state, `${state}.new`]) removeFile(path)
+}
+
+/** After a start that did not come to an end. */
+export function removePrepared({ pidfile, state }: Settings): void {
+  for (const path of [`${pidfile}.new`, `${state}.new`]) removeFile(path)
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return
+    throw new ToolError('CANNOT_CREATE', { path, reason: reasonOf(error) }, { cause: error })
+  }
+}

@@ -1,0 +1,68 @@
+// What there is of a service right now: the records beside the pidfile, held against the kernel.
+import type { ServiceState } from '@plumbline/common/records/service'
+import type { Settings } from '../config/settings.ts'
+import { cgroupMembers } from './cgroup.ts'
+import { bootId, findProcess, readProcess, type ProcessStat } from './process.ts'
+import { readPidfile, readState, type StateRecord } from './state.ts'
+
+export type Seen = {
+  state: ServiceState
+  record: StateRecord | undefined
+  main: ProcessStat | undefined
+  keeper: ProcessStat | undefined
+  /** Processes of the service without it. */
+  left: number[]
+  reason: string | null
+  /** There is a pidfile or a state record, whatever it says. */
+  traces: boolean
+}
+
+/** A start that has not finished: nothing of it counts, and whoever holds the lock next undoes it. */
+export function inspectStarting({ state }: Settings): StateRecord | undefined {
+  const found = readState(`${state}.new`)
+  return 'value' in found && found.value.boot === bootId() ? found.value : undefined
+}
+
+export function inspectService(settings: Settings): Seen {
+  const state = readState(settings.state)
+  const pidfile = readPidfile(settings.pidfile)
+  const traces = !('absent' in state) || !('absent' in pidfile)
+  const nothing = { record: undefined, main: undefined, keeper: undefined, left: [], traces }
+  if ('value' in state && state.value.boot === bootId()) return { ...held(state.value), traces }
+  if ('value' in state) return { ...nothing, state: 'dead', reason: 'the machine was started anew since' }
+  if ('bad' in state) return { ...nothing, state: 'dead', reason: `the state is unusable: ${state.bad}` }
+  if ('bad' in pidfile)
+    return { ...nothing, state: 'dead', reason: `the pidfile is unusable: ${pidfile.bad}` }
+  if ('value' in pidfile) {
+    const whose = readProcess(pidfile.value) ? 'another process' : 'a process that has ended'
+    return { ...nothing, state: 'dead', reason: `the pidfile names ${pidfile.value}, ${whose}` }
+  }
+  const starting = inspectStarting(settings)
+  if (starting && findProcess(starting)) {
+    return { ...nothing, state: 'starting', main: findProcess(starting), record: starting, reason: null }
+  }
+  return { ...nothing, state: 'stopped', reason: null }
+}
+
+function held(record: StateRecord): Omit<Seen, 'traces'> {
+  const main = findProcess(record)
+  const keeper = findProcess({ pid: record.keeper, start: record.keeper_start })
+  if (main) {
+    const unkept = record.keeper !== 0 && !keeper ? 'its keeper has ended' : null
+    const reason = main.state === 'T' || main.state === 't' ? 'it is suspended' : unkept
+    return { state: 'running', record, main, keeper, left: [], reason }
+  }
+  if (keeper)
+    return {
+      state: 'restarting',
+      record,
+      main,
+      keeper,
+      left: [],
+      reason: 'its keeper is about to make it again',
+    }
+  const left = record.cgroup ? cgroupMembers(record.cgroup) : []
+  const reason =
+    left.length > 0 ? `process ${record.pid} has ended and left others` : `process ${record.pid} has ended`
+  return { state: record.keeper !== 0 ? 'failed' : 'dead', record, main, keeper, left, reason }
+}

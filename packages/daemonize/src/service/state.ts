@@ -1,0 +1,81 @@
+// The state record beside a pidfile: which incarnation of the service runs, and how its process is recognised.
+//
+//   {"id":"32 hex digits","boot":…,"conf":…,"started":…,"cgroup":…,"listen":[…],          written by the starter,
+//    "pid":…,"start":…,"session":…,"keeper":…,"keeper_start":…,"restarts":…}               completed by the keeper
+//
+// Neither file is believed because it is there: they may be of another boot, damaged, or somebody's trap.
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import * as v from 'valibot'
+import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
+const maxBytes = 64 * 1024
+const number = v.pipe(v.number(), v.integer(), v.minValue(0))
+
+const stateSchema = v.object({
+  id: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
+  boot: v.string(),
+  conf: v.string(),
+  started: v.string(),
+  cgroup: v.nullable(v.string()),
+  listen: v.array(v.string()),
+  pid: number,
+  start: number,
+  session: number,
+  keeper: number,
+  keeper_start: number,
+  restarts: number,
+})
+
+export type StateRecord = v.InferOutput<typeof stateSchema>
+
+export type Found<T> = { value: T } | { absent: true } | { bad: string }
+
+/** The bytes of a small file of root's or ours, without following links or waiting for anyone. */
+function readTrusted(path: string): Found<string> {
+  let fd: number
+  try {
+    fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return { absent: true }
+    return { bad: errnoOf(error) === 'ELOOP' ? 'it is a symbolic link' : reasonOf(error) }
+  }
+  try {
+    const { uid, size, ...stat } = fstatSync(fd)
+    if (!stat.mode || (stat.mode & constants.S_IFMT) !== constants.S_IFREG)
+      return { bad: 'it is no regular file' }
+    if (uid !== 0 && uid !== process.geteuid?.()) return { bad: `it belongs to user ${uid}` }
+    if (size > maxBytes) return { bad: `it has ${size} bytes` }
+    const bytes = Buffer.alloc(maxBytes)
+    return { value: bytes.toString('utf8', 0, readSync(fd, bytes)) }
+  } catch (error) {
+    return { bad: reasonOf(error) }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export function readState(path: string): Found<StateRecord> {
+  const text = readTrusted(path)
+  if (!('value' in text)) return text
+  try {
+    const result = v.safeParse(stateSchema, JSON.parse(text.value))
+    return result.success ? { value: result.output } : { bad: 'it is no state record' }
+  } catch {
+    return { bad: 'it is no state record' }
+  }
+}
+
+/** A pidfile is a number and a line end. "-1", "0" and "1" would mean everyone, ourselves and init. */
+export function parsePid(text: string): number | undefined {
+  if (!/^[1-9][0-9]{0,9}\n?$/.test(text)) return undefined
+  const pid = Number(text)
+  return pid > 1 && pid <= 4_194_304 ? pid : undefined
+}
+
+export function readPidfile(path: string): Found<number> {
+  const text = readTrusted(path)
+  if (!('value' in text)) return text
+  const pid = parsePid(text.value)
+  return pid === undefined ? { bad: 'it holds no process number' } : { value: pid }
+}

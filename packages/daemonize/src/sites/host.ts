@@ -1,0 +1,1 @@
+export async function runHost(_fd: number): Promise<void> {}
