@@ -1,8 +1,36 @@
 // The command line of `propapply`.
-import type { Program } from '@plumbline/common/cli/run-tool'
+import type { Program, Tool } from '@plumbline/common/cli/run-tool'
+import { optionTable } from './options.ts'
+import { propapply } from './propapply.ts'
+
+async function run(tool: Tool): Promise<number> {
+  const { flags, values } = tool.arguments
+  const [explained] = values['explain'] ?? []
+  if (!flags.has('list') && explained === undefined) return propapply(tool)
+  const { explainProperty, listProperties } = await import('./describe-properties.ts')
+  return explained === undefined ? listProperties(tool) : explainProperty(tool, explained)
+}
 
 export const program: Program = {
-  line: { program: 'propapply', describe: 'DESC', commands: {}, examples: [] },
-  schemas: async () => ({ reads: {}, writes: {} }),
-  run: async () => 70,
+  line: {
+    program: 'propapply',
+    describe: 'Applies properties over every connection read from standard input.',
+    commands: {
+      '': {
+        operands: '[SITE…]',
+        describe:
+          'Applies the properties of the site files (.ndjson, .json, .yaml, .mjs; - is standard input) to every\n' +
+          'connection read from standard input, or to this machine when there is none.',
+        options: optionTable,
+      },
+    },
+    examples: [
+      ['connect ssh web1 web2 | connect sudo | propapply site.ndjson', 'configure two machines as root'],
+      ['propapply --check --diff -n site.yaml', 'what would change on this machine, and how'],
+      ["propapply -n -p 'file.has-content path=/etc/motd content=hi'", 'one property'],
+      ['propapply --explain file.has-content', 'what a property means'],
+    ],
+  },
+  schemas: async () => (await import('./schemas.ts')).schemas,
+  run,
 }

@@ -1,0 +1,92 @@
+// One item of a site against the catalogue: the application, or every fault in it.
+import { suggestName } from '@plumbline/common/cli/suggest-name'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { propertyApplication } from '@plumbline/common/records/property'
+import { formatMismatch, validate, type Mismatch } from '@plumbline/common/records/validate'
+import { parseDuration } from './duration.ts'
+import { properties } from './properties.ts'
+import type { Action } from './property.ts'
+import type { SiteItem } from './site/item.ts'
+
+/** What is to be done, on which host: all that the plan needs to know. */
+export type Application = {
+  property: string
+  desc: string
+  host: string | undefined
+  timeoutMs: number | undefined
+  action: Action
+}
+
+export type Checked = { application: Application } | { faults: string[] }
+
+/** Fields that every property takes. */
+const commonFields = ['type', 'property', 'host', 'desc', 'timeout']
+
+/** What is usually meant when a field is of the wrong type. */
+const hints: Readonly<Record<string, string>> = {
+  mode: 'a mode is a string in octal, such as "0644": JSON and YAML read 0644 as another number or none',
+  timeout: 'a time with its unit, such as "30s"',
+  owner: 'an id is given as a string',
+  group: 'an id is given as a string',
+}
+
+/** Reads the files of this machine that the application names; `unapply` asks for its undoing. */
+export async function checkApplication(item: SiteItem, unapply: boolean): Promise<Checked> {
+  const { value } = item
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { faults: [`${item.where()}: expected an object`] }
+  }
+  const given = value as Readonly<Record<string, unknown>>
+  const name = given['property']
+  const property = typeof name === 'string' ? properties.get(name) : undefined
+  const say = ({ field, reason }: Mismatch) => {
+    const wrongType = reason.includes('found') && field in hints ? ` (${hints[field]})` : ''
+    return `${item.where(field || undefined)}: ${formatMismatch({ field, reason: reason + wrongType })}`
+  }
+  const common = validate(propertyApplication, given)
+  const mismatches = 'mismatches' in common ? common.mismatches : []
+  const timeoutMs = parseTimeout(given['timeout'])
+  if (timeoutMs === null) mismatches.push({ field: 'timeout', reason: 'expected a time such as "30s"' })
+  if (!property) {
+    if (typeof name === 'string') {
+      const near = suggestName(name, [...properties.keys()])
+      mismatches.push({ field: 'property', reason: `there is no "${name}"${near ? ` (${near})` : ''}` })
+    }
+    return { faults: mismatches.map(say) }
+  }
+  mismatches.push(...unknownFields(given, Object.keys(property.fields)))
+  const bound = property.bind(given)
+  if ('mismatches' in bound) mismatches.push(...bound.mismatches)
+  if (unapply && !property.canUnapply) {
+    mismatches.push({ field: 'property', reason: `${property.name} cannot be unapplied` })
+  }
+  if (mismatches.length > 0 || 'mismatches' in bound) return { faults: mismatches.map(say) }
+  const make = unapply ? bound.value.unapply : bound.value.apply
+  try {
+    const action = await make?.({ directory: item.directory })
+    if (!action) return { faults: [] }
+    const { host, desc } = given as { host?: string; desc?: string }
+    const application = { property: property.name, host, timeoutMs: timeoutMs ?? undefined, action }
+    return { application: { ...application, desc: desc ?? bound.value.desc } }
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error
+    return { faults: [say({ field: 'source', reason: error.message })] }
+  }
+}
+
+/** Milliseconds; undefined when not given, null when it is none. */
+function parseTimeout(timeout: unknown): number | undefined | null {
+  if (typeof timeout !== 'string') return undefined
+  return parseDuration(timeout) ?? null
+}
+
+function unknownFields(given: Readonly<Record<string, unknown>>, fields: readonly string[]): Mismatch[] {
+  const known = [...fields, ...commonFields]
+  return Object.keys(given)
+    .filter((field) => !known.includes(field))
+    .map((field) => {
+      const near = suggestName(field, known)
+      const list = `it takes ${fields.join(', ')}`
+      return { field, reason: `there is no such field (${near ?? list})` }
+    })
+}

@@ -1,0 +1,69 @@
+// --list and --explain: the catalogue for people, and as records.
+import type { Tool } from '@plumbline/common/cli/run-tool'
+import { suggestName } from '@plumbline/common/cli/suggest-name'
+import { exitStatus } from '@plumbline/common/error/exit'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { isatty } from 'node:tty'
+import { properties } from './properties.ts'
+import type { Property } from './property.ts'
+
+type Schema = {
+  type: string
+  wrapped?: Schema
+  expects?: string
+  pipe?: readonly { type: string; message?: unknown }[]
+}
+
+/** Records, or lines when a person reads. */
+export async function listProperties(tool: Tool): Promise<number> {
+  const width = Math.max(...[...properties.keys()].map((name) => name.length))
+  for (const { name, summary, fields, canUnapply } of properties.values()) {
+    if (isatty(1)) await tool.records.writeBytes(Buffer.from(`${name.padEnd(width)}  ${summary}\n`))
+    else {
+      const names = Object.keys(fields)
+      await tool.records.write({
+        type: 'property-kind',
+        property: name,
+        summary,
+        fields: names,
+        unapply: canUnapply,
+      })
+    }
+  }
+  return exitStatus.ok
+}
+
+/** Throws PROPERTY_UNKNOWN. */
+export async function explainProperty(tool: Tool, name: string): Promise<number> {
+  const property = properties.get(name)
+  if (!property) {
+    throw new ToolError('PROPERTY_UNKNOWN', { name, hint: suggestName(name, [...properties.keys()]) })
+  }
+  await tool.records.writeBytes(Buffer.from(formatProperty(property)))
+  return exitStatus.ok
+}
+
+function formatProperty({ name, summary, fields, notes, example, canUnapply }: Property): string {
+  const width = Math.max(...Object.keys(fields).map((field) => field.length))
+  return [
+    `${name}: ${summary}`,
+    '',
+    'Fields:',
+    ...Object.entries(fields).map(
+      ([field, schema]) => `  ${field.padEnd(width)}  ${formatField(schema as Schema)}`,
+    ),
+    `  Besides, as every property: host (only there), desc, timeout${canUnapply ? '' : '. It cannot be unapplied'}.`,
+    '',
+    ...notes.map((note) => `- ${note}`),
+    '',
+    'Example:',
+    `  ${JSON.stringify({ property: name, ...example })}`,
+    '',
+  ].join('\n')
+}
+
+function formatField(schema: Schema): string {
+  if (schema.type === 'optional' && schema.wrapped) return `optional, ${formatField(schema.wrapped)}`
+  const said = schema.pipe?.flatMap(({ message }) => (typeof message === 'string' ? [message] : [])).at(-1)
+  return said?.replace(/^expected /, '') ?? schema.expects ?? schema.type
+}

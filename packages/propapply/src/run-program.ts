@@ -1,0 +1,226 @@
+// One run: sends the program of some steps over a connection, answers its requests for content, and hands out each
+// result as it comes.
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import type { Writable } from 'node:stream'
+import type { Connection, Running } from '@plumbline/common/connection/connection'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf, toToolError } from '@plumbline/common/error/translate'
+import type { PropertyResult } from '@plumbline/common/records/property'
+import type { Application } from './check-application.ts'
+import { formatTail, MarkerReader, TailReader, type Marker } from './markers.ts'
+import { formatProgram, type Mode } from './program.ts'
+
+export type Step = { number: number; application: Application }
+
+export type Outcome = {
+  result: PropertyResult
+  ms: number
+  message: string | undefined
+  diff: Buffer | undefined
+}
+
+export type RunOptions = {
+  mode: Mode
+  /** For a property that says none. */
+  timeoutMs: number
+  signal: AbortSignal
+  emit: (step: Step, outcome: Outcome) => Promise<void>
+}
+
+/** How a run ended before the last step: why, and what the step at which it stopped failed of. */
+export type Interruption = {
+  why: 'timeout' | 'upload' | 'died' | 'lost' | 'cancelled'
+  error: ToolError
+  /** The program had begun: what stopped it belongs to a step. */
+  began: boolean
+}
+
+export type RunEnd = { finished: number; interruption: Interruption | undefined; ms: number }
+
+/** A command may leave a process that holds our streams; the program is then over, its run is not. */
+const lingerMs = 1000
+
+export async function runProgram(
+  connection: Connection,
+  steps: readonly Step[],
+  options: RunOptions,
+): Promise<RunEnd> {
+  const run = new ProgramRun(connection, steps, options)
+  return run.finish()
+}
+
+class ProgramRun {
+  readonly #steps: readonly Step[]
+  readonly #options: RunOptions
+  readonly #running: Running
+  readonly #markers: MarkerReader
+  readonly #tails: TailReader
+  readonly #over: Deferred = makeDeferred()
+  #waiting: Extract<Marker, { verb: 'result' }>[] = []
+  #times: number[] = []
+  #finished = 0
+  #since = performance.now()
+  #began = false
+  #ended = false
+  #timer: NodeJS.Timeout | undefined
+  #interruption: Interruption | undefined
+
+  constructor(connection: Connection, steps: readonly Step[], options: RunOptions) {
+    const token = `propapply-${randomBytes(16).toString('hex')}`
+    const calls = steps.map(({ number, application }) => ({ number, call: application.action.call }))
+    this.#steps = steps
+    this.#options = options
+    this.#markers = new MarkerReader(token)
+    this.#tails = new TailReader(token)
+    this.#running = connection.run({ command: formatProgram(token, calls, options.mode) })
+  }
+
+  async finish(): Promise<RunEnd> {
+    const { signal, timeoutMs } = this.#options
+    const { stdin, status } = this.#running
+    const abort = () => this.#interrupt('cancelled', new ToolError('CANCELLED', { what: 'The run' }))
+    signal.addEventListener('abort', abort)
+    if (signal.aborted) abort()
+    stdin.on('error', () => undefined)
+    if (!this.#steps.some(({ application }) => application.action.upload)) stdin.end()
+    this.#watch(timeoutMs)
+    const reading = Promise.all([this.#readOutput(), this.#readErrors(), status.then(() => undefined)])
+    reading.then(
+      () => this.#over.resolve(),
+      (error: unknown) => {
+        this.#interrupt('lost', toToolError(error))
+        this.#over.resolve()
+      },
+    )
+    await this.#over.promise
+    clearTimeout(this.#timer)
+    signal.removeEventListener('abort', abort)
+    stdin.destroy()
+    if (!this.#ended && !this.#interruption) await this.#explainDeath()
+    await this.#emitReady(true)
+    return {
+      finished: this.#finished,
+      interruption: this.#interruption,
+      ms: performance.now() - this.#since,
+    }
+  }
+
+  async #readOutput(): Promise<void> {
+    for await (const chunk of this.#running.stdout) {
+      for (const marker of this.#markers.push(chunk as Buffer)) await this.#take(marker)
+    }
+  }
+
+  async #readErrors(): Promise<void> {
+    for await (const chunk of this.#running.stderr) {
+      this.#tails.push(chunk as Buffer)
+      await this.#emitReady(false)
+    }
+  }
+
+  async #take(marker: Marker): Promise<void> {
+    const now = performance.now()
+    switch (marker.verb) {
+      case 'begin':
+        this.#began = true
+        break
+      case 'want':
+        void this.#upload(marker.step)
+        return
+      case 'result':
+        this.#waiting.push(marker)
+        this.#times.push(now - this.#since)
+        await this.#emitReady(false)
+        break
+      case 'end':
+        this.#ended = true
+        setTimeout(this.#over.resolve, lingerMs).unref()
+        break
+    }
+    this.#since = now
+    this.#watchNext()
+  }
+
+  /** Results go out in order; a failure waits for what its step said on standard error. */
+  async #emitReady(all: boolean): Promise<void> {
+    for (;;) {
+      const [first] = this.#waiting
+      const step = this.#steps[this.#finished]
+      const tail = this.#tails.tails[this.#finished]
+      if (!first || !step || (first.result === 'failed' && tail === undefined && !all)) return
+      this.#waiting.shift()
+      this.#finished++
+      const ms = Math.round(this.#times.shift() ?? 0)
+      const said = first.result === 'failed' ? formatTail(tail ?? this.#tails.rest) : ''
+      const message = said || first.reason || (first.result === 'failed' ? 'it failed' : undefined)
+      await this.#options.emit(step, { result: first.result, ms, message, diff: first.diff })
+    }
+  }
+
+  #watchNext(): void {
+    const step = this.#steps[this.#finished + this.#waiting.length]
+    if (step && !this.#ended) this.#watch(step.application.timeoutMs ?? this.#options.timeoutMs)
+    else clearTimeout(this.#timer)
+  }
+
+  #watch(ms: number): void {
+    clearTimeout(this.#timer)
+    const expire = () => this.#interrupt('timeout', new ToolError('TIMEOUT', { what: 'The property', ms }))
+    this.#timer = setTimeout(expire, ms)
+  }
+
+  async #upload(number: number): Promise<void> {
+    const upload = this.#steps.find((step) => step.number === number)?.application.action.upload
+    if (!upload) return
+    try {
+      await sendExactly(upload.open(), upload.bytes, this.#running.stdin)
+    } catch (error) {
+      const reason = `Cannot send the content: ${reasonOf(error)}`
+      this.#interrupt('upload', new ToolError('PROPERTY_FAILED', { reason }))
+    }
+  }
+
+  /** Ends the run; what the far side does then is no longer waited for. */
+  #interrupt(why: Interruption['why'], error: ToolError): void {
+    if (this.#interruption || this.#ended) return
+    this.#interruption = { why, error, began: this.#began }
+    if (why !== 'lost') this.#running.cancel()
+    setTimeout(this.#over.resolve, lingerMs).unref()
+  }
+
+  async #explainDeath(): Promise<void> {
+    const status = await this.#running.status
+    const said = formatTail(this.#tails.rest)
+    const reason = `The shell there ended early with status ${status}${said ? `: ${said}` : ''}`
+    this.#interruption = {
+      why: 'died',
+      error: new ToolError('PROPERTY_FAILED', { reason }),
+      began: this.#began,
+    }
+  }
+}
+
+type Deferred = { promise: Promise<void>; resolve: () => void }
+
+function makeDeferred(): Deferred {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>((settle) => (resolve = settle))
+  return { promise, resolve }
+}
+
+/** The far side reads so many bytes and no other number: a file that has changed meanwhile is an error. */
+async function sendExactly(
+  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  bytes: number,
+  to: Writable,
+): Promise<void> {
+  let left = bytes
+  for await (const chunk of content) {
+    if (chunk.length > left) throw new Error('the file has grown since it was read first')
+    left -= chunk.length
+    if (to.destroyed) return
+    if (!to.write(chunk)) await Promise.race([once(to, 'drain'), once(to, 'close')])
+  }
+  if (left > 0) throw new Error('the file has shrunk since it was read first')
+}

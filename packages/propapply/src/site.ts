@@ -1,0 +1,52 @@
+// The site, checked whole: all its applications, or every fault in them.
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { checkApplication, type Application, type Checked } from './check-application.ts'
+import { properties } from './properties.ts'
+import type { SiteFile, SiteItem } from './site/item.ts'
+import { readSiteFile } from './site/read-file.ts'
+import { parseWords } from './site/words.ts'
+
+export type Site = { applications: Application[]; faults: string[] }
+
+/** Files first, then what the command line gives, in order. A file that cannot be opened is thrown: INPUT_FAILED. */
+export async function loadSite(
+  paths: readonly string[],
+  inline: readonly string[],
+  unapply: boolean,
+): Promise<Site> {
+  const site: Site = { applications: [], faults: [] }
+  const add = (all: readonly Checked[]) => {
+    for (const each of all) {
+      if ('faults' in each) site.faults.push(...each.faults)
+      else site.applications.push(each.application)
+    }
+  }
+  for (const path of paths)
+    await collect(site.faults, async () => add(await checkFile(await readSiteFile(path), unapply)))
+  for (const text of inline) {
+    await collect(site.faults, async () => add([await checkApplication(parseInline(text), unapply)]))
+  }
+  return site
+}
+
+/** A file that is no site at all is one fault among those of the others. */
+async function collect(faults: string[], work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.code === 'INPUT_FAILED') throw error
+    faults.push(error.message)
+  }
+}
+
+async function checkFile({ items, locate }: SiteFile, unapply: boolean): Promise<Checked[]> {
+  const checked = await Promise.all(items.map((item) => checkApplication(item, unapply)))
+  if (!locate || !checked.some((each) => 'faults' in each)) return checked
+  return Promise.all((await locate()).map((item) => checkApplication(item, unapply)))
+}
+
+function parseInline(text: string): SiteItem {
+  const where = `-p '${text}'`
+  const value = parseWords(text, where, (name) => properties.get(name))
+  return { value, where: () => where, directory: process.cwd() }
+}
