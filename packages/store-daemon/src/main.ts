@@ -1,5 +1,8 @@
-// Entry of `store-daemon`.
+// Entry of `store-daemon`, and of its worker threads.
+import { parentPort } from 'node:worker_threads'
 import { runTool } from '@plumbline/common/cli/run-tool'
 import { program } from './cli.ts'
+import { runWorker } from './work/worker.ts'
 
-void runTool(program)
+if (parentPort) runWorker(parentPort)
+else void runTool(program)

@@ -7,6 +7,8 @@ export type Option = {
   alias?: string
   /** What a string option's argument is called in help. */
   argument?: string
+  /** A boolean option may say so in words, as in `--option=no`: which words. */
+  optionalArgument?: readonly string[]
   /** May be given more than once. */
   repeat?: boolean
   default?: string

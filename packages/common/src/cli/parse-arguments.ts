@@ -40,8 +40,11 @@ function parseCommand(name: string, command: Command, argv: readonly string[]): 
     const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined
     if (!option) throw unknownOption(token.rawName, options)
     if (option.type === 'boolean') {
-      if (token.value !== undefined) throw usage(`Option ${token.rawName} takes no argument`)
-      flags.add(token.name)
+      const words = option.optionalArgument
+      if (token.value === undefined) flags.add(token.name)
+      else if (!words) throw usage(`Option ${token.rawName} takes no argument`)
+      else if (words.includes(token.value)) values[token.name] = [token.value]
+      else throw usage(`Option ${token.rawName} takes ${words.join(' or ')}, not "${token.value}"`)
       continue
     }
     if (token.value === undefined) throw usage(`Option ${token.rawName} needs an argument`)

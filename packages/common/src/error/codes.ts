@@ -113,6 +113,7 @@ export const codes = {
   WIRE_INVALID: say(protocol, (d) => `${d.reason}`),
   STORE_REFUSED: say(permission, (d) => `${d.reason}`),
   STORE_FAILED: say(someFailed, (d) => `${d.reason}`),
+  LISTEN_FAILED: sayRetry(unavailable, (d) => `Cannot listen on "${d.address}": ${d.reason}`),
   STORE_CONFIG: say(exitStatus.config, (d) => `${d.reason}`),
   NARINFO_INVALID: say(data, (d) => `Cannot read narinfo, line ${d.line}: ${d.reason}`),
 

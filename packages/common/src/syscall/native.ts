@@ -26,6 +26,8 @@ export type Native = {
   allocate(fd: number, length: number): number
   /** AF_UNIX 1, AF_INET 2, AF_INET6 10. */
   socketFamily(fd: number): number
+  /** 1 for a socket that accepts connections; throws ENOTSOCK for what is none. */
+  isListening(fd: number): 0 | 1
   /** POSIX record lock on a whole file, of a `recordLockType`: 1 when taken, 0 when another process holds it. */
   recordLock(fd: number, type: number): 0 | 1
   /** The same, waiting for it on a thread of libuv's pool. */

@@ -292,6 +292,16 @@ FUNCTION(socket_family) {
   return from_int(env, address.ss_family);
 }
 
+/** 1 for a socket that accepts connections, else 0: getsockopt(fd, SO_ACCEPTCONN). */
+FUNCTION(is_listening) {
+  int32_t a[MAX_ARGUMENTS];
+  read_ints(env, info, a);
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  if (getsockopt(a[0], SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0) return fail(env, "getsockopt");
+  return from_int(env, listening);
+}
+
 static struct flock record_lock(int type) {
   struct flock lock = {0};
   lock.l_type = type;
@@ -372,6 +382,7 @@ NAPI_MODULE_INIT() {
     EXPORT("unwatch", unwatch),
     EXPORT("allocate", allocate),
     EXPORT("socketFamily", socket_family),
+    EXPORT("isListening", is_listening),
     EXPORT("recordLock", record_lock_try),
     EXPORT("recordLockWait", record_lock_wait),
   };

@@ -22,11 +22,24 @@ import { NarWriter, type Emit } from './nar-writer.ts'
 export type DumpOptions = { keep?: (path: string) => boolean }
 
 /** Emits the nar of `path`, a byte string, and returns its size. Throws NAR_SOURCE_UNREADABLE. */
-export function dumpNar(path: string, emit: Emit, { keep }: DumpOptions = {}): number {
+export function dumpNar(path: string, emit: Emit, options: DumpOptions = {}): number {
+  const steps = dumpNarInSteps(path, emit, options)
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
+/** The same in steps of at most one file or one block, for a thread that has other work between them. */
+export function* dumpNarInSteps(
+  path: string,
+  emit: Emit,
+  { keep }: DumpOptions = {},
+): Generator<undefined, number, undefined> {
   const writer = new NarWriter(emit)
   // The frames of open directories are kept here and not on the call stack, which a deep tree would overflow.
   const open: { path: string; names: string[]; next: number }[] = []
-  const visit = (node: string) => {
+  const visit = function* (node: string): Generator<undefined, void, undefined> {
     const stat = guard(node, () => lstatSync(toPath(node)))
     if (stat.isDirectory()) {
       writer.directory()
@@ -34,11 +47,11 @@ export function dumpNar(path: string, emit: Emit, { keep }: DumpOptions = {}): n
       return
     }
     if (stat.isSymbolicLink()) writer.symlink(guard(node, () => readlinkSync(toPath(node), 'latin1')))
-    else if (stat.isFile()) dumpFile(node, writer)
+    else if (stat.isFile()) yield* dumpFile(node, writer)
     else throw unreadable(node, 'it is no regular file, directory or symlink')
     if (open.length > 0) writer.endEntry()
   }
-  visit(path)
+  yield* visit(path)
   for (let directory = open.at(-1); directory; directory = open.at(-1)) {
     const name = directory.names[directory.next++]
     if (name === undefined) {
@@ -48,7 +61,8 @@ export function dumpNar(path: string, emit: Emit, { keep }: DumpOptions = {}): n
       continue
     }
     writer.entry(name)
-    visit(`${directory.path}/${name}`)
+    yield
+    yield* visit(`${directory.path}/${name}`)
   }
   writer.flush()
   return writer.size
@@ -59,7 +73,7 @@ function listDirectory(path: string, keep: DumpOptions['keep']): string[] {
   return keep ? names.filter((name) => keep(`${path}/${name}`)) : names
 }
 
-function dumpFile(path: string, writer: NarWriter): void {
+function* dumpFile(path: string, writer: NarWriter): Generator<undefined, void, undefined> {
   // A symlink or a FIFO may have taken the file's place since lstat.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
   const fd = guard(path, () => openSync(toPath(path), flags))
@@ -73,6 +87,7 @@ function dumpFile(path: string, writer: NarWriter): void {
       )
       if (count === 0) throw unreadable(path, `it shrank by ${left} bytes while it was read`)
       left -= count
+      if (left > 0) yield
     }
     writer.endFile(stat.size)
   } finally {

@@ -10,6 +10,7 @@ import { paddingOf } from './nar-words.ts'
 /** Paths are byte strings relative to the root of the nar: '' is the root, '/a/b' a file in it. */
 export interface NarSink {
   directory(path: string): void
+  endDirectory(path: string): void
   symlink(path: string, target: string): void
   file(path: string, size: number, executable: boolean): void
   /** Part of the contents of the file last announced; valid until it returns. */
@@ -70,6 +71,7 @@ export class NarParser {
           break
         }
         if (field !== ')') throw invalid(`unknown field ${field}`)
+        this.#sink.endDirectory(directory.path)
         open.pop()
         if (open.length > 0) yield* this.#word(')')
       }

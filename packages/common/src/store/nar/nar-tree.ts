@@ -30,6 +30,7 @@ export function parseNar(bytes: Buffer): NarNode {
       place(path, { type: 'directory', entries })
       directories.set(path, entries)
     },
+    endDirectory: () => undefined,
     symlink: (path, target) => place(path, { type: 'symlink', target }),
     file: (path, _size, executable) => {
       file = { path, executable }

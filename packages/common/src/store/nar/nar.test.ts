@@ -162,13 +162,21 @@ describe('nar', () => {
   })
 })
 
-const silent: NarSink = { directory() {}, symlink() {}, file() {}, contents() {}, endFile() {} }
+const silent: NarSink = {
+  directory() {},
+  endDirectory() {},
+  symlink() {},
+  file() {},
+  contents() {},
+  endFile() {},
+}
 
 function events(bytes: Buffer, sizes: readonly number[]) {
   const seen: unknown[] = []
   let contents = ''
   const parser = new NarParser({
     directory: (path) => void seen.push(['directory', path]),
+    endDirectory: (path) => void seen.push(['end', path]),
     symlink: (path, target) => void seen.push(['symlink', path, target]),
     file: (path, size, executable) => {
       contents = ''

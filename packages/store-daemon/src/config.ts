@@ -1,0 +1,79 @@
+// Where a daemon keeps things, and how it is set: options over environment variables over defaults.
+// Pure: no I/O.
+import { join, resolve } from 'node:path'
+import { ToolError } from '@plumbline/common/error/tool-error'
+
+export type Config = {
+  /** Without a slash at the end: it is part of every hash. */
+  store: string
+  state: string
+  database: string
+  logs: string
+  configuration: string
+  deduplicate: boolean
+  keepOutputs: boolean
+  keepDerivations: boolean
+  useSubstitutes: boolean
+  buildUsersGroup: string | null
+  ignoreSymlinkStore: boolean
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+type Directories = { store?: string | undefined; state?: string | undefined }
+type Settings = Pick<
+  Config,
+  'deduplicate' | 'keepOutputs' | 'keepDerivations' | 'useSubstitutes' | 'buildUsersGroup'
+>
+
+export const defaultSettings: Settings = {
+  deduplicate: true,
+  keepOutputs: false,
+  keepDerivations: true,
+  useSubstitutes: true,
+  buildUsersGroup: null,
+}
+
+/** Throws STORE_CONFIG. */
+export function makeConfig(
+  directories: Directories,
+  settings: Partial<Settings>,
+  environment: Environment,
+  uid: number,
+): Config {
+  const home = environment['HOME'] ?? '/'
+  const xdg = (name: string, fallback: string) => join(environment[name] ?? join(home, fallback), 'plumbline')
+  const root = uid === 0
+  const store =
+    directories.store ??
+    environment['NIX_STORE_DIR'] ??
+    environment['NIX_STORE'] ??
+    (root ? '/gnu/store' : join(xdg('XDG_DATA_HOME', '.local/share'), 'store'))
+  const state =
+    directories.state ??
+    environment['GUIX_STATE_DIRECTORY'] ??
+    (root ? '/var/guix' : xdg('XDG_STATE_HOME', '.local/state'))
+  const absolute = { store: resolve(store), state: resolve(state) }
+  for (const path of Object.values(absolute)) {
+    // Store paths are byte strings, and the same in every locale.
+    if (/[^\x21-\x7e]/.test(path)) {
+      throw new ToolError('STORE_CONFIG', {
+        reason: `Cannot use directory "${path}": only printable ASCII is possible`,
+      })
+    }
+  }
+  return {
+    ...defaultSettings,
+    ...settings,
+    ...absolute,
+    database: environment['GUIX_DATABASE_DIRECTORY'] ?? join(absolute.state, 'db'),
+    logs: environment['GUIX_LOG_DIRECTORY'] ?? (root ? '/var/log/guix' : join(absolute.state, 'log')),
+    configuration:
+      environment['GUIX_CONFIGURATION_DIRECTORY'] ?? (root ? '/etc/guix' : xdg('XDG_CONFIG_HOME', '.config')),
+    ignoreSymlinkStore: environment['NIX_IGNORE_SYMLINK_STORE'] === '1',
+  }
+}
+
+/** The socket to listen on when none is given. */
+export function defaultSocket(config: Config): string {
+  return join(config.state, 'daemon-socket/socket')
+}

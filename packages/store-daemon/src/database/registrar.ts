@@ -1,0 +1,124 @@
+// The one writer of valid paths. What asks to be registered in one turn of the event loop shares a transaction: a
+// commit costs more than everything else about a small item. A lock that another process holds is waited for
+// without blocking the thread.
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { fault } from '../fault.ts'
+import { isBusy } from './open.ts'
+import type { PathDatabase } from './path-database.ts'
+
+export type Registration = {
+  path: string
+  /** Of the nar, hex sha256. */
+  narHash: string
+  narSize: number
+  references: readonly string[]
+  deriver: string | null
+  /** Output name → path, of a derivation. */
+  outputs?: ReadonlyMap<string, string>
+}
+
+/** Something that writes inside a transaction; it may throw, and then writes nothing. */
+type Write = () => void
+type Waiting = { write: Write; resolve: () => void; reject: (error: unknown) => void }
+
+const retryMs = 5
+
+export class Registrar {
+  readonly #database: PathDatabase
+  readonly #savepoint: (write: Write) => void
+  readonly #commit: (batch: Waiting[]) => (unknown | undefined)[]
+  readonly #insert
+  readonly #update
+  readonly #reference
+  readonly #output
+  #waiting: Waiting[] = []
+  #scheduled = false
+
+  constructor(database: PathDatabase) {
+    const { connection } = database
+    this.#database = database
+    this.#insert = connection.prepare(
+      'insert into ValidPaths (path, hash, registrationTime, deriver, narSize) values (?, ?, ?, ?, ?)',
+    )
+    this.#update = connection.prepare('update ValidPaths set narSize = ?, hash = ? where id = ?')
+    this.#reference = connection.prepare('insert or replace into Refs (referrer, reference) values (?, ?)')
+    this.#output = connection.prepare(
+      'insert or replace into DerivationOutputs (drv, id, path) values (?, ?, ?)',
+    )
+    this.#savepoint = connection.transaction((write: Write) => write())
+    this.#commit = connection.transaction((batch: Waiting[]) =>
+      batch.map(({ write }) => this.#attempt(write)),
+    )
+  }
+
+  /** Resolves when the item is in the database. Throws REFERENCE_NOT_VALID. */
+  register(item: Registration): Promise<void> {
+    return this.write(() => this.#register(item))
+  }
+
+  /** Resolves when what `write` wrote has been committed. It may run again if the commit had to wait. */
+  write(write: Write): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ write, resolve, reject })
+      if (this.#scheduled) return
+      this.#scheduled = true
+      setImmediate(() => this.#flush())
+    })
+  }
+
+  #flush(): void {
+    const batch = this.#waiting
+    this.#waiting = []
+    let failures: (unknown | undefined)[]
+    try {
+      fault('register-before-commit')
+      failures = this.#commit(batch)
+    } catch (error) {
+      if (isBusy(error)) {
+        this.#database.forgetAll()
+        this.#waiting = [...batch, ...this.#waiting]
+        setTimeout(() => this.#flush(), retryMs)
+        return
+      }
+      this.#database.forgetAll()
+      failures = batch.map(() => error)
+    }
+    this.#scheduled = false
+    fault('register-after-commit')
+    for (const [index, { resolve, reject }] of batch.entries()) {
+      const failure = failures[index]
+      if (failure === undefined) resolve()
+      else reject(failure)
+    }
+  }
+
+  /** One item's failure is its own: the others of the batch are committed. */
+  #attempt(write: Write): unknown {
+    try {
+      this.#savepoint(write)
+      return undefined
+    } catch (error) {
+      if (isBusy(error)) throw error
+      // Ids that were handed out in what has just been rolled back.
+      this.#database.forgetAll()
+      return error
+    }
+  }
+
+  #register({ path, narHash, narSize, references, deriver, outputs }: Registration): void {
+    const hash = `sha256:${narHash}`
+    let id = this.#database.idOf(path)
+    if (id === undefined) {
+      const time = Math.floor(Date.now() / 1000)
+      id = Number(this.#insert.run(path, hash, time, deriver, narSize).lastInsertRowid)
+    } else {
+      this.#update.run(narSize, hash, id)
+    }
+    for (const reference of references) {
+      const target = reference === path ? id : this.#database.idOf(reference)
+      if (target === undefined) throw new ToolError('REFERENCE_NOT_VALID', { path: reference })
+      this.#reference.run(id, target)
+    }
+    for (const [name, output] of outputs ?? []) this.#output.run(id, name, output)
+  }
+}

@@ -1,0 +1,74 @@
+// The schema that Guix and Nix share, and its pragmas. Other programs write to the same file: nothing may be added.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { openConnection, type Connection } from './open.ts'
+
+const version = 7
+
+const schema = `
+create table if not exists ValidPaths (
+    id               integer primary key autoincrement not null,
+    path             text unique not null,
+    hash             text not null,
+    registrationTime integer not null,
+    deriver          text,
+    narSize          integer
+);
+create table if not exists Refs (
+    referrer  integer not null,
+    reference integer not null,
+    primary key (referrer, reference),
+    foreign key (referrer) references ValidPaths(id) on delete cascade,
+    foreign key (reference) references ValidPaths(id) on delete restrict
+);
+create index if not exists IndexReferrer on Refs(referrer);
+create index if not exists IndexReference on Refs(reference);
+create trigger if not exists DeleteSelfRefs before delete on ValidPaths
+  begin
+    delete from Refs where referrer = old.id and reference = old.id;
+  end;
+create table if not exists DerivationOutputs (
+    drv  integer not null,
+    id   text not null,
+    path text not null,
+    primary key (drv, id),
+    foreign key (drv) references ValidPaths(id) on delete cascade
+);
+create index if not exists IndexDerivationOutputs on DerivationOutputs(path);
+create table if not exists FailedPaths (
+    path text primary key not null,
+    time integer not null
+);
+`
+
+/** Opens DIRECTORY/db.sqlite, made new when there is no DIRECTORY/schema. Throws SCHEMA_UNSUPPORTED. */
+export function openDatabase(directory: string): Connection {
+  const schemaFile = join(directory, 'schema')
+  const isNew = !existsSync(schemaFile)
+  if (!isNew) checkVersion(readFileSync(schemaFile, 'latin1'))
+  const connection = openConnection(join(directory, 'db.sqlite'), { busyMs: 60_000 })
+  connection.pragma('foreign_keys = 1')
+  connection.pragma('synchronous = normal')
+  if (connection.pragma('main.journal_mode', { simple: true }) !== 'wal') {
+    connection.pragma('main.journal_mode = wal')
+  }
+  connection.pragma('wal_autocheckpoint = 40000')
+  if (isNew) {
+    connection.exec(schema)
+    writeFileSync(schemaFile, String(version))
+  }
+  // From here on a lock is waited for without blocking the thread: see Registrar.
+  connection.pragma('busy_timeout = 0')
+  return connection
+}
+
+function checkVersion(text: string): void {
+  const found = Number.parseInt(text, 10)
+  if (found === version) return
+  const reason =
+    found > version
+      ? `current store schema is version ${found}, but I only support ${version}`
+      : `current store schema is version ${text.trim()}, which is implausibly old: only ${version} is supported`
+  throw new ToolError('SCHEMA_UNSUPPORTED', { reason })
+}

@@ -1,0 +1,212 @@
+// The part of a collection that takes long, on a worker thread: finds the roots, reads the graph, marks it, and
+// removes from disk what the main thread has taken out of the database.
+import { existsSync, readdirSync } from 'node:fs'
+import { openConnection } from '../database/open.ts'
+import { fault } from '../fault.ts'
+import { exists, removeTree } from '../store/remove-tree.ts'
+import type { Job, JobPort } from '../work/job.ts'
+import { findBusyRoots } from './busy-roots.ts'
+import { recordDeaths } from './deaths.ts'
+import { findRoots } from './find-roots.ts'
+import { readGraph, type Graph, type KeepSettings } from './graph.ts'
+import { closeOverReferrers, findChain, markAlive, orderReferrersFirst } from './mark.ts'
+import { removeUnusedLinks } from './unused-links.ts'
+
+export type CollectAction = 'live' | 'dead' | 'delete' | 'specific' | 'why'
+
+export type CollectArgs = {
+  store: string
+  state: string
+  database: string
+  action: CollectAction
+  /** For 'specific' and 'why'. */
+  paths: readonly string[]
+  settings: KeepSettings
+  tempRoots: readonly string[]
+  deduplicate: boolean
+  keepDeadMs: number
+  now: number
+}
+
+/** What the main thread needs to know while it takes paths out of the database. */
+export type Marked = { ids: Float64Array; offsets: Uint32Array; targets: Uint32Array; alive: Uint8Array }
+
+export type Candidate = { node: number; path: string }
+export type CollectMessage =
+  { log: string; level: number } | { marked: Marked } | { batch: Candidate[]; freed: number }
+export type CollectCommand = { remove: readonly string[]; next: number } | { finish: true }
+
+export type Link = { path: string; root: string | null }
+export type CollectResult = {
+  paths: string[]
+  /** A path that was to be deleted and is alive. */
+  stillAlive: string | undefined
+  /** For 'why': from a root to the path. */
+  chain: Link[] | undefined
+  linkBytesFreed: number
+}
+
+export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
+  const { store, database, action, settings } = args
+  const connection = openConnection(`${database}/db.sqlite`, { readonly: true, busyMs: 60_000 })
+  const graph = readGraph(connection, settings)
+  connection.close()
+  const nodes = new Map(graph.paths.map((path, node) => [path, node]))
+  const roots = findAllRoots(args, nodes, port)
+  const alive = new Uint8Array(graph.paths.length)
+  markAlive(graph.keeps, alive, nodesOf(roots.keys(), nodes))
+  keepRecentlyDead(args, graph, nodes, alive)
+
+  const result = { paths: [], stillAlive: undefined, chain: undefined, linkBytesFreed: 0 }
+  const junk = listJunk(store, nodes, roots)
+  if (action === 'live') return { ...result, paths: graph.paths.filter((_, node) => alive[node]).sort() }
+  if (action === 'dead') {
+    return { ...result, paths: [...graph.paths.filter((_, node) => !alive[node]), ...junk].sort() }
+  }
+  if (action === 'why') return { ...result, chain: explain(args, graph, nodes, roots) }
+  const chosen = action === 'specific' ? chooseSpecific(args, graph, nodes, alive, roots) : undefined
+  const candidates = chosen?.candidates ?? [
+    ...junk.map((path) => ({ node: -1, path })),
+    ...Array.from(
+      orderReferrersFirst(graph.references, (node) => !alive[node]),
+      (node) => ({
+        node,
+        path: graph.paths[node] ?? '',
+      }),
+    ),
+  ]
+  await removeInBatches(args, graph, alive, candidates, port)
+  return { ...result, stillAlive: chosen?.stillAlive, linkBytesFreed: removeUnusedLinks(store) }
+}
+
+/** Root → where it comes from. */
+function findAllRoots(
+  { store, state, tempRoots }: CollectArgs,
+  nodes: ReadonlyMap<string, number>,
+  port: JobPort,
+): Map<string, string> {
+  const all = new Map<string, string>()
+  const found = findRoots(store, state)
+  for (const warning of found.warnings) port.send({ log: warning, level: 1 })
+  for (const { link, target } of found.roots) {
+    if (nodes.has(target)) all.set(target, link)
+    else port.send({ log: `skipping invalid root from \`${link}' to \`${target}'`, level: 1 })
+  }
+  for (const path of findBusyRoots(store)) if (nodes.has(path)) all.set(path, 'a running process')
+  for (const path of tempRoots) all.set(path, 'an open connection')
+  return all
+}
+
+function nodesOf(paths: Iterable<string>, nodes: ReadonlyMap<string, number>): number[] {
+  return [...paths].flatMap((path) => nodes.get(path) ?? [])
+}
+
+function keepRecentlyDead(
+  { state, keepDeadMs, now }: CollectArgs,
+  graph: Graph,
+  nodes: ReadonlyMap<string, number>,
+  alive: Uint8Array,
+): void {
+  const dead = graph.paths.filter((_, node) => !alive[node])
+  const deaths = recordDeaths(state, dead, Math.floor(now / 1000))
+  if (keepDeadMs <= 0) return
+  const recent = [...deaths].filter(([, time]) => now - time * 1000 < keepDeadMs)
+  markAlive(
+    graph.keeps,
+    alive,
+    nodesOf(
+      recent.map(([path]) => path),
+      nodes,
+    ),
+  )
+}
+
+/** Names in the store that the database does not know and nobody needs. */
+function listJunk(
+  store: string,
+  nodes: ReadonlyMap<string, number>,
+  roots: ReadonlyMap<string, string>,
+): string[] {
+  const isNeeded = (name: string) => {
+    const path = `${store}/${name}`
+    const link = /^\.tmp-link-([0-9]+)-/.exec(name)
+    if (link) return existsSync(`/proc/${link[1]}`)
+    return roots.has(path) || roots.has(path.replace(/\.(lock|chroot)$/, ''))
+  }
+  return readdirSync(store, 'latin1')
+    .filter((name) => name !== '.links' && !nodes.has(`${store}/${name}`) && !isNeeded(name))
+    .map((name) => `${store}/${name}`)
+}
+
+/** The wanted paths in order, up to the first that is alive, with all that refers to them. */
+function chooseSpecific(
+  { paths }: CollectArgs,
+  graph: Graph,
+  nodes: ReadonlyMap<string, number>,
+  alive: Uint8Array,
+  roots: ReadonlyMap<string, string>,
+): { candidates: Candidate[]; stillAlive: string | undefined } {
+  const wanted: number[] = []
+  const junk: Candidate[] = []
+  let stillAlive: string | undefined
+  for (const path of paths.toSorted()) {
+    const node = nodes.get(path)
+    if (node === undefined ? roots.has(path) : alive[node]) {
+      stillAlive = path
+      break
+    }
+    if (node !== undefined) wanted.push(node)
+    else if (exists(path)) junk.push({ node: -1, path })
+  }
+  const reached = closeOverReferrers(graph.references, wanted)
+  const order = orderReferrersFirst(graph.references, (node) => reached[node] === 1)
+  const valid = Array.from(order, (node) => ({ node, path: graph.paths[node] ?? '' }))
+  return { candidates: [...junk, ...valid], stillAlive }
+}
+
+function explain(
+  { paths: [path = ''] }: CollectArgs,
+  graph: Graph,
+  nodes: ReadonlyMap<string, number>,
+  roots: ReadonlyMap<string, string>,
+): Link[] | undefined {
+  const node = nodes.get(path)
+  if (node === undefined) return undefined
+  const chain = findChain(graph.keeps, nodesOf(roots.keys(), nodes), node)
+  return chain?.map((each) => {
+    const item = graph.paths[each] ?? ''
+    return { path: item, root: roots.get(item) ?? null }
+  })
+}
+
+/** Hands out candidates, and removes those that come back, until told to finish. */
+async function removeInBatches(
+  { deduplicate }: CollectArgs,
+  { ids, keeps }: Graph,
+  alive: Uint8Array,
+  candidates: readonly Candidate[],
+  port: JobPort,
+): Promise<void> {
+  const { offsets, targets } = keeps
+  port.send({ marked: { ids, offsets, targets, alive } })
+  let at = 0
+  await new Promise<void>((resolve, reject) => {
+    port.onStop = resolve
+    port.onMessage = (message) => {
+      const command = message as CollectCommand
+      if ('finish' in command) return resolve()
+      try {
+        let freed = 0
+        for (const path of command.remove) {
+          fault('gc-before-remove')
+          freed += removeTree(path, deduplicate ? 1 : 0)
+        }
+        const batch = candidates.slice(at, at + command.next)
+        at += batch.length
+        port.send({ batch, freed })
+      } catch (error) {
+        reject(error)
+      }
+    }
+  })
+}

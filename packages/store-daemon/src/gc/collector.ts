@@ -1,0 +1,198 @@
+// Collects garbage while other connections go on working.
+//
+// A worker thread marks a snapshot of the graph. What gets a new referrer or a root after that is marked here, with all
+// it keeps, before anything else happens on this thread, so a path is deleted only if nobody has asked for it up to
+// the instant its row goes. Rows go first, referrers before what they refer to, in transactions of many; files
+// follow. A crash in between leaves files without a row, which the next start or collection removes.
+import type { Registrar } from '../database/registrar.ts'
+import { fault } from '../fault.ts'
+import { claimPath, isPathLocked, unlockPath } from '../store/path-locks.ts'
+import type { Store } from '../store/store.ts'
+import type { RootSet } from '../store/temp-roots.ts'
+import type { RunningJob } from '../work/worker-pool.ts'
+import type {
+  Candidate,
+  CollectAction,
+  CollectArgs,
+  CollectMessage,
+  CollectResult,
+  Marked,
+} from './collect-job.ts'
+import { holdForeignRoots } from './foreign-roots.ts'
+import type { KeepSettings } from './graph.ts'
+import { markAlive } from './mark.ts'
+
+export type CollectRequest = {
+  action: CollectAction
+  paths: readonly string[]
+  /** Stop when more than that has been freed; Infinity for no limit. */
+  maxFreed: number
+  settings: KeepSettings
+  keepDeadMs: number
+  /** Of the connection that collects: its own roots do not count. */
+  own: RootSet
+  log: (level: number, text: string) => void
+  signal: AbortSignal
+}
+
+export type Collected = CollectResult & { bytesFreed: number; removed: string[] }
+
+const batchSize = 256
+
+export function collectGarbage(store: Store, request: CollectRequest): Promise<Collected> {
+  const { log } = request
+  return store.gcLock.exclusively(
+    async () => {
+      log(0, 'finding garbage collector roots...')
+      const foreign = await holdForeignRoots(store.config.state, store.pid)
+      for (const file of foreign.removed) log(0, `removing stale temporary roots file \`${file}'`)
+      // The collector's own roots are dropped for good: its client knows what it deletes.
+      request.own.clear()
+      try {
+        return await new Collection(store, request, foreign.paths).run()
+      } finally {
+        foreign.release()
+      }
+    },
+    () => log(0, 'waiting for the big garbage collector lock...'),
+  )
+}
+
+class Collection {
+  readonly #store: Store
+  readonly #request: CollectRequest
+  readonly #args: CollectArgs
+  #marked: Marked | undefined
+  /** Paths that were asked for before the marks had come. */
+  #protected: string[] = []
+  #claimed: string[] = []
+  readonly #removed: string[] = []
+  #freed = 0
+  #failure: unknown
+
+  constructor(store: Store, request: CollectRequest, foreignRoots: ReadonlySet<string>) {
+    this.#store = store
+    this.#request = request
+    const { action, paths, settings, keepDeadMs, own } = request
+    const { store: directory, state, database, deduplicate } = store.config
+    const tempRoots = [...store.tempRoots.list(own), ...foreignRoots]
+    const now = Date.now()
+    this.#args = {
+      store: directory,
+      state,
+      database,
+      action,
+      paths,
+      settings,
+      tempRoots,
+      deduplicate,
+      keepDeadMs,
+      now,
+    }
+  }
+
+  async run(): Promise<Collected> {
+    const { log, signal } = this.#request
+    const unlisten = this.#store.protectors.add((path) => this.#protect(path))
+    const job: RunningJob<CollectResult> = this.#store.pool.start('collect', this.#args, (message) => {
+      this.#receive(message as CollectMessage, job).catch((error: unknown) => {
+        this.#failure = error
+        job.stop()
+      })
+    })
+    const stop = () => job.stop()
+    signal.addEventListener('abort', stop)
+    try {
+      const { action } = this.#request
+      if (action !== 'specific')
+        log(0, action === 'delete' ? 'deleting garbage...' : 'determining live/dead paths...')
+      const result = await job.result
+      if (this.#failure) throw this.#failure
+      const bytesFreed = this.#freed + result.linkBytesFreed
+      return { ...result, bytesFreed, removed: this.#removed }
+    } finally {
+      signal.removeEventListener('abort', stop)
+      this.#unclaim()
+      unlisten()
+    }
+  }
+
+  async #receive(message: CollectMessage, job: RunningJob<CollectResult>): Promise<void> {
+    const { log, maxFreed } = this.#request
+    if ('log' in message) return log(message.level, message.log)
+    const limited = Number.isFinite(maxFreed)
+    const next = limited ? 1 : batchSize
+    if ('marked' in message) {
+      this.#marked = message.marked
+      for (const path of this.#protected) this.#protect(path)
+      return job.send({ remove: [], next })
+    }
+    this.#unclaim()
+    this.#freed += message.freed
+    if (message.batch.length === 0) return job.send({ finish: true })
+    if (this.#freed > maxFreed) {
+      log(0, `deleted or invalidated more than ${maxFreed} bytes; stopping`)
+      return job.send({ finish: true })
+    }
+    const remove = await this.#invalidate(message.batch, this.#store.registrar)
+    for (const path of remove) log(1, `[${Math.floor(this.#freed / 2 ** 20)} MiB] deleting '${path}'`)
+    for (const path of remove) this.#removed.push(path)
+    job.send({ remove, next })
+  }
+
+  /** Takes what is still dead out of the database. */
+  async #invalidate(batch: readonly Candidate[], registrar: Registrar): Promise<string[]> {
+    let gone: string[] = []
+    await registrar.write(() => {
+      this.#unclaim()
+      gone = []
+      for (const { node, path } of batch) {
+        if (node < 0 ? this.#isNeeded(path) : this.#marked?.alive[node] !== 0) continue
+        if (!claimPath(path)) continue
+        this.#claimed.push(path)
+        if (node >= 0 && !this.#store.database.invalidate(this.#marked?.ids[node] ?? -1, path)) {
+          // Somebody in another process refers to it since.
+          this.#protect(path)
+          continue
+        }
+        gone.push(path)
+      }
+      fault('gc-before-commit')
+    })
+    fault('gc-after-commit')
+    return gone
+  }
+
+  /** A name that the database does not know, and that is being made now. */
+  #isNeeded(path: string): boolean {
+    const base = path.replace(/\.(lock|chroot)$/, '')
+    return (
+      isPathLocked(base) || this.#store.tempRoots.has(base) || this.#store.database.idOf(path) !== undefined
+    )
+  }
+
+  #protect(path: string): void {
+    const marked = this.#marked
+    if (!marked) return void this.#protected.push(path)
+    const id = this.#store.database.idOf(path)
+    const node = id === undefined ? -1 : findId(marked.ids, id)
+    if (node >= 0) markAlive(marked, marked.alive, [node])
+  }
+
+  #unclaim(): void {
+    for (const path of this.#claimed.splice(0)) unlockPath(path)
+  }
+}
+
+/** Position of `id` in ascending `ids`, or -1. */
+function findId(ids: Float64Array, id: number): number {
+  let [low, high] = [0, ids.length - 1]
+  while (low <= high) {
+    const middle = (low + high) >> 1
+    const found = ids[middle] ?? 0
+    if (found === id) return middle
+    if (found < id) low = middle + 1
+    else high = middle - 1
+  }
+  return -1
+}

@@ -1,0 +1,41 @@
+// When items were first seen dead, so that a collection can keep what died a short while ago. Guix's schema has no
+// place for it, so it is a file of our own beside: one line an item, "SECONDS PATH".
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { errnoOf } from '@plumbline/common/error/translate'
+
+/** Updates the record for what is dead now, and returns the time of death of each, in seconds since 1970. */
+export function recordDeaths(state: string, dead: Iterable<string>, now: number): Map<string, number> {
+  const file = join(state, 'plumbline/deaths')
+  const known = readDeaths(file)
+  const deaths = new Map<string, number>()
+  let changed = false
+  for (const path of dead) {
+    const time = known.get(path)
+    deaths.set(path, time ?? now)
+    changed ||= time === undefined
+  }
+  if (changed || deaths.size !== known.size) {
+    mkdirSync(dirname(file), { recursive: true })
+    const scratch = `${file}.new`
+    writeFileSync(scratch, [...deaths].map(([path, time]) => `${time} ${path}\n`).join(''), 'latin1')
+    renameSync(scratch, file)
+  }
+  return deaths
+}
+
+function readDeaths(file: string): Map<string, number> {
+  try {
+    const lines = readFileSync(file, 'latin1').split('\n')
+    return new Map(
+      lines.flatMap((line) => {
+        const space = line.indexOf(' ')
+        const time = Number(line.slice(0, space))
+        return space > 0 && Number.isSafeInteger(time) ? [[line.slice(space + 1), time] as const] : []
+      }),
+    )
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return new Map()
+    throw error
+  }
+}

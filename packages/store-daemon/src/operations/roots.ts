@@ -1,0 +1,50 @@
+// Roots: asking for them, adding them, and waiting for a collection to end.
+import { mkdirSync, renameSync, symlinkSync, unlinkSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { formatBase32 } from '@plumbline/common/store/base32'
+import { toPath } from '@plumbline/common/store/byte-string'
+import { digest } from '@plumbline/common/store/hash'
+import { errnoOf } from '@plumbline/common/error/translate'
+import type { FoundRoots, Root } from '../gc/find-roots.ts'
+import type { Session } from '../session.ts'
+
+export async function addTempRoot({ store, roots }: Session, path: string): Promise<void> {
+  await store.tempRoots.add(roots, path)
+}
+
+/** Makes the user's symlink `file`, a byte string, a root for as long as it points into the store. */
+export function addIndirectRoot({ store }: Session, file: string): void {
+  // Textually: the file need not exist yet.
+  const target = resolve('/', file)
+  const directory = join(store.config.state, 'gcroots/auto')
+  mkdirSync(directory, { recursive: true })
+  replaceSymlink(join(directory, formatBase32(digest('sha1', target))), target, store.pid)
+}
+
+/** Returns once no collection is going on that was when it was called. */
+export async function syncWithCollection({ store }: Session): Promise<void> {
+  await store.gcLock.exclusively(async () => undefined)
+}
+
+/** Roots that point to valid items, by the name of the symlink that does. */
+export async function findValidRoots({ store, log }: Session): Promise<Root[]> {
+  const { store: directory, state } = store.config
+  const found = await store.pool.run<FoundRoots>('findRoots', { store: directory, state })
+  for (const warning of found.warnings) log(1, warning)
+  const valid = found.roots.filter(({ target }) => store.database.idOf(target) !== undefined)
+  const byLink = new Map(valid.map((root) => [root.link, root]))
+  return [...byLink.values()].sort((a, b) => (a.link < b.link ? -1 : 1))
+}
+
+let counter = 0
+
+function replaceSymlink(link: string, target: string, pid: number): void {
+  const scratch = `${link}.tmp-${pid}-${counter++}`
+  symlinkSync(toPath(target), scratch)
+  try {
+    renameSync(scratch, link)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') unlinkSync(scratch)
+    throw error
+  }
+}

@@ -1,0 +1,163 @@
+// Checks that what is valid is there and, if wanted, that it still is what was registered.
+import { readdirSync } from 'node:fs'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { isInStore } from '@plumbline/common/store/store-path'
+import { fault } from '../fault.ts'
+import type { Session } from '../session.ts'
+import type { HashedItem } from '../work/hash-items.ts'
+import { repairPath } from './repair.ts'
+
+export type Verify = {
+  contents: boolean
+  repair: boolean
+  from?: string
+  onProgress?: (done: Progress) => void
+}
+export type Progress = { checked: number; total: number; bad: number; last: string }
+
+const zeroHash = `sha256:${'0'.repeat(64)}`
+
+/** Whether errors remain. Throws STORE_REFUSED. */
+export async function verifyStore(session: Session, verify: Verify): Promise<boolean> {
+  if (verify.repair && !session.trusted) {
+    throw new ToolError('STORE_REFUSED', { reason: 'you are not privileged to repair paths' })
+  }
+  const { log, store } = session
+  log(0, 'reading the store...')
+  const { errors, valid } = await store.gcLock.exclusively(async () => checkPresence(session, verify.repair))
+  if (!verify.contents) return errors
+  log(1, 'checking hashes...')
+  return (await checkContents(session, verify, valid)) || errors
+}
+
+async function checkPresence(
+  session: Session,
+  repair: boolean,
+): Promise<{ errors: boolean; valid: string[] }> {
+  const { log, store } = session
+  const { database, registrar, config } = store
+  const onDisk = new Set(readdirSync(config.store, 'latin1').map((name) => `${config.store}/${name}`))
+  log(1, 'checking path existence...')
+  const valid: string[] = []
+  const checked = new Map<string, boolean>()
+  let errors = false
+  const invalidate = async (path: string) => {
+    const id = database.idOf(path)
+    await registrar.write(() => {
+      if (id !== undefined) database.invalidate(id, path)
+      fault('verify-before-commit')
+    })
+  }
+  /** Whether `path` is still valid afterwards. */
+  const check = async (path: string): Promise<boolean> => {
+    const known = checked.get(path)
+    if (known !== undefined) return known
+    checked.set(path, true)
+    if (!isInStore(config.store, path)) {
+      log(0, `path \`${path}' is not in the store`)
+      await invalidate(path)
+      checked.set(path, false)
+      return false
+    }
+    if (onDisk.has(path)) {
+      valid.push(path)
+      return true
+    }
+    let hasReferrers = false
+    for (const referrer of database.referrers(path)) {
+      if (referrer !== path && (await check(referrer))) hasReferrers = true
+    }
+    if (!hasReferrers) {
+      log(0, `path \`${path}' disappeared, removing from database...`)
+      await invalidate(path)
+      checked.set(path, false)
+      return false
+    }
+    log(0, `path \`${path}' disappeared, but it still has valid referrers!`)
+    if (!repair || !(await tryRepair(session, path))) errors = true
+    return true
+  }
+  for (const path of database.allPaths()) await check(path)
+  return { errors, valid: valid.sort() }
+}
+
+async function checkContents(session: Session, verify: Verify, valid: readonly string[]): Promise<boolean> {
+  const { store, log, signal } = session
+  const paths = verify.from === undefined ? valid : valid.filter((path) => path > (verify.from ?? ''))
+  let errors = false
+  let checked = 0
+  let bad = 0
+  const repairs: string[] = []
+  const take = (items: HashedItem[]) => {
+    for (const item of items) {
+      checked++
+      if (judge(session, item)) continue
+      bad++
+      if (verify.repair) repairs.push(item.path)
+      else errors = true
+    }
+    const last = items.at(-1)?.path ?? ''
+    verify.onProgress?.({ checked, total: paths.length, bad, last })
+  }
+  await inParts(paths, async (part) => {
+    if (signal.aborted) return
+    const job = store.pool.start('hashItems', { paths: part }, (items) => take(items as HashedItem[]))
+    const stop = () => job.stop()
+    signal.addEventListener('abort', stop, { once: true })
+    await job.result.finally(() => signal.removeEventListener('abort', stop))
+  })
+  for (const path of repairs) if (!(await tryRepair(session, path))) errors = true
+  if (signal.aborted) log(0, 'interrupted')
+  return errors
+}
+
+/** Whether a hashed item is what was registered. */
+function judge(session: Session, item: HashedItem): boolean {
+  const { store, log } = session
+  const info = store.database.info(item.path)
+  // Collected since.
+  if (!info) return true
+  if ('error' in item) {
+    log(0, `cannot read \`${item.path}': ${item.error}`)
+    return false
+  }
+  const hash = `sha256:${item.hash}`
+  const hashMissing = info.hash === zeroHash
+  if (!hashMissing && info.hash !== hash) {
+    const [expected, got] = [info.hash.slice(7), item.hash]
+    log(0, `path \`${item.path}' was modified! expected hash \`${expected}', got \`${got}'`)
+    return false
+  }
+  if (hashMissing || !info.narSize) {
+    log(0, `fixing missing ${hashMissing ? 'hash' : 'size'} on \`${item.path}'`)
+    const item_ = { path: item.path, narHash: item.hash, narSize: item.size, references: [], deriver: null }
+    void store.registrar.register(item_)
+  }
+  return true
+}
+
+async function tryRepair(session: Session, path: string): Promise<boolean> {
+  try {
+    await repairPath(session, path)
+    return true
+  } catch (error) {
+    session.log(0, error instanceof Error ? error.message : String(error))
+    return false
+  }
+}
+
+/** Two lists at a time, each short enough that both threads are busy until the end. */
+async function inParts(
+  paths: readonly string[],
+  run: (part: readonly string[]) => Promise<void>,
+): Promise<void> {
+  let at = 0
+  const size = Math.max(1, Math.min(200, Math.ceil(paths.length / 16)))
+  const next = async (): Promise<void> => {
+    while (at < paths.length) {
+      const part = paths.slice(at, (at += size))
+      await run(part)
+    }
+  }
+  await Promise.all([next(), next()])
+}

@@ -1,0 +1,114 @@
+// Builds replies and writes them to a socket.
+//
+// A reply is put together in one buffer that all connections share: a connection that is idle has none of its own.
+// It has to be built without waiting, and to end with commit() or flush(), before another connection has its turn.
+import type { Duplex } from 'node:stream'
+import { paddingOf } from '@plumbline/common/store/nar/nar-words'
+import { tag } from './words.ts'
+
+let shared = Buffer.allocUnsafeSlow(64 * 1024)
+
+export class ReplyWriter {
+  readonly #socket: Duplex
+  #used = 0
+  #ready: Buffer[] = []
+
+  constructor(socket: Duplex) {
+    this.#socket = socket
+  }
+
+  int(value: number): this {
+    this.#room(8)
+    this.#used = shared.writeUInt32LE(value >>> 0, this.#used)
+    this.#used = shared.writeUInt32LE(0, this.#used)
+    return this
+  }
+
+  /** A number of up to 2^53. */
+  int64(value: number): this {
+    this.#room(8)
+    this.#used = shared.writeUInt32LE(value % 2 ** 32, this.#used)
+    this.#used = shared.writeUInt32LE(Math.floor(value / 2 ** 32), this.#used)
+    return this
+  }
+
+  /** A byte string. */
+  string(text: string): this {
+    const { length } = text
+    this.int(length)
+    this.#room(length + 8)
+    this.#used += shared.write(text, this.#used, 'latin1')
+    return this.#pad(length)
+  }
+
+  bytes(bytes: Uint8Array): this {
+    this.int(bytes.length)
+    this.#room(bytes.length + 8)
+    shared.set(bytes, this.#used)
+    this.#used += bytes.length
+    return this.#pad(bytes.length)
+  }
+
+  strings(items: readonly string[]): this {
+    this.int(items.length)
+    for (const item of items) this.string(item)
+    return this
+  }
+
+  /** A line of log. */
+  next(text: string): this {
+    return this.int(tag.next).string(text)
+  }
+
+  error(message: string, status: number | undefined): this {
+    this.int(tag.error).string(message)
+    return status === undefined ? this : this.int(status)
+  }
+
+  /** Keeps what has been put together, to be sent with what follows. */
+  commit(): void {
+    if (this.#used > 0) this.#ready.push(Buffer.from(shared.subarray(0, this.#used)))
+    this.#used = 0
+  }
+
+  /** Drops what has been put together since the last commit(). */
+  abandon(): void {
+    this.#used = 0
+  }
+
+  /** Sends what is ready. Resolves once the socket wants more. */
+  flush(): Promise<void> | undefined {
+    this.commit()
+    const [first] = this.#ready
+    if (!first) return undefined
+    const bytes = this.#ready.length === 1 ? first : Buffer.concat(this.#ready)
+    this.#ready = []
+    if (this.#socket.destroyed || !this.#socket.writable || this.#socket.write(bytes)) return undefined
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#socket.off('drain', done).off('close', done)
+        resolve()
+      }
+      this.#socket.on('drain', done).on('close', done)
+    })
+  }
+
+  #pad(length: number): this {
+    const padding = paddingOf(length)
+    shared.fill(0, this.#used, this.#used + padding)
+    this.#used += padding
+    return this
+  }
+
+  #room(count: number): void {
+    if (shared.length - this.#used >= count) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(shared.length * 2, this.#used + count))
+    shared.copy(larger, 0, 0, this.#used)
+    shared = larger
+  }
+}
+
+/** A message in Unicode, in which paths are byte strings, as bytes. */
+export function toWire(message: string): string {
+  return message.replace(/[\u0100-\uffff]+/g, (text) => Buffer.from(text, 'utf8').toString('latin1'))
+}

@@ -1,0 +1,131 @@
+// Serves one connection that speaks the worker protocol: greeting, then calls, one after the other.
+import type { Duplex } from 'node:stream'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf, toToolError } from '@plumbline/common/error/translate'
+import { makeUserProfile } from '../operations/user-profile.ts'
+import type { Session } from '../session.ts'
+import { Disconnected, type ByteReader } from './byte-reader.ts'
+import type { AnyCall, Wire } from './call.ts'
+import { changeCalls } from './change-calls.ts'
+import { ConnectionBroken } from './connection-broken.ts'
+import { queryCalls } from './query-calls.ts'
+import { ReplyWriter, toWire } from './reply-writer.ts'
+import { clientMagic, daemonMagic, daemonVersion, tag } from './words.ts'
+
+const calls: Readonly<Record<number, AnyCall>> = { ...queryCalls, ...changeCalls }
+
+/** Replies to pipelined calls that wait for one write. */
+const maxPending = 256
+
+export type Connection = {
+  socket: Duplex
+  reader: ByteReader
+  /** Opens the store at the first need. */
+  open: () => Promise<Session>
+}
+
+/** Resolves when the client has gone, or the connection has to be closed. */
+export async function serveCalls({ socket, reader, open }: Connection): Promise<void> {
+  const writer = new ReplyWriter(socket)
+  const wire = await greet(reader, writer, open)
+  if (!wire) return
+  wire.session.log = makeLog(wire)
+  let pending = 0
+  for (;;) {
+    const more = reader.hasMore()
+    if (more !== true && !(await more)) return
+    const op = await readOperation(reader)
+    if (op === undefined) return
+    const goOn = await serveCall(wire, op)
+    // Replies to calls that came together go out together.
+    pending += 1
+    if (goOn && reader.buffered >= 8 && pending < maxPending) continue
+    pending = 0
+    const drained = writer.flush()
+    if (drained) await drained
+    if (!goOn) return
+  }
+}
+
+/** Sends text to the client, if it wants so much of it. */
+function makeLog({ session, writer }: Wire): Session['log'] {
+  return (level, text) => {
+    if (level > session.options.verbosity) return
+    writer.next(`${toWire(text)}\n`)
+    void writer.flush()
+  }
+}
+
+/** Undefined when the first word is not the protocol's: the connection is then closed without one. */
+async function greet(
+  reader: ByteReader,
+  writer: ReplyWriter,
+  open: () => Promise<Session>,
+): Promise<Wire | undefined> {
+  if ((await reader.int()) !== clientMagic) return undefined
+  await writer.int(daemonMagic).int(daemonVersion).flush()
+  const minor = (await reader.int()) & 0xff
+  if (minor >= 14 && (await reader.int()) !== 0) await reader.int()
+  const reserve = minor >= 11 ? (await reader.int()) !== 0 : true
+  try {
+    const session = await open()
+    session.store.reserve(reserve)
+    if (session.peer.uid !== undefined) makeUserProfile(session.store, session.peer.uid)
+    await writer.int(tag.last).flush()
+    return { reader, writer, session, minor }
+  } catch (error) {
+    await writer.error(toWire(toToolError(error).message), minor >= 8 ? 1 : undefined).flush()
+    return undefined
+  }
+}
+
+/** A number above 32 bits ends the connection without a reply. */
+async function readOperation(reader: ByteReader): Promise<number | undefined> {
+  try {
+    return await reader.int()
+  } catch (error) {
+    if (error instanceof ToolError) return undefined
+    throw error
+  }
+}
+
+/** Whether the connection can go on. */
+async function serveCall(wire: Wire, op: number): Promise<boolean> {
+  const { session, writer, minor } = wire
+  const call = Object.hasOwn(calls, op) ? calls[op] : undefined
+  const fail = (error: unknown) => {
+    writer.abandon()
+    writer.error(describe(error), minor >= 8 ? 1 : undefined).commit()
+  }
+  if (!call) {
+    fail(new ToolError('WIRE_INVALID', { reason: `invalid operation ${op}` }))
+    return false
+  }
+  let args: unknown
+  try {
+    const reading = call.read(wire)
+    args = reading instanceof Promise ? await reading : reading
+  } catch (error) {
+    if (error instanceof Disconnected) throw error
+    fail(error)
+    return false
+  }
+  try {
+    const running = call.run(session, args, wire)
+    const result = running instanceof Promise ? await running : running
+    writer.int(tag.last)
+    call.write(writer, result, wire)
+    writer.commit()
+    return true
+  } catch (error) {
+    if (error instanceof Disconnected) throw error
+    const broken = error instanceof ConnectionBroken
+    if (broken && error.cause instanceof Disconnected) throw error.cause
+    fail(broken ? error.cause : error)
+    return !broken
+  }
+}
+
+function describe(error: unknown): string {
+  return toWire(error instanceof ToolError ? error.message : reasonOf(error))
+}

@@ -1,0 +1,148 @@
+// What each record asks for, and the records that answer it. A query's answers are just its answers; work ends with
+// an `end` record.
+import { ToolError } from '@plumbline/common/error/tool-error'
+import type { OutRecord } from '@plumbline/common/ndjson/encode'
+import { fieldBytes } from '@plumbline/common/ndjson/bytes'
+import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
+import { parseHexHash, formatHash } from '@plumbline/common/store/hash'
+import { hashPartLength, isInStore } from '@plumbline/common/store/store-path'
+import { addText } from '../operations/add-text.ts'
+import { collect } from '../operations/collect.ts'
+import { optimiseStore } from '../operations/optimise.ts'
+import { hexHash, requireId, requireInfo } from '../operations/require-valid.ts'
+import { addIndirectRoot, addTempRoot, findValidRoots } from '../operations/roots.ts'
+import { verifyStore } from '../operations/verify.ts'
+import type { Session } from '../session.ts'
+import type { Requests } from './schemas.ts'
+
+export type Answer = (record: OutRecord) => void | Promise<void>
+type Operation<Type extends keyof Requests> = (
+  session: Session,
+  request: Requests[Type],
+  answer: Answer,
+) => void | Promise<void>
+
+export const operations: { readonly [Type in keyof Requests]: Operation<Type> } = {
+  ping: ({ store }, _, answer) => answer({ type: 'pong', store: store.config.store, protocol: '0x163' }),
+  'valid-path': (session, { path }, answer) => {
+    const valid = session.store.database.idOf(inStore(session, path)) !== undefined
+    return answer({ type: 'path', path, valid })
+  },
+  'path-info': (session, { path }, answer) => {
+    const info = requireInfo(session, inStore(session, path))
+    return answer({
+      type: 'path-info',
+      path,
+      hash: formatHash('sha256', parseHexHash('sha256', hexHash(info))),
+      deriver: info.deriver,
+      references: session.store.database.references(info.id),
+      registered: new Date(info.registrationTime * 1000).toISOString().replace('.000Z', 'Z'),
+      nar_size: info.narSize ?? 0,
+    })
+  },
+  references: (session, { path }, answer) =>
+    answerPaths(session.store.database.references(requireId(session, inStore(session, path))), answer),
+  referrers: (session, { path }, answer) =>
+    answerPaths(session.store.database.referrers(inStore(session, path)), answer),
+  requisites: (session, { path }, answer) => answerPaths(closure(session, inStore(session, path)), answer),
+  derivers: (session, { path }, answer) =>
+    answerPaths(session.store.database.derivers(inStore(session, path)), answer),
+  outputs: async (session, { path }, answer) => {
+    for (const output of session.store.database.outputs(requireId(session, inStore(session, path)))) {
+      await answer({ type: 'path', path: output.path, output: output.id })
+    }
+  },
+  'from-hash-part': ({ store }, { part }, answer) => {
+    if (part.length !== hashPartLength) throw new ToolError('STORE_FAILED', { reason: 'invalid hash part' })
+    return answer({ type: 'path', path: store.database.withPrefix(`${store.config.store}/${part}`) ?? null })
+  },
+  'valid-paths': ({ store }, _, answer) => answerPaths(store.database.allPaths(), answer),
+  roots: async (session, _, answer) => {
+    for (const { link, target } of await findValidRoots(session)) {
+      await answer({ type: 'root', link: fromByteString(link), path: target })
+    }
+  },
+  'add-temp-root': async (session, { path }, answer) => {
+    await addTempRoot(session, inStore(session, path))
+    await answer({ type: 'path', path })
+  },
+  'add-root': (session, { link }, answer) => {
+    addIndirectRoot(session, toByteString(link))
+    return answer({ type: 'root', link, path: null })
+  },
+  'add-text': async (session, request, answer) => {
+    const contents = fieldBytes(request, 'text')
+    if (!contents) throw new ToolError('STORE_FAILED', { reason: 'expected "text" or "text_base64"' })
+    const references = request.references.map((path) => inStore(session, path))
+    const path = await addText(session, { name: toByteString(request.name), contents, references })
+    await answer({ type: 'path', path })
+  },
+  gc: async (session, request, answer) => {
+    if (session.remote) {
+      throw new ToolError('STORE_REFUSED', { reason: 'Garbage collection is disabled for remote hosts.' })
+    }
+    const { paths, action, max_freed_bytes: maxFreed = Infinity, keep_dead_ms: keepDeadMs } = request
+    const wanted = paths?.map((path) => inStore(session, path))
+    const result = await collect(session, {
+      action: wanted ? 'specific' : action,
+      paths: wanted ?? [],
+      ignoreLiveness: false,
+      maxFreed,
+      keepDeadMs,
+    })
+    await answerPaths(result.paths, answer)
+    await answer(end(true, { paths: result.paths.length, freed_bytes: result.bytesFreed }))
+  },
+  why: async (session, { path }, answer) => {
+    const request = { action: 'why' as const, ignoreLiveness: false, maxFreed: Infinity, keepDeadMs: 0 }
+    const { chain } = await collect(session, { ...request, paths: [inStore(session, path)] })
+    for (const link of chain ?? []) {
+      await answer({
+        type: 'path',
+        path: link.path,
+        root: link.root === null ? null : fromByteString(link.root),
+      })
+    }
+    await answer(end(true, { paths: chain?.length ?? 0 }))
+  },
+  verify: async (session, { contents, repair, from }, answer) => {
+    let counts = { checked: 0, bad: 0 }
+    const errors = await verifyStore(session, {
+      contents,
+      repair,
+      ...(from !== undefined && { from }),
+      onProgress: ({ checked, total, bad, last }) => {
+        counts = { checked, bad }
+        void answer({ type: 'progress', done: checked, total, path: last })
+      },
+    })
+    await answer(end(!errors, counts))
+  },
+  optimise: async (session, _, answer) => {
+    const { files, bytes } = await optimiseStore(session)
+    await answer(end(true, { files, freed_bytes: bytes }))
+  },
+}
+
+/** Throws NOT_IN_STORE. */
+function inStore({ store }: Session, text: string): string {
+  const path = toByteString(text)
+  if (!isInStore(store.config.store, path)) throw new ToolError('NOT_IN_STORE', { path: text })
+  return path
+}
+
+function closure(session: Session, path: string): string[] {
+  const seen = new Set([path])
+  for (const each of seen) {
+    for (const reference of session.store.database.references(requireId(session, each))) seen.add(reference)
+  }
+  return [...seen].sort()
+}
+
+async function answerPaths(paths: readonly string[], answer: Answer): Promise<void> {
+  for (const path of paths) await answer({ type: 'path', path: fromByteString(path) })
+}
+
+function end(ok: boolean, counts: Record<string, number>): OutRecord {
+  return { type: 'end', tool: 'store-daemon', ok, counts }
+}

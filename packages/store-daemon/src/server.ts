@@ -1,0 +1,137 @@
+// Accepts connections and serves each as what it speaks, told by its first byte: `{` begins a record, anything else
+// the worker protocol.
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
+import { native } from '@plumbline/common/syscall/native'
+import type { Config } from './config.ts'
+import { findUser } from './operations/user-profile.ts'
+import { ByteReader, Disconnected } from './protocol/byte-reader.ts'
+import { serveCalls } from './protocol/serve-calls.ts'
+import { endSession, makeSession, type Peer, type Session } from './session.ts'
+import { Store } from './store/store.ts'
+
+/** Where to listen: a Unix socket, a TCP address, or a socket that is open already. */
+export type Address = { path: string } | { host: string; port: number } | { fd: number }
+
+type Say = (text: string) => void
+
+export class StoreServer {
+  readonly #config: Config
+  readonly #pid: number
+  readonly #diagnose: Say
+  readonly #servers: Server[] = []
+  readonly #connections = new Map<Promise<void>, AbortController>()
+  #store: Promise<Store> | undefined
+
+  constructor(config: Config, pid: number, diagnose: Say) {
+    this.#config = config
+    this.#pid = pid
+    this.#diagnose = diagnose
+  }
+
+  /** Throws LISTEN_FAILED. */
+  async listen(address: Address): Promise<void> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
+    const where =
+      'path' in address ? address.path : 'host' in address ? address.host : `descriptor ${address.fd}`
+    try {
+      if ('path' in address) await makeWayFor(address.path)
+      server.listen(address as ListenOptions)
+      await once(server, 'listening')
+      if ('path' in address) chmodSync(address.path, 0o666)
+    } catch (error) {
+      server.close()
+      if (error instanceof ToolError) throw error
+      throw new ToolError('LISTEN_FAILED', { address: where, reason: reasonOf(error) }, { cause: error })
+    }
+    this.#servers.push(server)
+  }
+
+  /** Serves one connection that is open already; resolves when it has ended. */
+  serve(socket: Duplex, peer: Peer, remote: boolean): Promise<void> {
+    const controller = new AbortController()
+    const serving = this.#serve(socket, peer, remote, controller).catch((error: unknown) => {
+      if (!(error instanceof Disconnected)) this.#diagnose(`unexpected error: ${reasonOf(error)}`)
+    })
+    this.#connections.set(serving, controller)
+    return serving.finally(() => this.#connections.delete(serving))
+  }
+
+  /** Ends: no new connections, what is being done is aborted and cleaned up. */
+  async close(): Promise<void> {
+    for (const server of this.#servers) server.close()
+    for (const controller of this.#connections.values()) controller.abort()
+    await Promise.all(this.#connections.keys())
+    const store = await this.#store?.catch(() => undefined)
+    await store?.close()
+  }
+
+  #accept(socket: Socket): void {
+    socket.on('error', () => socket.destroy())
+    const { peer, remote } = identify(socket)
+    this.#diagnose(
+      remote
+        ? `accepted connection from ${peer.name}`
+        : `accepted connection from pid ${peer.pid}, user ${peer.name}`,
+    )
+    void this.serve(socket, peer, remote)
+  }
+
+  async #serve(socket: Duplex, peer: Peer, remote: boolean, controller: AbortController): Promise<void> {
+    const reader = new ByteReader(socket)
+    let session: Session | undefined
+    const open = async () => (session ??= makeSession(await this.#open(), peer, remote, controller.signal))
+    // A client that is gone needs no answer; one that speaks records may have closed its side after the question.
+    socket.on('close', () => controller.abort())
+    controller.signal.addEventListener('abort', () => socket.destroy(), { once: true })
+    try {
+      if (!(await reader.hasMore())) return
+      if (reader.peek() === 0x7b) {
+        const { serveRecords } = await import('./records/serve-records.ts')
+        await serveRecords({ socket, reader, open })
+      } else {
+        socket.on('end', () => controller.abort())
+        await serveCalls({ socket, reader, open })
+      }
+    } finally {
+      if (session) endSession(session)
+      socket.end()
+    }
+  }
+
+  /** The store is opened by the first connection, and again by the next one when that failed. */
+  #open(): Promise<Store> {
+    this.#store ??= Store.open(this.#config, this.#pid)
+    this.#store.catch(() => (this.#store = undefined))
+    return this.#store
+  }
+}
+
+/** A socket's path has to be free; one that nobody listens on is left over. */
+async function makeWayFor(path: string): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true })
+  const inUse = await new Promise<boolean>((resolve) => {
+    const socket = connect(path)
+    socket.on('connect', () => resolve(true)).on('error', () => resolve(false))
+    socket.on('connect', () => socket.destroy())
+  })
+  if (inUse) throw new ToolError('LISTEN_FAILED', { address: path, reason: 'another daemon listens there' })
+  rmSync(path, { force: true })
+}
+
+/** Who is at the other end, by the kernel's word. */
+function identify(socket: Socket): { peer: Peer; remote: boolean } {
+  const { _handle: handle } = socket as unknown as { _handle: { fd: number } | null }
+  const fd = handle?.fd ?? -1
+  const afUnix = 1
+  if (fd < 0 || native().socketFamily(fd) !== afUnix) {
+    return { peer: { uid: undefined, pid: undefined, name: socket.remoteAddress ?? 'unknown' }, remote: true }
+  }
+  const [pid, uid] = native().peerCredentials(fd)
+  return { peer: { uid, pid, name: findUser(uid)?.name ?? String(uid) }, remote: false }
+}

@@ -1,0 +1,68 @@
+// One connection's view of the store: who is there, what they have set, and what lives as long as they stay.
+import type { Store } from './store/store.ts'
+import type { RootSet } from './store/temp-roots.ts'
+
+export type Peer = {
+  /** Nobody's word but the kernel's; undefined for TCP. */
+  uid: number | undefined
+  pid: number | undefined
+  /** What the log calls them. */
+  name: string
+}
+
+export type Options = {
+  keepFailed: boolean
+  keepGoing: boolean
+  fallback: boolean
+  verbosity: number
+  buildVerbosity: number
+  printBuildTrace: boolean
+  useSubstitutes: boolean
+  keepOutputs: boolean
+  keepDerivations: boolean
+  /** As set, "untrusted-" in front of what an untrusted client may not set. */
+  settings: Map<string, string>
+}
+
+export type Session = {
+  readonly store: Store
+  readonly peer: Peer
+  readonly trusted: boolean
+  readonly remote: boolean
+  readonly options: Options
+  /** Temporary roots of this connection. */
+  readonly roots: RootSet
+  /** Text for the client: 0 error, 1 info, 2 talkative, 3 chatty, 4 debug, 5 vomit. */
+  log: (level: number, text: string) => void
+  /** Aborted when the client has gone or the daemon ends. */
+  readonly signal: AbortSignal
+}
+
+export function makeSession(store: Store, peer: Peer, remote: boolean, signal: AbortSignal): Session {
+  const { useSubstitutes, keepOutputs, keepDerivations } = store.config
+  return {
+    store,
+    peer,
+    trusted: peer.uid === 0,
+    remote,
+    options: {
+      keepFailed: false,
+      keepGoing: false,
+      fallback: false,
+      verbosity: 1,
+      buildVerbosity: 0,
+      printBuildTrace: false,
+      useSubstitutes,
+      keepOutputs,
+      keepDerivations,
+      settings: new Map(),
+    },
+    roots: store.tempRoots.open(),
+    log: () => undefined,
+    signal,
+  }
+}
+
+export function endSession({ store, roots }: Session): void {
+  store.tempRoots.close(roots)
+}

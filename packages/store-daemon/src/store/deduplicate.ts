@@ -1,0 +1,85 @@
+// Files of equal contents share an inode: `.links/HASH`, HASH = nix-base32 of the sha256 of the file's own nar.
+import { chmodSync, linkSync, lstatSync, lutimesSync, renameSync, unlinkSync, type Stats } from 'node:fs'
+import { dirname } from 'node:path'
+import { pid } from 'node:process'
+import { formatBase32 } from '@plumbline/common/store/base32'
+import { toPath } from '@plumbline/common/store/byte-string'
+import { errnoOf } from '@plumbline/common/error/translate'
+
+/** Smaller files are left alone: the link costs more than it saves. */
+export const deduplicationMinimum = 8192
+
+export type Deduplicated = 'linked' | 'first' | 'same' | 'skipped'
+
+/**
+ * Makes the regular file `path` share the inode of its contents; `narHash` is the sha256 of its nar. The directory
+ * keeps its mode and time. 'first': it is now the one that others will share.
+ */
+export function deduplicateFile(store: string, path: string, narHash: Uint8Array): Deduplicated {
+  const link = `${store}/.links/${formatBase32(narHash)}`
+  const stat = lstatSync(toPath(path))
+  for (;;) {
+    const known = statOf(link)
+    if (!known) {
+      if (tryLink(path, link)) return 'first'
+      if (!statOf(link)) return 'skipped'
+      continue
+    }
+    if (known.ino === stat.ino) return 'same'
+    if (known.size !== stat.size) {
+      // Somebody changed the file through another of its names: start over with this one.
+      unlinkSync(link)
+      continue
+    }
+    return replaceByLink(store, link, path) ? 'linked' : 'skipped'
+  }
+}
+
+let counter = 0
+
+function replaceByLink(store: string, link: string, path: string): boolean {
+  const directory = dirname(path)
+  const scratch = `${store}/.tmp-link-${pid}-${counter++}`
+  try {
+    linkSync(link, scratch)
+  } catch (error) {
+    // Too many links, or a full disk: the file stays as it is.
+    if (errnoOf(error) === 'EMLINK' || errnoOf(error) === 'ENOSPC') return false
+    throw error
+  }
+  const mode = directory === store ? undefined : lstatSync(toPath(directory)).mode & 0o7777
+  if (mode !== undefined) chmodSync(toPath(directory), mode | 0o200)
+  try {
+    renameSync(scratch, toPath(path))
+    return true
+  } catch (error) {
+    unlinkSync(scratch)
+    if (errnoOf(error) === 'EMLINK' || errnoOf(error) === 'ENOSPC') return false
+    throw error
+  } finally {
+    if (mode !== undefined) {
+      chmodSync(toPath(directory), mode)
+      lutimesSync(toPath(directory), 1, 1)
+    }
+  }
+}
+
+/** False when the link is there already, or cannot be. */
+function tryLink(path: string, link: string): boolean {
+  try {
+    linkSync(toPath(path), link)
+    return true
+  } catch (error) {
+    if (['EEXIST', 'EMLINK', 'ENOSPC'].includes(errnoOf(error) ?? '')) return false
+    throw error
+  }
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}

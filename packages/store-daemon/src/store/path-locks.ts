@@ -1,0 +1,88 @@
+// Locks on store paths: while an item is made, replaced or deleted, nobody else touches its name.
+//
+// Within the process by name; among processes by a POSIX record lock on `PATH.lock`, as guix-daemon takes it. Such a
+// lock is dropped when *any* descriptor of the file is closed, so at most one is open here, which the lock by name
+// ensures. Whoever is done unlinks the file and writes a byte into it: a process that opened it before sees that
+// it holds a lock on a file that is gone, and opens it again.
+import { closeSync, fstatSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { native, recordLockType } from '@plumbline/common/syscall/native'
+
+type Held = { fd: number | undefined; waiting: ((value: void) => void)[] }
+
+const held = new Map<string, Held>()
+
+/** Whether a connection of this process works on `path`. */
+export function isPathLocked(path: string): boolean {
+  return held.has(path)
+}
+
+/** Takes the lock if nobody has it. */
+export function tryLockPath(path: string): boolean {
+  if (held.has(path)) return false
+  const fd = openLock(path)
+  if (fd === undefined) return false
+  held.set(path, { fd, waiting: [] })
+  return true
+}
+
+/** Takes the lock within this process only, for a collector, which keeps other processes out in another way. */
+export function claimPath(path: string): boolean {
+  if (held.has(path)) return false
+  held.set(path, { fd: undefined, waiting: [] })
+  return true
+}
+
+export async function lockPath(path: string): Promise<void> {
+  if (tryLockPath(path)) return
+  let entry = held.get(path)
+  if (entry) {
+    const { waiting } = entry
+    await new Promise<void>((resolve) => waiting.push(resolve))
+    if (entry.fd !== undefined) return
+  } else {
+    entry = { fd: undefined, waiting: [] }
+    held.set(path, entry)
+  }
+  try {
+    while ((entry.fd = openLock(path)) === undefined) await waitForOthers(path)
+  } catch (error) {
+    unlockPath(path)
+    throw error
+  }
+}
+
+/** Hands the lock to the next waiter of this process; the last one takes the file away. */
+export function unlockPath(path: string): void {
+  const entry = held.get(path)
+  if (!entry) return
+  const next = entry.waiting.shift()
+  if (next) return next()
+  held.delete(path)
+  if (entry.fd === undefined) return
+  try {
+    unlinkSync(`${path}.lock`)
+    writeSync(entry.fd, 'd')
+  } finally {
+    closeSync(entry.fd)
+  }
+}
+
+/** A descriptor that holds the lock, or undefined when another process does. */
+function openLock(path: string): number | undefined {
+  for (;;) {
+    const fd = openSync(`${path}.lock`, 'a+', 0o600)
+    const locked = native().recordLock(fd, recordLockType.exclusive) === 1
+    if (locked && fstatSync(fd).size === 0) return fd
+    closeSync(fd)
+    if (!locked) return undefined
+  }
+}
+
+async function waitForOthers(path: string): Promise<void> {
+  const fd = openSync(`${path}.lock`, 'a+', 0o600)
+  try {
+    await native().recordLockWait(fd, recordLockType.exclusive)
+  } finally {
+    closeSync(fd)
+  }
+}

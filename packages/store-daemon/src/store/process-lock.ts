@@ -1,0 +1,54 @@
+// A lock file that this process shares with other daemons on the same state: gc.lock and db/big-lock.
+//
+// One descriptor for the life of the process: closing any other of the same file would drop the lock. Among the
+// connections of this process a mutex excludes.
+import { closeSync, openSync } from 'node:fs'
+import { native, recordLockType } from '@plumbline/common/syscall/native'
+import { Mutex } from './mutex.ts'
+
+export class ProcessLock {
+  readonly #fd: number
+  readonly #mutex = new Mutex()
+
+  constructor(file: string) {
+    this.#fd = openSync(file, 'a+', 0o600)
+  }
+
+  get isHeld(): boolean {
+    return this.#mutex.isHeld
+  }
+
+  /** Holds it shared until close(), whatever the mutex says. */
+  async share(): Promise<void> {
+    if (native().recordLock(this.#fd, recordLockType.shared) === 0) {
+      await native().recordLockWait(this.#fd, recordLockType.shared)
+    }
+  }
+
+  /** Takes it alone, if no other process has it. */
+  trySole(): boolean {
+    return native().recordLock(this.#fd, recordLockType.exclusive) === 1
+  }
+
+  /** Runs `action` while nobody else, here or in another process, holds it so. `onWait` is told if it takes time. */
+  async exclusively<T>(action: () => Promise<T>, onWait: () => void = () => undefined): Promise<T> {
+    if (!this.#mutex.tryTake()) {
+      onWait()
+      await this.#mutex.take()
+    }
+    try {
+      if (!this.trySole()) {
+        onWait()
+        await native().recordLockWait(this.#fd, recordLockType.exclusive)
+      }
+      return await action()
+    } finally {
+      native().recordLock(this.#fd, recordLockType.unlock)
+      this.#mutex.release()
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+}

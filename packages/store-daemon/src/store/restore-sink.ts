@@ -1,0 +1,152 @@
+// Writes what a nar holds to disk, in the canonical form of items as it goes: mode 0444, or 0555 for directories and
+// what is executable; time 1; nothing but regular files, directories and symlinks.
+//
+// Every file and directory has to be new (O_EXCL, mkdir): a name that comes twice, or a symlink that would be used
+// as a directory, is an error and never written through.
+import {
+  chmodSync,
+  closeSync,
+  futimesSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs'
+import { createHash, type Hash } from 'node:crypto'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
+import { toPath } from '@plumbline/common/store/byte-string'
+import { narWords, paddingOf } from '@plumbline/common/store/nar/nar-words'
+import type { NarSink } from '@plumbline/common/store/nar/nar-parser'
+import { deduplicateFile, deduplicationMinimum } from './deduplicate.ts'
+
+const canonicalTime = 1
+
+export type RestoreOptions = {
+  /** The store whose .links to use; without it nothing is deduplicated. */
+  deduplicateIn?: string | undefined
+  /** Regular files lose their execute bit. */
+  dropExecutable?: boolean
+  /** Is fed with the contents of every file. */
+  contentHash?: Hash | undefined
+}
+
+export class RestoreSink implements NarSink {
+  readonly #root: string
+  readonly #options: RestoreOptions
+  #fd = -1
+  #file = { path: '', size: 0, executable: false }
+  #hash: Hash | undefined
+  /** The root, once seen. */
+  type: 'file' | 'directory' | 'symlink' | undefined
+  /** The first thing that could not be written; what comes after it is only read. */
+  failure: { verb: string; path: string; reason: string } | undefined
+  /** `.links` entries that were made here. */
+  readonly links: string[] = []
+  /** Of the single file that the root is: the hash of its own nar, which has no execute bit if that is dropped. */
+  fileHash: Buffer | undefined
+
+  constructor(root: string, options: RestoreOptions = {}) {
+    this.#root = root
+    this.#options = options
+  }
+
+  directory(path: string): void {
+    this.type ??= 'directory'
+    this.#try('creating directory', path, (target) => mkdirSync(target, 0o755))
+  }
+
+  endDirectory(path: string): void {
+    this.#try('changing mode of', path, (target) => {
+      chmodSync(target, 0o555)
+      lutimesSync(target, canonicalTime, canonicalTime)
+    })
+  }
+
+  symlink(path: string, target: string): void {
+    this.type ??= 'symlink'
+    this.#try('creating symlink', path, (place) => {
+      symlinkSync(toPath(target), place)
+      lutimesSync(place, canonicalTime, canonicalTime)
+    })
+  }
+
+  file(path: string, size: number, executable: boolean): void {
+    this.type ??= 'file'
+    const runs = executable && !this.#options.dropExecutable
+    this.#file = { path, size, executable: runs }
+    const isLarge = size >= deduplicationMinimum && this.#options.deduplicateIn !== undefined
+    this.#hash =
+      isLarge || (path === '' && this.#options.dropExecutable) ? startFileHash(size, runs) : undefined
+    this.#try('creating file', path, (target) => {
+      this.#fd = openSync(target, 'wx', runs ? 0o555 : 0o444)
+    })
+  }
+
+  contents(bytes: Buffer): void {
+    this.#hash?.update(bytes)
+    this.#options.contentHash?.update(bytes)
+    if (this.#fd < 0) return
+    this.#try('writing to file', this.#file.path, () => {
+      for (let done = 0; done < bytes.length;) done += writeSync(this.#fd, bytes, done)
+    })
+  }
+
+  endFile(): void {
+    const { path, size } = this.#file
+    const hash = this.#hash && endFileHash(this.#hash, size)
+    if (path === '') this.fileHash = hash
+    if (this.#fd < 0) return
+    this.#try('closing file', path, () => futimesSync(this.#fd, canonicalTime, canonicalTime))
+    this.close()
+    const { deduplicateIn } = this.#options
+    if (!hash || size < deduplicationMinimum || !deduplicateIn || this.failure) return
+    const place = this.#root + path
+    if (deduplicateFile(deduplicateIn, place, hash) === 'first') this.links.push(hash.toString('hex'))
+  }
+
+  /** Of the file last seen. */
+  get size(): number {
+    return this.#file.size
+  }
+
+  /** Closes the file that is being written, if any. */
+  close(): void {
+    if (this.#fd >= 0) closeSync(this.#fd)
+    this.#fd = -1
+  }
+
+  #try(verb: string, path: string, action: (target: string | Buffer) => void): void {
+    if (this.failure) return
+    try {
+      action(toPath(this.#root + path))
+    } catch (error) {
+      if (errnoOf(error) === 'ENOSPC')
+        throw new ToolError('STORE_FAILED', { reason: reasonOf(error) }, { cause: error })
+      const reason = errnoOf(error) === 'EEXIST' ? 'File exists' : reasonOf(error)
+      this.failure = { verb, path, reason }
+    }
+  }
+}
+
+/** The hash of a file's own nar, up to its contents. */
+export function startFileHash(size: number, executable: boolean): Hash {
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(size))
+  const words = executable ? narWords.executable : narWords.regular
+  return createHash('sha256').update(narWords.magic).update(words).update(length)
+}
+
+export function endFileHash(hash: Hash, size: number): Buffer {
+  return hash
+    .update(Buffer.alloc(paddingOf(size)))
+    .update(narWords.close)
+    .digest()
+}
+
+/** Size of the nar of a single regular file. */
+export function fileNarSize(size: number, executable: boolean): number {
+  const words = executable ? narWords.executable : narWords.regular
+  return narWords.magic.length + words.length + 8 + size + paddingOf(size) + narWords.close.length
+}

@@ -1,0 +1,89 @@
+// An open store: its database, locks, temporary roots and worker threads. One for all connections of the process.
+import { closeSync, existsSync, openSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { native } from '@plumbline/common/syscall/native'
+import type { Config } from '../config.ts'
+import { makePathDatabase, type PathDatabase } from '../database/path-database.ts'
+import { Registrar } from '../database/registrar.ts'
+import { openDatabase } from '../database/schema.ts'
+import { WorkerPool } from '../work/worker-pool.ts'
+import { makeDirectories } from './layout.ts'
+import { isPathLocked } from './path-locks.ts'
+import { ProcessLock } from './process-lock.ts'
+import { Protectors } from './protectors.ts'
+import { TempRoots } from './temp-roots.ts'
+
+const reservedBytes = 8 * 1024 * 1024
+
+export class Store {
+  readonly config: Config
+  readonly pid: number
+  readonly pool = new WorkerPool()
+  readonly protectors = new Protectors()
+  readonly database: PathDatabase
+  readonly registrar: Registrar
+  readonly tempRoots: TempRoots
+  readonly gcLock: ProcessLock
+  readonly #bigLock: ProcessLock
+  #scratches = 0
+
+  private constructor(config: Config, pid: number) {
+    this.config = config
+    this.pid = pid
+    makeDirectories(config)
+    this.#bigLock = new ProcessLock(join(config.database, 'big-lock'))
+    this.gcLock = new ProcessLock(join(config.state, 'gc.lock'))
+    this.database = makePathDatabase(openDatabase(config.database))
+    this.registrar = new Registrar(this.database)
+    this.tempRoots = new TempRoots(config.state, pid, this.protectors)
+  }
+
+  /** Throws STORE_CONFIG, SCHEMA_UNSUPPORTED. */
+  static async open(config: Config, pid: number): Promise<Store> {
+    const store = new Store(config, pid)
+    // Alone on this state: whatever is not registered was left by a daemon that is no more.
+    const alone = store.#bigLock.trySole()
+    await store.#bigLock.share()
+    if (alone) void store.#sweep().catch(() => undefined)
+    return store
+  }
+
+  /** Makes or removes the file that keeps some space free, so that a collection can run on a full disk. */
+  reserve(wanted: boolean): void {
+    const file = join(this.config.database, 'reserved')
+    if (!wanted) return rmSync(file, { force: true })
+    if (existsSync(file) && statSync(file).size === reservedBytes) return
+    const fd = openSync(file, 'w', 0o600)
+    try {
+      native().allocate(fd, reservedBytes)
+    } catch {
+      // A full disk is no reason not to serve.
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  /** A name in the store for an item whose own is not known yet. Its maker has to make it a temporary root. */
+  scratchPath(): string {
+    return `${this.config.store}/tmp-unpack-${this.pid}-${this.#scratches++}`
+  }
+
+  async close(): Promise<void> {
+    await this.pool.close()
+    this.tempRoots.end()
+    this.database.connection.close()
+    this.gcLock.close()
+    this.#bigLock.close()
+  }
+
+  async #sweep(): Promise<void> {
+    const { store, database } = this.config
+    const names = await this.pool.run<string[]>('sweepStore', { store, database })
+    const isLeft = (path: string) => {
+      const base = path.replace(/\.(lock|chroot)$/, '')
+      return !isPathLocked(base) && !this.tempRoots.has(base) && this.database.idOf(base) === undefined
+    }
+    const paths = names.map((name) => `${store}/${name}`).filter(isLeft)
+    if (paths.length > 0) await this.pool.run('removeItems', { paths })
+  }
+}

@@ -1,0 +1,83 @@
+// Hashes items, or the files in them for deduplication, and tells of each as it is done.
+import { createHash } from 'node:crypto'
+import { lstatSync, readdirSync, type Stats } from 'node:fs'
+import { toPath } from '@plumbline/common/store/byte-string'
+import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
+import { dumpNarInSteps } from '@plumbline/common/store/nar/dump-nar'
+import { deduplicateFile, deduplicationMinimum } from '../store/deduplicate.ts'
+import { makeTurns, type Job, type JobPort } from './job.ts'
+
+export type HashedItem = { path: string; hash: string; size: number } | { path: string; error: string }
+
+const reportMs = 50
+
+/** Sends lists of HashedItem. */
+export const hashItems: Job<{ paths: readonly string[] }, void> = async ({ paths }, port) => {
+  const turn = makeTurns()
+  let done: HashedItem[] = []
+  let reported = performance.now()
+  const report = () => {
+    if (done.length > 0) port.send(done)
+    done = []
+    reported = performance.now()
+  }
+  for (const path of paths) {
+    if (port.stopped) break
+    try {
+      done.push({ path, ...(await hashItem(path, turn, port)) })
+    } catch (error) {
+      done.push({ path, error: reasonOf(error) })
+    }
+    if (performance.now() - reported > reportMs) report()
+  }
+  report()
+}
+
+/** Stops early, with a hash of nothing, when the job is to stop. */
+async function hashItem(path: string, turn: ReturnType<typeof makeTurns>, port: JobPort) {
+  const hash = createHash('sha256')
+  const steps = dumpNarInSteps(path, (block) => void hash.update(block))
+  for (;;) {
+    const step = steps.next()
+    if (step.done || port.stopped) return { hash: hash.digest('hex'), size: step.done ? step.value : 0 }
+    const pause = turn()
+    if (pause) await pause
+  }
+}
+
+/** Links equal files of the items to each other; sums up what that gave back. */
+export const deduplicateItems: Job<
+  { store: string; paths: readonly string[] },
+  { files: number; bytes: number }
+> = async ({ store, paths }, port) => {
+  const turn = makeTurns()
+  const total = { files: 0, bytes: 0 }
+  const linked = new Set(
+    readdirSync(`${store}/.links`).map((name) => lstatSync(`${store}/.links/${name}`).ino),
+  )
+  const visit = async (path: string): Promise<void> => {
+    const stat: Stats = lstatSync(toPath(path))
+    if (stat.isDirectory()) {
+      for (const name of readdirSync(toPath(path), 'latin1').sort()) await visit(`${path}/${name}`)
+      return
+    }
+    if (!stat.isFile() || stat.size < deduplicationMinimum || linked.has(stat.ino)) return
+    if (stat.mode & 0o200) return port.send({ skipped: path })
+    const hash = createHash('sha256')
+    for (const _ of dumpNarInSteps(path, (block) => void hash.update(block))) await turn()
+    if (deduplicateFile(store, path, hash.digest()) === 'linked') {
+      total.files++
+      total.bytes += stat.size
+    }
+  }
+  for (const path of paths) {
+    if (port.stopped) break
+    try {
+      await visit(path)
+    } catch (error) {
+      // Collected meanwhile.
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
+  }
+  return total
+}
