@@ -84,11 +84,13 @@ export async function launchService(settings: Settings, program: Program, launch
     if (!(await link.confirm())) throw seen.failure ?? fail('the keeper ended')
     return seen.pid
   } catch (error) {
+    // Before it is abandoned: the end that follows is our own doing.
+    const cause = seen.failure ?? error
     await link.abandon()
     if (cgroup) removeCgroup(cgroup)
     const lines = output.lastLines(tailLines)
     launch.onTail(lines)
-    throw withLastLine(seen.failure ?? error, lines.at(-1))
+    throw withLastLine(cause, lines.at(-1))
   } finally {
     stop.abort()
     output.close()
