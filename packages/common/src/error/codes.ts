@@ -122,6 +122,12 @@ export const codes = {
   CONFIG_UNREADABLE: say(noInput, (d) => `Cannot read "${d.path}": ${d.reason}`),
   CONFIG_UNSAFE: say(permission, (d) => `Cannot trust "${d.path}": ${d.reason}`),
   ACCOUNT_UNKNOWN: say(exitStatus.config, (d) => `There is no ${d.kind} "${d.name}"`),
+  MODULE_NOT_FOUND: say(exitStatus.config, (d) => `Cannot find module "${d.module}" in ${d.where}`),
+  MODULE_INVALID: say(
+    exitStatus.config,
+    (d) => `Cannot serve module "${d.module}": expected a function, { fetch }, or { init, handle, close }`,
+  ),
+  MODULE_FAILED: say(someFailed, (d) => `Cannot load module "${d.module}": ${d.reason}`),
   SERVICE_FORBIDDEN: say(permission, (d) => `Cannot ${d.action} ${d.name}: ${d.reason}`),
   SERVICE_BUSY: sayRetry(tryAgain, (d) => `Cannot ${d.action} ${d.name}: another command works on it`),
   SERVICE_FAILED: say(someFailed, (d) => `Cannot ${d.action} ${d.name}: ${d.reason}`),

@@ -20,6 +20,7 @@ const ofError: Partial<Record<ErrorCode, number>> = {
   CONFIG_INVALID: actionStatus.notConfigured,
   CONFIG_UNREADABLE: actionStatus.notConfigured,
   CONFIG_UNSAFE: actionStatus.forbidden,
+  MODULE_NOT_FOUND: actionStatus.notConfigured,
   ACCOUNT_UNKNOWN: actionStatus.notConfigured,
   COMMAND_NOT_FOUND: actionStatus.notInstalled,
   COMMAND_NOT_EXECUTABLE: actionStatus.notInstalled,

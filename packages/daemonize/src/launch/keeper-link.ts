@@ -85,7 +85,7 @@ export class KeeperLink {
   }
 
   #emit(event: KeeperEvent): void {
-    for (const listener of [...this.#listeners]) listener(event)
+    for (const listener of this.#listeners) listener(event)
   }
 
   #read(chunk: Buffer): void {

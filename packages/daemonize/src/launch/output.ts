@@ -57,7 +57,10 @@ export class Output {
     link.listen((event) => {
       if (event.kind === 'out') this.#hear(event.bytes)
     })
-    if (this.#reader !== undefined && path !== undefined) this.#watcher = watch(path, () => this.#catchUp())
+    if (this.#reader === undefined || path === undefined) return
+    this.#watcher = watch(path, () => this.#catchUp())
+    // The service may have said it before anyone watched.
+    this.#catchUp()
   }
 
   listen(listener: (bytes: Buffer) => void): () => void {
@@ -95,7 +98,7 @@ export class Output {
 
   #hear(bytes: Buffer): void {
     this.#tail = Buffer.concat([this.#tail, bytes]).subarray(-tailBytes)
-    for (const listener of [...this.#listeners]) listener(bytes)
+    for (const listener of this.#listeners) listener(bytes)
   }
 }
 

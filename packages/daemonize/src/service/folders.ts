@@ -45,6 +45,11 @@ export function removeRecords(settings: Settings, { force = false } = {}): void 
     throw new ToolError('CANNOT_CREATE', { path: pidfile, reason: `there is something else: ${found.bad}` })
   }
   for (const path of [pidfile, `${pidfile}.new`, state, `${state}.new`]) removeFile(path)
+  const { repl } = settings
+  const own = repl && ('socket' in repl ? repl.socket : repl.tokenFile)
+  const replStat = own === undefined ? undefined : lstatSync(own, { throwIfNoEntry: false })
+  if (own !== undefined && (replStat?.isSocket() || (repl && 'tokenFile' in repl && replStat?.isFile())))
+    removeFile(own)
 }
 
 /** After a start that did not come to an end. */

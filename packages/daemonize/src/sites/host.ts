@@ -1,1 +1,146 @@
-export async function runHost(_fd: number): Promise<void> {}
+// The server of sites: loads the modules, opens the servers, says that it is ready, and ends when it is told to.
+// It is the service itself, and the owner of its process.
+import { closeSync, fstatSync, readSync, writeSync } from 'node:fs'
+import type { RequestListener } from 'node:http'
+import { pathToFileURL } from 'node:url'
+import { writeDiagnostic } from '@plumbline/common/cli/diagnose'
+import { toToolError } from '@plumbline/common/error/translate'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { dispatch, type Dispatching, type LiveSite } from './dispatch.ts'
+import type { HostConfiguration } from './host-configuration.ts'
+import { importModule } from './import-module.ts'
+import { resolveModule } from './resolve-module.ts'
+import { drainServer, openServer, type SiteServer } from './servers.ts'
+import { findDefinedSite, provideDefineSite, toSiteModule, type SiteModule } from './site-module.ts'
+import { SiteTable } from './virtual-hosts.ts'
+
+/** While a successor serves: long enough for the next request on a connection that is kept. */
+const patienceMs = 1000
+
+export async function runHost(fd: number): Promise<void> {
+  const end = prepareProcess()
+  try {
+    const host = await openHost(readConfiguration(fd))
+    end(host.close)
+    host.sayReady()
+  } catch (error) {
+    writeDiagnostic(`${describe(error)}\n`)
+    leave(1)
+  }
+}
+
+/** Signals: TERM and INT end it, USR2 ends it when a successor serves; USR1 would open Node's debugger. */
+function prepareProcess() {
+  let close: ((patience: number) => Promise<void>) | undefined
+  const onEnd = (patience: number) => {
+    if (!close) return leave(1)
+    close(patience).then(
+      () => leave(0),
+      (error: unknown) => {
+        writeDiagnostic(`${describe(error)}\n`)
+        leave(1)
+      },
+    )
+    return undefined
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => onEnd(0))
+  process.on('SIGUSR2', () => onEnd(patienceMs))
+  for (const signal of ['SIGUSR1', 'SIGHUP'] as const) process.on(signal, () => undefined)
+  // A log on a full disk is no reason to end.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  return (given: typeof close) => {
+    close = given
+  }
+}
+
+/** Modules may hold timers and connections that would keep the process for ever. */
+function leave(status: number): void {
+  // oxlint-disable-next-line no-process-exit
+  process.exit(status)
+}
+
+/** At a position, because a keeper hands the same descriptor to the next one. */
+function readConfiguration(fd: number): HostConfiguration {
+  const bytes = Buffer.alloc(fstatSync(fd).size)
+  readSync(fd, bytes, 0, bytes.length, 0)
+  closeSync(fd)
+  return JSON.parse(bytes.toString('utf8')) as HostConfiguration
+}
+
+async function openHost(config: HostConfiguration) {
+  const { name, load, modulePaths, conf, redirect, redirectStatus, readyFd, drainTimeout } = config
+  process.title = `daemonize: ${name}`
+  provideDefineSite()
+  for (const module of load) await loadModule(module, modulePaths, conf)
+  const sites = await loadSites(config)
+  let draining = false
+  const dispatching: Dispatching = { table: new SiteTable([]), redirect, redirectStatus }
+  const listener: RequestListener = (req, res) => {
+    if (draining) res.setHeader('Connection', 'close')
+    void dispatch(dispatching, req, res)
+  }
+  const servers: SiteServer[] = []
+  for (const socket of config.sockets) servers.push(await openServer(config, socket, listener))
+  dispatching.table = new SiteTable(
+    sites.map((site) => ({ ...site, port: site.port || portOf(servers, config, site.socket) })),
+  )
+  const repl =
+    config.repl &&
+    (await (
+      await import('./repl-server.ts')
+    ).openRepl(config.repl, { sites, servers, config: { name, conf } }))
+
+  return {
+    sayReady() {
+      writeSync(readyFd, '\n')
+      closeSync(readyFd)
+    },
+    async close(patience: number) {
+      if (draining) return
+      draining = true
+      repl?.close()
+      await Promise.all(
+        servers.map((server) =>
+          drainServer(server, { patienceMs: patience, timeoutMs: drainTimeout + patience }),
+        ),
+      )
+      for (const { module, context } of sites.toReversed()) await module.close(context)
+    },
+  }
+}
+
+async function loadSites({ name, sites, modulePaths, conf }: HostConfiguration) {
+  const live: (LiveSite & { socket: string })[] = []
+  for (const { module: wanted, host, port, url, tls, socket } of sites) {
+    const context = Object.freeze({ name, module: wanted, host, port, url })
+    const exported = findDefinedSite(wanted) ?? (await loadModule(wanted, modulePaths, conf))
+    const module: SiteModule = toSiteModule(findDefinedSite(wanted) ?? exported, wanted)
+    try {
+      await module.init(context)
+    } catch (error) {
+      throw new ToolError('MODULE_FAILED', { module: wanted, reason: describe(error) }, { cause: error })
+    }
+    live.push({ host, port, url, secure: tls !== undefined, context, module, socket })
+  }
+  return live
+}
+
+async function loadModule(module: string, modulePaths: readonly string[], conf: string): Promise<unknown> {
+  const path = resolveModule(module, modulePaths, conf)
+  try {
+    return await importModule(pathToFileURL(path).href)
+  } catch (error) {
+    throw new ToolError('MODULE_FAILED', { module, reason: describe(error) }, { cause: error })
+  }
+}
+
+/** For a site at port 0: the one that the kernel chose. */
+function portOf(servers: readonly SiteServer[], { sockets }: HostConfiguration, socket: string): number {
+  const address = servers[sockets.findIndex((each) => each.address === socket)]?.address()
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+function describe(error: unknown): string {
+  if (error instanceof ToolError) return toToolError(error).message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

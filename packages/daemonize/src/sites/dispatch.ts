@@ -1,0 +1,103 @@
+// One request: to the site that it is for, to the default host, or to nobody.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { writeDiagnostic } from '@plumbline/common/cli/diagnose'
+import { answerFetch } from './fetch-handler.ts'
+import type { SiteContext, SiteModule } from './site-module.ts'
+import {
+  belowMount,
+  parseAuthority,
+  redirectLocation,
+  type Authority,
+  type Place,
+  type SiteTable,
+} from './virtual-hosts.ts'
+
+export type LiveSite = Place & { context: SiteContext; module: SiteModule }
+
+export type Dispatching = {
+  table: SiteTable<LiveSite>
+  redirect: string | undefined
+  redirectStatus: number
+}
+
+type Target = { authority: Authority | undefined; path: string; secure: boolean; socketPort: number }
+
+export async function dispatch(
+  config: Dispatching,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  const target = readTarget(req)
+  if (!target) return answer(res, 400, 'Bad Request')
+  const sites = config.table.find(target.authority, target.socketPort, target.secure)
+  if (!sites) return answerUnknown(config, target, res)
+  for (const site of sites) {
+    const rest = belowMount(site.url, target.path)
+    if (rest !== undefined && (await ask(site, target, rest, req, res))) return undefined
+  }
+  return answer(res, 404, 'Not Found')
+}
+
+/** Undefined for a request whose host is no host. */
+function readTarget(req: IncomingMessage): Target | undefined {
+  const { localPort = 0 } = req.socket
+  const secure = 'encrypted' in req.socket
+  // A URL in the request line counts, not the Host header (RFC 9112, 3.2.2).
+  const [, absolute, rest = ''] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(req.url ?? '') ?? []
+  const text = absolute ?? req.headers.host
+  const authority = text ? parseAuthority(text) : undefined
+  if (text && !authority) return undefined
+  const path = absolute === undefined ? (req.url ?? '/') : rest.startsWith('/') ? rest : `/${rest}`
+  return { authority, path, secure, socketPort: localPort }
+}
+
+function answerUnknown({ redirect, redirectStatus }: Dispatching, target: Target, res: ServerResponse): void {
+  const location = redirect && redirectLocation(redirect, target)
+  if (!location) return answer(res, 404, 'Not Found')
+  res.setHeader('Location', location)
+  return answer(res, redirectStatus, `See ${location}`)
+}
+
+/** True when the site has taken the request. */
+async function ask(
+  { module, context }: LiveSite,
+  { authority, path, secure }: Target,
+  rest: string,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<boolean> {
+  try {
+    if ('fetch' in module) {
+      const host = req.headers.host ?? authority?.name ?? 'localhost'
+      return await answerFetch(module.fetch, context, {
+        req,
+        res,
+        url: `${secure ? 'https' : 'http'}://${host}${path}`,
+      })
+    }
+    // As a mounted Express application sees it.
+    Object.assign(req, {
+      originalUrl: path,
+      baseUrl: path.slice(0, path.length - rest.length).replace(/\/$/, ''),
+      url: rest,
+    })
+    return await new Promise<boolean>((resolve, reject) => {
+      res.on('close', () => resolve(true))
+      const returned = module.listener(req, res, () => resolve(false)) as Promise<unknown> | undefined
+      if (typeof returned?.then === 'function') returned.then(undefined, reject)
+    })
+  } catch (error) {
+    writeDiagnostic(
+      `${context.module}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    )
+    if (res.headersSent) res.destroy()
+    else answer(res, 500, 'Internal Server Error')
+    return true
+  }
+}
+
+function answer(res: ServerResponse, status: number, text: string): void {
+  res.statusCode = status
+  res.setHeader('Content-Type', 'text/plain; charset=utf-8')
+  res.end(`${text}\n`)
+}

@@ -1,0 +1,79 @@
+// The servers: one for each listening socket, with TLS where its sites have certificates, chosen by name (SNI).
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { Server as NetServer } from 'node:net'
+import type { Server as SecureServer } from 'node:https'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import type { HostConfiguration, HostSite, HostTls } from './host-configuration.ts'
+import { normalizeHost } from './virtual-hosts.ts'
+
+export type SiteServer = Server | SecureServer
+
+/** Throws SERVICE_FAILED. */
+export async function openServer(
+  { sites, name }: HostConfiguration,
+  socket: HostConfiguration['sockets'][number],
+  listener: RequestListener,
+): Promise<SiteServer> {
+  const own = sites.filter((site) => site.socket === socket.address)
+  const secure = own.filter((site): site is HostSite & { tls: HostTls } => site.tls !== undefined)
+  if (secure.length > 0 && secure.length < own.length) {
+    const reason = `${socket.address} has sites with TLS and sites without`
+    throw new ToolError('SERVICE_FAILED', { action: 'start', name, reason })
+  }
+  const server = secure.length > 0 ? await makeSecureServer(secure, listener) : createServer(listener)
+  await new Promise<void>((resolve, reject) => {
+    server.on('error', reject)
+    server.listen({ fd: socket.fd }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  return server
+}
+
+async function makeSecureServer(
+  sites: readonly (HostSite & { tls: HostTls })[],
+  listener: RequestListener,
+): Promise<SecureServer> {
+  const { createServer: createSecureServer } = await import('node:https')
+  const { createSecureContext } = await import('node:tls')
+  const contexts = new Map(
+    sites.map(({ host, tls }) => [host === null ? null : normalizeHost(host), createSecureContext(tls)]),
+  )
+  // Who asks for no name, or for one that is not served, gets the certificate of the catch-all, else the first.
+  const usual = (sites.find(({ host }) => host === null) ?? sites[0])?.tls
+  return createSecureServer(
+    {
+      ...usual,
+      SNICallback: (name, done) => done(null, contexts.get(normalizeHost(name)) ?? contexts.get(null)),
+    },
+    listener,
+  )
+}
+
+export type Draining = {
+  /** Idle connections may ask once more before they are closed. */ patienceMs: number
+  timeoutMs: number
+}
+
+/**
+ * Stops accepting, lets requests in flight be answered, and resolves when every connection is closed. A response
+ * that begins from now on says "Connection: close" (see host.ts).
+ */
+export async function drainServer(server: SiteServer, { patienceMs, timeoutMs }: Draining): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.on('close', resolve))
+  // http.Server.close() would close idle connections at once, and a request already on its way to one with them.
+  NetServer.prototype.close.call(server)
+  const closeIdle = () => server.closeIdleConnections()
+  let patient: NodeJS.Timeout | undefined
+  const sweep = () => {
+    closeIdle()
+    patient = setInterval(closeIdle, 50)
+  }
+  const first = setTimeout(sweep, patienceMs)
+  const last = setTimeout(() => server.closeAllConnections(), timeoutMs)
+  await closed
+  clearTimeout(first)
+  clearTimeout(last)
+  clearInterval(patient)
+}

@@ -1,0 +1,396 @@
+// Sites: virtual hosts, the default host, TLS by name, mounts, the shapes of modules, and exchanges without a gap.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { Agent, get, request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { TestService } from './support/daemonize.ts'
+import { Scratch } from './support/scratch.ts'
+
+const scratch = new Scratch('daemonize-sites')
+const modules = scratch.file('modules')
+mkdirSync(modules)
+
+const sources: Record<string, string> = {
+  'hello.mjs': `export default (req, res) => {
+    if (req.url.startsWith('/missing')) { res.statusCode = 404; return res.end('nothing here\\n') }
+    if (req.url.startsWith('/throw')) throw new Error('on purpose')
+    if (req.url.startsWith('/slow')) return setTimeout(() => res.end('slow\\n'), 400)
+    res.end('hello ' + process.pid + '\\n')
+  }`,
+  'hello2.mjs': `export default { fetch: (request, site) => new Response('hello2 ' + request.method + ' ' + new URL(request.url).pathname + '\\n') }`,
+  'whole.mjs': `let ready = false
+    export async function init(site) { ready = site.module === 'whole' }
+    export function handle(req, res) { res.end('whole ' + ready + ' ' + req.url + ' ' + req.originalUrl + '\\n') }
+    export function close() { process.stderr.write('closed\\n') }`,
+  'first.mjs': `export default (req, res, next) => req.url === '/first' ? res.end('first\\n') : next()`,
+  'old.cjs': `module.exports = (request) => new Response('cjs\\n', { headers: { 'x-made': 'by fetch' } })`,
+  'defines.mjs': `defineSite('registered', (req, res) => res.end('registered\\n'))`,
+  'broken.mjs': `export async function init() { throw new Error('no database') }
+    export function handle() {}`,
+}
+for (const [name, text] of Object.entries(sources)) writeFileSync(`${modules}/${name}`, text)
+
+let nextPort = 20_000 + (process.pid % 4000) * 5
+const freePort = () => nextPort++
+
+function curl(...args: string[]): { status: number; location: string | undefined; body: string } {
+  const { stdout } = spawnSync('curl', ['-s', '-i', '--max-time', '5', ...args], { encoding: 'utf8' })
+  const [head = '', ...body] = stdout.split('\r\n\r\n')
+  return {
+    status: Number(/^HTTP\/\S+ (\d+)/.exec(head)?.[1]),
+    location: /^location: (.*)$/im.exec(head)?.[1]?.trim(),
+    body: body.join('\r\n\r\n').trim(),
+  }
+}
+
+async function startSites(config: Record<string, unknown>): Promise<TestService> {
+  const service = new TestService(scratch, { module_paths: [modules], ...config })
+  const { status, stderr } = await service.run('start')
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  return service
+}
+
+describe('virtual hosts and the default host', () => {
+  const port = freePort()
+  const any = freePort()
+  let service: Promise<TestService> | undefined
+  const running = () =>
+    (service ??= startSites({
+      sites: [
+        ['hello', 'main.test', port],
+        ['hello2', 'other.test', port],
+        ['hello', null, any],
+        ['hello2', 'other.test', any],
+        ['hello2', '::1', port],
+      ],
+      default_host_redirect: 'main.test',
+    }))
+
+  // The table of what RESTAS answers, and what it should have.
+  const rows: [what: string, args: string[], status: number, rest: RegExp][] = [
+    ['the host', ['-H', 'Host: main.test', '/'], 200, /^hello \d/],
+    ['the host with its port', ['-H', `Host: main.test:${port}`, '/'], 200, /^hello \d/],
+    ['another host', ['-H', `Host: other.test:${port}`, '/'], 200, /^hello2 GET \/$/],
+    ['an unknown host', ['-H', 'Host: nope.test', '/?q=1'], 302, /^http:\/\/main\.test\/\?q=1$/],
+    ['capitals', ['-H', `Host: MAIN.test:${port}`, '/'], 200, /^hello \d/],
+    ['the final dot', ['-H', `Host: main.test.:${port}`, '/'], 200, /^hello \d/],
+    ['another port in the header', ['-H', 'Host: main.test:80', '/'], 302, /^http:\/\/main\.test\/$/],
+    ['no host (HTTP/1.0)', ['-0', '-H', 'Host:', '/'], 302, /^http:\/\/main\.test\/$/],
+    [
+      'POST to an unknown host',
+      ['-X', 'POST', '-H', 'Host: nope.test', '/a/b?c=d'],
+      302,
+      /^http:\/\/main\.test\/a\/b\?c=d$/,
+    ],
+    ['an IPv6 literal', ['-H', `Host: [::1]:${port}`, '/'], 200, /^hello2/],
+    ['an IPv6 literal, spelled out', ['-H', `Host: [0:0:0:0:0:0:0:1]:${port}`, '/'], 200, /^hello2/],
+    ['an unknown IPv6 literal', ['-H', `Host: [::2]:${port}`, '/'], 302, /^http:\/\/main\.test\/$/],
+    [
+      'X-Forwarded-Host',
+      ['-H', 'Host: main.test', '-H', 'X-Forwarded-Host: nope.test', '/'],
+      200,
+      /^hello \d/,
+    ],
+    ['an unknown path', ['-H', 'Host: main.test', '/missing'], 404, /nothing here/],
+    ['a handler that fails', ['-H', 'Host: main.test', '/throw'], 500, /^Internal Server Error$/],
+    ['a host that is none', ['-H', 'Host: a/b', '/'], 400, /./],
+  ]
+  it.each(rows)('%s', async (_, args, status, rest) => {
+    await running()
+    const [path, ...options] = [args.at(-1) ?? '/', ...args.slice(0, -1)]
+    const answer = curl(...options, `http://127.0.0.1:${port}${path}`)
+    expect(answer.status).toBe(status)
+    expect(status === 302 ? answer.location : answer.body).toMatch(rest)
+  })
+
+  it('a site for any host takes what has no site of its own, and nothing is redirected', async () => {
+    await running()
+    expect(curl('-H', 'Host: a.b', `http://127.0.0.1:${any}/`).body).toMatch(/^hello \d/)
+    expect(curl('-H', 'Host: other.test', `http://127.0.0.1:${any}/`).body).toBe('hello2 GET /')
+  })
+
+  it('a URL in the request line counts more than the header', async () => {
+    await running()
+    const answer = await rawRequest(
+      port,
+      `GET http://OTHER.test:${port}/x HTTP/1.1\r\nHost: main.test\r\nConnection: close\r\n\r\n`,
+    )
+    expect(answer).toContain('hello2 GET /x')
+  })
+})
+
+function rawRequest(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = ''
+    const socket = connect(port, '127.0.0.1', () => socket.write(text))
+    socket
+      .on('data', (bytes) => (answer += bytes.toString()))
+      .on('end', () => resolve(answer))
+      .on('error', reject)
+  })
+}
+
+describe('default_host_redirect', () => {
+  it('keeps a port of its own, may be permanent, and never leads to itself', async () => {
+    const port = freePort()
+    const service = await startSites({
+      sites: [['hello', 'main.test', port]],
+      default_host_redirect: `main.test:${port}`,
+      redirect_status: 308,
+    })
+    const answer = curl('-H', 'Host: nope.test', `http://127.0.0.1:${port}/a?b`)
+    expect(answer).toMatchObject({ status: 308, location: `http://main.test:${port}/a?b` })
+    await service.run('stop')
+    service.configure({
+      module_paths: [modules],
+      sites: [['hello', 'main.test', port]],
+      default_host_redirect: `gone.test:${port}`,
+    })
+    await service.run('start')
+    expect(curl('-H', `Host: GONE.test:${port}`, `http://127.0.0.1:${port}/`)).toMatchObject({
+      status: 404,
+      location: undefined,
+    })
+    expect(curl('-H', 'Host: gone.test', `http://127.0.0.1:${port}/`)).toMatchObject({
+      status: 404,
+      location: undefined,
+    })
+    expect(curl('-H', 'Host: nope.test', `http://127.0.0.1:${port}/`).status).toBe(302)
+    // curl ends by itself, and not because it has followed fifty times.
+    expect(
+      spawnSync(
+        'curl',
+        [
+          '-sL',
+          '-o',
+          '/dev/null',
+          '-w',
+          '%{num_redirects}',
+          '--resolve',
+          `gone.test:${port}:127.0.0.1`,
+          '--resolve',
+          `nope.test:${port}:127.0.0.1`,
+          `http://nope.test:${port}/`,
+        ],
+        { encoding: 'utf8' },
+      ).stdout,
+    ).toBe('1')
+  })
+
+  it('is 404 without it', async () => {
+    const port = freePort()
+    await startSites({ sites: [['hello', 'main.test', port]] })
+    expect(curl('-H', 'Host: nope.test', `http://127.0.0.1:${port}/`).status).toBe(404)
+  })
+})
+
+describe('modules', () => {
+  it('may be listeners, fetch handlers, objects with a beginning and an end, CommonJS, or registered', async () => {
+    const port = freePort()
+    const service = await startSites({
+      load: ['defines'],
+      sites: [
+        { module: 'whole', host: 'a.test', port, url: '/app/' },
+        ['hello2', 'a.test', port],
+        ['first', 'a.test', port],
+        ['old', 'b.test', port],
+        ['registered', 'c.test', port],
+        [`${modules}/hello2.mjs`, 'd.test', port],
+        ['./../modules/hello2.mjs', 'e.test', port],
+      ],
+    })
+    const ask = (host: string, path: string) =>
+      curl('-H', `Host: ${host}`, `http://127.0.0.1:${port}${path}`).body
+    expect(ask('a.test', '/app/x?y=1')).toBe('whole true /x?y=1 /app/x?y=1')
+    expect(ask('a.test', '/app')).toBe('whole true / /app')
+    expect(ask('a.test', '/apple')).toBe('hello2 GET /apple')
+    // Of two at one place the later is asked first, and passes on what is not its own.
+    expect(ask('a.test', '/first')).toBe('first')
+    expect(ask('a.test', '/other')).toBe('hello2 GET /other')
+    expect(ask('b.test', '/')).toBe('cjs')
+    expect(ask('c.test', '/')).toBe('registered')
+    expect(ask('d.test', '/')).toBe('hello2 GET /')
+    expect(ask('e.test', '/')).toBe('hello2 GET /')
+    await service.run('stop')
+    expect(readFileSync(service.log, 'utf8')).toContain('closed')
+  })
+
+  it.each([
+    [{ sites: [['broken', null, 0]] }, /no database/],
+    [{ sites: [['nowhere', null, 0]] }, /Cannot find module "nowhere"/],
+    [{ sites: [['hello', null, 0]], load: ['nowhere'] }, /Cannot find module "nowhere"/],
+  ])('that cannot be loaded fail the start, with the reason: %j', async (config, reason) => {
+    const service = new TestService(scratch, { module_paths: [modules], ...config })
+    const { status, stderr } = await service.run('start')
+    expect(status).toBe(1)
+    expect(stderr).toMatch(reason)
+    expect(service.hasRecords()).toBe(false)
+  })
+
+  it('fail the start when their port is taken', async () => {
+    const port = freePort()
+    await startSites({ sites: [['hello', null, port]] })
+    const second = new TestService(scratch, { module_paths: [modules], sites: [['hello', null, port]] })
+    const { status, stderr } = await second.run('start')
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/cannot listen at 0\.0\.0\.0:\d+: address already in use/)
+  })
+})
+
+describe('TLS', () => {
+  const certificate = (name: string, ...more: string[]) => {
+    const files = { cert: scratch.file(`${name}.crt`), key: scratch.file(`${name}.key`) }
+    const subject = ['-subj', `/CN=${name}`, '-keyout', files.key, '-out', files.cert, '-days', '2']
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
+    const keyArgs = more.length > 0 ? more : ['-nodes']
+    const made = spawnSync('openssl', ['req', '-x509', ...kind, ...subject, ...keyArgs], { encoding: 'utf8' })
+    expect(made.status, made.stderr).toBe(0)
+    return files
+  }
+  const subjectOf = (port: number, name?: string) => {
+    const args = [
+      's_client',
+      '-connect',
+      `127.0.0.1:${port}`,
+      ...(name ? ['-servername', name] : ['-noservername']),
+    ]
+    const { stdout } = spawnSync('openssl', args, { input: '', encoding: 'utf8' })
+    return /subject=CN = (\S+)/.exec(stdout)?.[1]
+  }
+
+  it('each host has its certificate, by SNI, and keys are read before the privileges go', async () => {
+    const port = freePort()
+    const a = certificate('a.test')
+    const b = certificate('b.test', '-passout', 'pass:hunter2')
+    const c = certificate('c.test')
+    spawnSync('chmod', ['600', a.key, b.key, c.key])
+    const service = await startSites({
+      user: 'nobody',
+      sites: [
+        ['hello', 'a.test', port, [a.cert, a.key]],
+        ['hello2', 'b.test', port, [b.cert, b.key, 'hunter2']],
+        { module: 'hello2', host: 'C.test.', port, tls: c },
+      ],
+      default_host_redirect: 'a.test',
+    })
+    expect([
+      subjectOf(port, 'a.test'),
+      subjectOf(port, 'B.test'),
+      subjectOf(port, 'c.test'),
+      subjectOf(port),
+    ]).toEqual(['a.test', 'b.test', 'c.test', 'a.test'])
+    const ask = (host: string) =>
+      curl('-k', '--resolve', `${host}:${port}:127.0.0.1`, `https://${host}:${port}/`)
+    expect(ask('b.test').body).toBe('hello2 GET /')
+    expect(ask('nope.test').location).toBe('https://a.test/')
+    const everything = spawnSync(
+      'sh',
+      [
+        '-c',
+        `cat /proc/${service.pid()}/cmdline /proc/${service.pid()}/environ ${service.state} ${service.log}`,
+      ],
+      { encoding: 'utf8' },
+    )
+    expect(everything.stdout).not.toContain('hunter2')
+  })
+
+  it('and plain sites cannot share a port, which is said', async () => {
+    const port = freePort()
+    const { cert, key } = certificate('d.test')
+    const service = new TestService(scratch, {
+      module_paths: [modules],
+      sites: [
+        ['hello', 'd.test', port, [cert, key]],
+        ['hello', 'e.test', port],
+      ],
+    })
+    const { status, stderr } = await service.run('start')
+    expect(status).toBe(1)
+    expect(stderr).toContain('sites with TLS and sites without')
+  })
+})
+
+describe('restart and reload under load', () => {
+  it.each(['restart', 'reload'] as const)('%s drops no request', async (command) => {
+    const port = freePort()
+    const service = await startSites({ sites: [['hello', null, port]] })
+    const counts = { ok: 0, failed: [] as string[] }
+    const pids = new Set<string>()
+    let going = true
+    const ask = (agent: Agent | false) =>
+      new Promise<void>((resolve) => {
+        get({ port, host: '127.0.0.1', agent, path: counts.ok % 7 === 0 ? '/slow' : '/' }, (res) => {
+          let body = ''
+          res.on('data', (bytes: Buffer) => (body += bytes.toString()))
+          res.on('end', () => {
+            counts.ok++
+            if (body.startsWith('hello')) pids.add(body.trim())
+            resolve()
+          })
+          res.on('error', (error: Error) => {
+            counts.failed.push(error.message)
+            resolve()
+          })
+        }).on('error', (error) => {
+          counts.failed.push(error.message)
+          resolve()
+        })
+      })
+    const kept = new Agent({ keepAlive: true, maxSockets: 4 })
+    const clients = Array.from({ length: 8 }, async (_, index) => {
+      while (going) await ask(index % 2 ? kept : false)
+    })
+    for (let round = 0; round < 3; round++) expect((await service.run(command)).status).toBe(0)
+    going = false
+    await Promise.all(clients)
+    kept.destroy()
+    expect(counts.failed).toEqual([])
+    expect(pids.size).toBeGreaterThanOrEqual(3)
+    expect(counts.ok).toBeGreaterThan(50)
+  })
+
+  it('stop lets a request in flight be answered', async () => {
+    const port = freePort()
+    const service = await startSites({ sites: [['hello', null, port]] })
+    const answer = new Promise<string>((resolve, reject) => {
+      const request = httpRequest({ port, host: '127.0.0.1', path: '/slow', agent: false }, (res) => {
+        res.on('data', (bytes: Buffer) => resolve(bytes.toString()))
+      })
+      request.on('error', reject).end()
+    })
+    // The request has been taken when another one, sent later, has been answered.
+    await new Promise((resolve) => get({ port, host: '127.0.0.1', agent: false }, resolve))
+    expect((await service.run('stop')).status).toBe(0)
+    expect(await answer).toBe('slow\n')
+  })
+
+  it('a new configuration that does not work leaves the old server serving', async () => {
+    const port = freePort()
+    const service = await startSites({ sites: [['hello', null, port]] })
+    const before = service.pid()
+    service.configure({ module_paths: [modules], sites: [['broken', null, port]] })
+    const { status, stderr, record } = await service.run('restart')
+    expect(status).toBe(1)
+    expect(stderr).toContain('no database')
+    expect(record).toMatchObject({ state: 'running', pid: before })
+    expect(curl(`http://127.0.0.1:${port}/`).body).toBe(`hello ${before}`)
+  })
+
+  it('reload takes new sites, on new ports, and leaves the old ones', async () => {
+    const [one, two] = [freePort(), freePort()]
+    const service = await startSites({ sites: [['hello', null, one]] })
+    service.configure({ module_paths: [modules], sites: [['hello2', null, two]] })
+    expect((await service.run('reload')).status).toBe(0)
+    expect(curl(`http://127.0.0.1:${two}/`).body).toBe('hello2 GET /')
+    expect(curl(`http://127.0.0.1:${one}/`).status).toBeNaN()
+  })
+})
+
+describe("the seed's own example", () => {
+  it('can be written line by line', async () => {
+    const port = freePort()
+    await startSites({ user: 'nobody', load: ['defines'], sites: [['registered', null, port]] })
+    expect(curl(`http://127.0.0.1:${port}/`).body).toBe('registered')
+  })
+})
