@@ -153,8 +153,13 @@ class ProgramRun {
       this.#finished++
       const ms = Math.round(this.#times.shift() ?? 0)
       const said = first.result === 'failed' ? formatTail(tail ?? this.#tails.rest) : ''
-      const message = said || first.reason || (first.result === 'failed' ? 'it failed' : undefined)
-      await this.#options.emit(step, { result: first.result, ms, message, diff: first.diff })
+      const message = [first.reason, said].filter((part) => part !== '').join('\n')
+      await this.#options.emit(step, {
+        result: first.result,
+        ms,
+        message: message || undefined,
+        diff: first.diff,
+      })
     }
   }
 

@@ -22,7 +22,10 @@ single() {
   fi
   ran=0
   in_setup "$6" >&2 || ran=$?
-  if [ $ran != 0 ]; then fail "the command ended with status $ran"; return; fi
+  if [ $ran != 0 ]; then
+    reason="the command ended with status $ran"
+    return 1
+  fi
   case $5 in
     true | '') return 10 ;;
     false) return 0 ;;

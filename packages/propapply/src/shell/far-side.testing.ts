@@ -20,6 +20,8 @@ const locate = (program: string) =>
 export function makeFarSides(): FarSide[] {
   const directory = mkdtempSync(join(tmpdir(), 'propapply-far-'))
   const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
+  // Some programs are run as another user.
+  chmodSync(directory, 0o755)
   const withAwk = (awk: string) => {
     mkdirSync(join(directory, awk))
     symlinkSync(locate(awk), join(directory, awk, 'awk'))
@@ -58,7 +60,8 @@ export function runCalls(
   const argv = [...user, ...side.argv, '-c', 'eval "$(cat "$0")"', file]
   const { status, stdout, stderr } = spawnSync(locate('env'), argv, {
     input: options.input ?? '',
-    env: { PATH: side.path, ...options.env },
+    // bash reads ~/.bashrc when it takes its input for a network's.
+    env: { PATH: side.path, HOME: '/nonexistent', ...options.env },
     maxBuffer: 1 << 28,
   })
   rmSync(dirname(file), { recursive: true })

@@ -6,7 +6,8 @@ foresee() {
     0 | 11) return ;;
     10) ;;
     *)
-      if would_touch "$path" || would_touch "$source"; then
+      parent=${path%/*}
+      if would_touch "$path" || would_touch "$source" || { [ ! -d "${parent:-/}" ] && would_touch "$parent"; }; then
         result=10 reason='it depends on a change before it'
       elif [ "$unsure" ]; then
         result=11 reason='it may depend on a command before it, which was not run'

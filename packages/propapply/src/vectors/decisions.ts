@@ -1,4 +1,5 @@
-// Where Plumbline decides otherwise than Consfigurator 1.5.3, and why. Every other case of its vectors holds.
+// Where Plumbline decides otherwise than Consfigurator 1.5.3 and ansible-core 2.14, and why. Every other case of
+// their vectors holds.
 
 export type Case = {
   prop: string
@@ -108,4 +109,40 @@ const decisions: readonly Decision[] = [
 export function decide(each: Case): { after: string | null; reason: string } | undefined {
   const decision = decisions.find(({ applies }) => applies(each))
   return decision && { after: decision.after(each), reason: decision.reason }
+}
+
+export type BlockCase = {
+  args: { block: string; marker?: string; state?: string; insertafter?: string; insertbefore?: string }
+  before: string | null
+  after: string | null
+  after2?: string
+}
+
+/** blockinfile can be told a place in the file; its marker without {mark} is both ends, ours is a name. */
+export function isOtherMeaning({ args }: BlockCase): boolean {
+  return args.insertafter !== undefined || args.insertbefore !== undefined || args.marker === 'same'
+}
+
+const ansibleBlock = /# BEGIN ANSIBLE MANAGED BLOCK\n[^]*# END ANSIBLE MANAGED BLOCK\n/
+
+/** The decision for a case of blockinfile that means what file.contains-block means. */
+export function decideBlock(each: BlockCase): { after: string | null; reason: string } | undefined {
+  const { args, before, after2 } = each
+  const absent = args.state === 'absent' || args.block === ''
+  const lines = args.block.replace(/([^\n])$/, '$1\n')
+  const block = absent ? '' : `# BEGIN ANSIBLE MANAGED BLOCK\n${lines}# END ANSIBLE MANAGED BLOCK\n`
+  if (before === null) {
+    return { after: block || null, reason: 'A missing file is made; it has no block that could be removed.' }
+  }
+  if (absent && after2 !== undefined) return { after: after2, reason: 'All such blocks are removed at once.' }
+  if (absent && before === 'a') return { after: before, reason: 'A file without the block stays as it is.' }
+  const text = before.replaceAll('\r\n', '\n').replace(/([^\n])$/, '$1\n')
+  const hidden = text !== before && ansibleBlock.test(text) && args.marker === undefined
+  if (!hidden) {
+    if (!before.includes('\r\n') || each.after === before) return undefined
+    return { after: each.after?.replaceAll('\r\n', '\n') ?? null, reason: 'A file that changes gets LF.' }
+  }
+  const after = text.replace(ansibleBlock, block)
+  const reason = 'CRLF ends a line, and the last line may lack its newline, also where a marker is looked for.'
+  return { after: after === text ? before : after, reason }
 }
