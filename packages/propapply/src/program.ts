@@ -11,17 +11,46 @@ export type ProgramStep = { number: number; call: Call }
 
 export type Mode = { check: boolean; diff: boolean; failFast: boolean }
 
+/** Functions that want the facts of their first argument (access.sh); one process finds those of all of them. */
+const looking = new Set(['has_content', 'has_bytes', 'uploaded', 'directory_exists', 'has_mode'])
+
+/** As a word, as a pattern and in the output of ls the same: one word that is itself. */
+const plainPath = /^[A-Za-z0-9/._+,@%-]+$/
+
+/** What finds those facts before the first step, and keeps them for the steps that want them. */
+function formatLook(steps: readonly ProgramStep[]): string[] {
+  const wanted = new Map<string, number[]>()
+  for (const { number, call } of steps) {
+    const [name, path = ''] = call
+    if (!looking.has(name) || !plainPath.test(path)) continue
+    wanted.set(path, [...(wanted.get(path) ?? []), number])
+  }
+  if (wanted.size < 2) return []
+  const cases = [...wanted].map(([path, numbers]) => {
+    return `${path}) ${numbers.map((number) => `facts_${number}=$2`).join(' ')} ;;`
+  })
+  return ['remember() {', 'case $1 in', ...cases, 'esac', '}', `look ${[...wanted.keys()].join(' ')}`]
+}
+
 const yes = (value: boolean) => (value ? 'yes' : '')
 
 /** `token` marks the lines that are ours (report.sh), and its end names temporary files. */
 export function formatProgram(token: string, steps: readonly ProgramStep[], mode: Mode): string {
-  const used = ['begin', 'run_step', 'finish', ...steps.flatMap(({ call }) => call.slice(0, 1))]
+  const look = formatLook(steps)
+  const used = [
+    'begin',
+    'run_step',
+    'finish',
+    ...(look.length > 0 ? ['look'] : []),
+    ...steps.flatMap(({ call }) => call.slice(0, 1)),
+  ]
   return [
     'propapply() {',
     `token=${quoteWord(token)} name=${token.slice(-12)}`,
     `check=${yes(mode.check)} diff=${yes(mode.diff)} failfast=${yes(mode.failFast)}`,
     selectFunctions(used),
     'begin',
+    ...look,
     ...steps.map(({ number, call }) => `run_step ${number} ${quoteCommand(call)}`),
     'finish',
     '}',

@@ -28,7 +28,11 @@ const site = (root: string) => [
     content: body(i),
     ...(i % 2 === 0 && { mode: '0640' }),
   })),
-  ...range(10).map((i) => ({ property: 'file.contains-lines', path: `${root}/d0/lines`, lines: [`line ${i}`] })),
+  ...range(10).map((i) => ({
+    property: 'file.contains-lines',
+    path: `${root}/d0/lines`,
+    lines: [`line ${i}`],
+  })),
   ...range(10).map((i) => ({
     property: 'cmd.single',
     command: `echo ${i} >${root}/d1/made${i}`,
@@ -48,7 +52,9 @@ const script = (root: string) =>
       const path = `${root}/d${i % 15}/f${i}`
       return `cat >${path} <<'EOT'\n${body(i)}EOT\n${i % 2 === 0 ? `chmod 640 ${path}` : ''}`
     }),
-    ...range(10).map((i) => `grep -qxF 'line ${i}' ${root}/d0/lines 2>/dev/null || echo 'line ${i}' >>${root}/d0/lines`),
+    ...range(10).map(
+      (i) => `grep -qxF 'line ${i}' ${root}/d0/lines 2>/dev/null || echo 'line ${i}' >>${root}/d0/lines`,
+    ),
     ...range(10).map((i) => `[ -e ${root}/d1/made${i} ] || echo ${i} >${root}/d1/made${i}`),
     ...range(5).map((i) => `ln -sfn ../d3/f${i} ${root}/d2/l${i}`),
   ].join('\n')

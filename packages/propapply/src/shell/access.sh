@@ -1,9 +1,40 @@
 # Mode and owner of a file, from what POSIX says of `ls -ldn`: stat(1) is not in POSIX.
 # A mode is given twice: as ls writes it (to compare, without a process) and in octal (for chmod).
 
-# Sets kind (ls's first field), uid, gid, bytes for what PATH is, or leads to with -L as first argument.
+# Looks at the files of many steps in one process; what it finds holds until a step may have changed something. The
+# paths have no blanks, so that a line of ls has nine words, or ten for a device.
+look() {
+  set -- $(ls -ldnL -- "$@" 2>/dev/null)
+  while [ $# -ge 9 ]; do
+    case $1 in
+      [bc]*) shift 10 ;;
+      *)
+        remember "$9" "$1 $3 $4 $5"
+        shift 9
+        ;;
+    esac
+  done
+  stale=
+}
+
+# Sets kind (ls's first field), uid, gid and bytes for what PATH leads to.
 facts() {
-  set -- $(ls -ldn "$@")
+  if [ -z "$stale" ]; then
+    eval "set -- \"\$1\" \$facts_$step"
+    if [ $# = 5 ]; then
+      kind=$2 uid=$3 gid=$4 bytes=$5
+      return
+    fi
+  fi
+  take_facts $(ls -ldnL -- "$1")
+}
+
+# The same for PATH itself, which may be a link.
+link_facts() {
+  take_facts $(ls -ldn -- "$1")
+}
+
+take_facts() {
   if [ $# -lt 5 ]; then return 1; fi
   kind=$1 uid=$3 gid=$4 bytes=$5
 }

@@ -4,7 +4,7 @@
 has_mode() {
   path=$1 perms=$2 mode=$3 user= group=
   if [ ! -e "$path" ]; then fail "there is no \"$path\""; return; fi
-  facts -L -- "$path" || return 1
+  facts "$path" || return 1
   adjust_access
 }
 
@@ -12,6 +12,6 @@ has_mode() {
 has_ownership() {
   path=$1 perms= mode= user=$2 group=$3
   if [ ! -e "$path" ] && [ ! -L "$path" ]; then fail "there is no \"$path\""; return; fi
-  facts -- "$path" || return 1
+  link_facts "$path" || return 1
   adjust_access -h
 }

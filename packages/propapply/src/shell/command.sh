@@ -34,6 +34,7 @@ single() {
 }
 
 quietly() {
+  stale=yes
   in_setup "$1" >/dev/null 2>&1
 }
 

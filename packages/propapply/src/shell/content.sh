@@ -5,7 +5,7 @@ has_content() {
   path=$1 length=$2 perms=$3 mode=$4 user=$5 group=$6 parents=$7 new=$8 known=
   need_regular || return
   if [ -f "$path" ]; then
-    facts -L -- "$path" || return 1
+    facts "$path" || return 1
     known=yes
     if same_text; then adjust_access; return; fi
   else
@@ -19,7 +19,7 @@ has_bytes() {
   path=$1 length=$2 perms=$3 mode=$4 user=$5 group=$6 parents=$7 new=$8 known=
   need_regular || return
   if [ -f "$path" ]; then
-    facts -L -- "$path" || return 1
+    facts "$path" || return 1
     known=yes
     if [ "$bytes" = "$length" ] && printf "$new" | cmp -s - "$path"; then adjust_access; return; fi
   else
@@ -31,12 +31,6 @@ has_bytes() {
 # A shell drops NUL bytes, but then the text is shorter than the file, whose size has been compared before.
 same_text() {
   if [ "$bytes" != "$length" ]; then return 1; fi
-  if [ "$length" -gt 2048 ]; then
-    [ "$(cat <"$path" && echo .)" = "$new." ]
-    return
-  fi
-  # Up to some size, read(1), a system call a byte, is cheaper than a process.
-  text= line=
-  while IFS= read -r line; do text=$text$line$nl; done <"$path"
-  [ "$text$line" = "$new" ]
+  read_text
+  [ "$text" = "$new" ]
 }

@@ -5,7 +5,7 @@ directory_exists() {
   path=$1 perms=$2 mode=$3 user=$4 group=$5
   if [ -d "$path" ]; then
     if [ -z "$perms$user$group" ]; then return 0; fi
-    facts -L -- "$path" || return 1
+    facts "$path" || return 1
     adjust_access
     return
   fi

@@ -61,8 +61,8 @@ edited_lines() {
 
 # Not every awk passes NUL bytes on. No shell does, so text that is as long as its file has none.
 hold_text() {
-  facts -L -- "$path" || return 1
+  facts "$path" || return 1
   known=yes
-  text=$(cat <"$path" && echo .)
-  if [ ${#text} != $((bytes + 1)) ]; then fail "\"$path\" holds NUL bytes: it is no text"; fi
+  read_text
+  if [ ${#text} != "$bytes" ]; then fail "\"$path\" holds NUL bytes: it is no text"; fi
 }

@@ -18,16 +18,17 @@ replace_bytes() {
   put_in_place
 }
 
-# What the file has already and nobody told otherwise is to be kept.
+# What the file has already and nobody told otherwise is to be kept. A new file of which nothing is told gets its
+# mode from the mask, or from the access list of its directory.
 open_temporary() {
   resolve_owner || return
   if [ -f "$path" ]; then
-    if [ -z "$known" ]; then facts -L -- "$path" || return 1; fi
+    if [ -z "$known" ]; then facts "$path" || return 1; fi
     if [ -z "$mode" ]; then octal_mode; fi
     want_uid=${want_uid:-$uid} want_gid=${want_gid:-$gid}
   fi
   tmp=${path%/*}/.propapply-$name-$step
-  umask 077
+  if [ "$mode$want_uid$want_gid" ]; then umask 077; fi
   # With -C the shell opens the file with O_EXCL: a link that waits there is not followed.
   set -C
   true >"$tmp"
@@ -47,7 +48,7 @@ abandon() {
 
 put_in_place() {
   if [ "$want_uid$want_gid" ]; then set_owner "$tmp" || { abandon; return; }; fi
-  chmod "${mode:-0644}" "$tmp" || { abandon; return; }
+  if [ "$mode$want_uid$want_gid" ]; then chmod "${mode:-0644}" "$tmp" || { abandon; return; }; fi
   mv -f -- "$tmp" "$path" || { abandon; return; }
   tmp=
   return 10
@@ -60,6 +61,18 @@ need_parent() {
   if [ -z "$parents" ]; then fail "there is no directory \"$parent\""; return; fi
   if [ "$check" ]; then return 0; fi
   mkdir -p -- "$parent"
+}
+
+# Sets text to what $path holds, $bytes long. Up to some size, read(1), a system call a byte, is cheaper than a process.
+read_text() {
+  if [ "$bytes" -gt 2048 ]; then
+    text=$(cat <"$path" && echo .)
+    text=${text%.}
+    return
+  fi
+  text= line=
+  while IFS= read -r line; do text=$text$line$nl; done <"$path"
+  text=$text$line
 }
 
 need_regular() {

@@ -8,7 +8,7 @@
 #   TOKEN end
 
 begin() {
-  step=0 tmp= reason= touched= unsure= users= groups=
+  step=0 tmp= reason= touched= unsure= users= groups= stale=yes
   nl='
 '
   # What commands get back: the locale and the mask that we were started with.
@@ -30,6 +30,7 @@ run_step() {
   shift
   "$@"
   result=$?
+  if [ $result != 0 ]; then stale=yes; fi
   if [ "$check" ]; then foresee; fi
   case $result in
     0) result=ok ;;

@@ -5,7 +5,7 @@ uploaded() {
   path=$1 length=$2 sha256=$3 crc=$4 perms=$5 mode=$6 user=$7 group=$8 parents=$9 known=
   need_regular || return
   if [ -f "$path" ]; then
-    facts -L -- "$path" || return 1
+    facts "$path" || return 1
     known=yes
     if [ "$bytes" = "$length" ] && holds_bytes "$path"; then adjust_access; return; fi
   else
