@@ -25,7 +25,7 @@ export async function addNar(session: Session, request: AddNar): Promise<string>
 }
 
 async function placeNar(session: Session, { name, recursive, algorithm, nar }: AddNar): Promise<string> {
-  const unpacked = await nar.result()
+  const unpacked = nar.result()
   if (!isHashAlgorithm(algorithm)) throw new ToolError('HASH_UNKNOWN')
   checkStoreName(name)
   if (!recursive && unpacked.type !== 'file') {

@@ -36,10 +36,12 @@ export async function importItems(session: Session, pull: Pull): Promise<string[
 async function importItem(session: Session, stream: ImportStream, nar: NarInProgress): Promise<string> {
   const { config, database } = session.store
   stream.startHash()
-  for (let rest: Uint8Array | undefined; !rest;) {
+  while (!nar.hasEnded()) {
     const chunk = await stream.chunk()
-    rest = await nar.push(chunk)
-    stream.take(chunk.length - (rest?.length ?? 0))
+    await nar.push(chunk)
+    // More is asked for only when the nar wants it: after its end, the client may have nothing left.
+    await nar.idle()
+    stream.take(chunk.length - (nar.hasEnded() ? nar.rest().length : 0))
   }
   if ((await stream.number()) !== exportMagic) throw foreign()
   const path = await stream.string(maxPath)
@@ -56,7 +58,7 @@ async function importItem(session: Session, stream: ImportStream, nar: NarInProg
       "signed hash doesn't match actual contents of imported archive; archive could be corrupt, or someone is trying to import a Trojan horse",
     )
   }
-  const unpacked = await nar.result()
+  const unpacked = nar.result()
   if (unpacked.failure) {
     const { verb, path: inside, reason } = unpacked.failure
     throw failed(`${verb} \`${path}${inside}': ${reason}`)

@@ -9,10 +9,18 @@ import type { Unpacked } from '../work/unpack.ts'
 export type NarInProgress = {
   /** Where it is until it gets its name: protected from collections by a temporary root. */
   readonly target: string
-  /** Takes the next bytes; resolves when more are wanted, to what was not part of the nar once it has ended. */
-  push: (chunk: Buffer) => Promise<Uint8Array | undefined>
+  /** Hands the next bytes over; waits while the worker is far behind. */
+  push: (chunk: Buffer) => Promise<void>
+  /** Resolves when the worker has read all that was pushed, or the nar has ended. */
+  idle: () => Promise<void>
+  /** Resolves when the nar has ended, also when it is none. */
+  readonly ended: Promise<void>
+  /** Whether it has ended. Throws NAR_…, STORE_FAILED when it is none. */
+  hasEnded: () => boolean
+  /** What was pushed after its end. */
+  rest: () => Buffer
   /** What it was, after it has ended. */
-  result: () => Promise<Unpacked>
+  result: () => Unpacked
   /** Leaves nothing behind; harmless when the item has got its name. */
   discard: () => Promise<void>
 }
@@ -27,51 +35,64 @@ export async function startUnpacking(
   const target = store.scratchPath()
   await store.tempRoots.add(roots, target)
   const { store: directory, deduplicate } = store.config
+  // Chunks that the worker has not acknowledged: those that are left when it ends are not part of the nar.
+  const pushed: Buffer[] = []
   let ahead = 0
   let wake = () => undefined as void
   const job = store.pool.start<Unpacked>(
     'unpack',
     { store: directory, target, algorithm, recursive, deduplicate },
-    (taken) => {
-      ahead -= taken as number
+    () => {
+      ahead -= pushed.shift()?.length ?? 0
       wake()
     },
   )
   let unpacked: Unpacked | undefined
   let failure: unknown
-  const settled = job.result
+  const ended = job.result
     .then(
-      (result) => (unpacked = result),
-      (error: unknown) => (failure = error),
+      (result) => {
+        unpacked = result
+        // The chunk in which it ended; what of it was not part of the nar comes with the result.
+        ahead -= pushed.shift()?.length ?? 0
+      },
+      (error: unknown) => void (failure = error),
     )
     .then(() => wake())
+  const until = (isReady: () => boolean) =>
+    new Promise<void>((resolve) => {
+      wake = () => {
+        if (unpacked || failure || isReady()) resolve()
+      }
+      wake()
+    })
   const stop = () => job.stop()
   signal.addEventListener('abort', stop, { once: true })
 
   return {
     target,
+    ended,
     async push(chunk) {
       // A copy: the chunk's memory may be part of a pool, and has to change threads.
       const copy = new Uint8Array(chunk)
-      ahead += copy.length
+      pushed.push(chunk)
+      ahead += chunk.length
       job.send(copy, [copy.buffer])
-      await new Promise<void>((resolve) => {
-        wake = () => {
-          if (unpacked || failure || ahead < window) resolve()
-        }
-        wake()
-      })
-      if (failure) throw failure
-      return unpacked?.rest
+      if (ahead > window) await until(() => ahead <= window)
     },
-    async result() {
-      await settled
+    idle: () => until(() => ahead === 0),
+    hasEnded() {
+      if (failure) throw failure
+      return unpacked !== undefined
+    },
+    rest: () => Buffer.concat([unpacked?.rest ?? Buffer.alloc(0), ...pushed]),
+    result() {
       if (!unpacked) throw failure
       return unpacked
     },
     async discard() {
       job.stop()
-      await settled
+      await ended
       signal.removeEventListener('abort', stop)
       if (exists(target)) await store.pool.run('removeItems', { paths: [target] })
       roots.delete(target)

@@ -2,6 +2,7 @@
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { addNar, algorithmOrDefault, type AddNar } from '../operations/add-nar.ts'
 import { startUnpacking } from '../operations/unpack-nar.ts'
+import { Disconnected } from './byte-reader.ts'
 import { makeCall, writeString, type Wire } from './call.ts'
 
 const maxName = 4096
@@ -21,12 +22,13 @@ async function read({ reader, session }: Wire): Promise<AddNar> {
   const algorithm = isFixed === 0 ? 'sha256' : given
   const nar = await startUnpacking(session, { algorithm: algorithmOrDefault(algorithm), recursive })
   try {
-    for (;;) {
-      const rest = await nar.push(await reader.chunk())
-      if (!rest) continue
-      reader.unread(Buffer.from(rest))
-      return { name, recursive, algorithm, nar }
+    while (!nar.hasEnded()) {
+      if (reader.buffered > 0) await nar.push(await reader.chunk())
+      // Whether more bytes belong to the nar is for the worker to say.
+      else if (!(await Promise.race([nar.ended.then(() => true), reader.hasMore()]))) throw new Disconnected()
     }
+    reader.unread(nar.rest())
+    return { name, recursive, algorithm, nar }
   } catch (error) {
     await nar.discard()
     throw error

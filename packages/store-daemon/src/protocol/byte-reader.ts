@@ -25,14 +25,14 @@ export class ByteReader {
   #later: Buffer[] = []
   #laterBytes = 0
   #ended = false
-  #wake: (() => void) | undefined
+  readonly #waiters = new Set<() => void>()
 
   constructor(socket: Duplex) {
     this.#socket = socket
     socket.on('data', (chunk: Buffer) => this.#feed(chunk))
     const end = () => {
       this.#ended = true
-      this.#wake?.()
+      for (const wake of this.#waiters) wake()
     }
     socket.on('end', end).on('close', end)
   }
@@ -129,8 +129,8 @@ export class ByteReader {
       this.#later.push(chunk)
       this.#laterBytes += chunk.length
     }
-    if (this.#wake) this.#wake()
-    else if (this.buffered > highWater) this.#socket.pause()
+    if (this.#waiters.size === 0 && this.buffered > highWater) this.#socket.pause()
+    for (const wake of this.#waiters) wake()
   }
 
   #resume(): void {
@@ -158,8 +158,13 @@ export class ByteReader {
   async #wait(count: number): Promise<void> {
     while (this.buffered < count && !this.#ended) {
       if (this.#socket.isPaused()) this.#socket.resume()
-      await new Promise<void>((resolve) => (this.#wake = resolve))
-      this.#wake = undefined
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          this.#waiters.delete(wake)
+          resolve()
+        }
+        this.#waiters.add(wake)
+      })
     }
   }
 

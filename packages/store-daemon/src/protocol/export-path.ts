@@ -13,12 +13,18 @@ export const exportPath = makeCall<{ path: string; sign: boolean }, void>({
     if (sign > 1) throw new ToolError('WIRE_INVALID', { reason: 'a flag is neither 0 nor 1' })
     return { path, sign: sign === 1 }
   },
-  run: (session, { path, sign }, { writer }) =>
-    exportItem(session, path, sign, (bytes) => {
-      for (let from = 0; from < bytes.length; from += maxFrame) {
-        writer.int(tag.write).bytes(bytes.subarray(from, from + maxFrame))
+  run: async (session, { path, sign }, { writer }) => {
+    let waiting: Buffer = Buffer.alloc(0)
+    await exportItem(session, path, sign, (bytes) => {
+      waiting = Buffer.concat([waiting, bytes])
+      let from = 0
+      for (; waiting.length - from > maxFrame; from += maxFrame) {
+        writer.int(tag.write).bytes(waiting.subarray(from, from + maxFrame))
       }
+      waiting = waiting.subarray(from)
       return writer.flush()
-    }),
+    })
+    writer.int(tag.write).bytes(waiting).commit()
+  },
   write: writeOne,
 })

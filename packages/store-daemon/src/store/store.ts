@@ -44,7 +44,8 @@ export class Store {
     // Alone on this state: whatever is not registered was left by a daemon that is no more.
     const alone = store.#bigLock.trySole()
     await store.#bigLock.share()
-    if (alone) void store.#sweep().catch(() => undefined)
+    // A collection or a client that waits for one waits for this too.
+    if (alone) void store.gcLock.exclusively(() => store.#sweep()).catch(() => undefined)
     return store
   }
 

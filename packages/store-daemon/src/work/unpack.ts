@@ -30,7 +30,7 @@ export type Unpacked = {
   rest: Uint8Array
 }
 
-/** Sends the number of bytes taken for every message, each a chunk of the nar. */
+/** Every message is a chunk of the nar, and is acknowledged; the last one by the result. */
 export const unpack: Job<UnpackArgs, Unpacked> = (args, port) => {
   const { store, target, algorithm, recursive, deduplicate } = args
   const narHash = startHash('sha256')
@@ -82,8 +82,8 @@ export const unpack: Job<UnpackArgs, Unpacked> = (args, port) => {
         narHash.update(mine)
         if (recursive) other?.update(mine)
         size += used
-        port.send(chunk.length)
         if (parser.done) resolve(finish(chunk.subarray(used)))
+        else port.send(used)
       } catch (error) {
         fail(error)
       }
