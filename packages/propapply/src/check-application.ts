@@ -3,9 +3,10 @@ import { suggestName } from '@plumbline/common/cli/suggest-name'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { propertyApplication } from '@plumbline/common/records/property'
 import { formatMismatch, validate, type Mismatch } from '@plumbline/common/records/validate'
+import { describeField } from './describe-field.ts'
 import { parseDuration } from './duration.ts'
 import { properties } from './properties.ts'
-import type { Action } from './property.ts'
+import type { Action, Property } from './property.ts'
 import type { SiteItem } from './site/item.ts'
 
 /** What is to be done, on which host: all that the plan needs to know. */
@@ -23,7 +24,7 @@ export type Checked = { application: Application } | { faults: string[] }
 const commonFields = ['type', 'property', 'host', 'desc', 'timeout']
 
 /** What is usually meant when a field is of the wrong type. */
-const hints: Readonly<Record<string, string>> = {
+const hints: Readonly<Partial<Record<string, string>>> = {
   mode: 'a mode is a string in octal, such as "0644": JSON and YAML read 0644 as another number or none',
   timeout: 'a time with its unit, such as "30s"',
   owner: 'an id is given as a string',
@@ -39,9 +40,9 @@ export async function checkApplication(item: SiteItem, unapply: boolean): Promis
   const given = value as Readonly<Record<string, unknown>>
   const name = given['property']
   const property = typeof name === 'string' ? properties.get(name) : undefined
-  const say = ({ field, reason }: Mismatch) => {
-    const wrongType = reason.includes('found') && field in hints ? ` (${hints[field]})` : ''
-    return `${item.where(field || undefined)}: ${formatMismatch({ field, reason: reason + wrongType })}`
+  const say = (mismatch: Mismatch) => {
+    const explained = explain(mismatch, given, property)
+    return `${item.where(mismatch.field || undefined)}: ${formatMismatch(explained)}`
   }
   const common = validate(propertyApplication, given)
   const mismatches = 'mismatches' in common ? common.mismatches : []
@@ -72,6 +73,26 @@ export async function checkApplication(item: SiteItem, unapply: boolean): Promis
     if (!(error instanceof ToolError)) throw error
     return { faults: [say({ field: 'source', reason: error.message })] }
   }
+}
+
+/** The same with what was expected there, what was found, and what was probably meant. */
+function explain(
+  { field, reason }: Mismatch,
+  given: Readonly<Record<string, unknown>>,
+  property: Property | undefined,
+): Mismatch {
+  const schema = property && Object.hasOwn(property.fields, field) ? property.fields[field] : undefined
+  const expected = schema && describeField(schema).replace('optional, ', '')
+  if (reason.startsWith('missing, expected') && expected && !(field in given)) {
+    return { field, reason: `missing, expected ${expected}` }
+  }
+  const hint = reason.includes(', found') && hints[field] ? ` (${hints[field]})` : ''
+  if (reason.startsWith('expected (')) return { field, reason: `expected ${expected}${hint}` }
+  const value = given[field]
+  if (!reason.startsWith('expected') || reason.includes(', found') || typeof value !== 'string') {
+    return { field, reason: reason + hint }
+  }
+  return { field, reason: `${reason}, found ${JSON.stringify(value.slice(0, 60))}` }
 }
 
 /** Milliseconds; undefined when not given, null when it is none. */

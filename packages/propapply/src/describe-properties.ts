@@ -4,15 +4,9 @@ import { suggestName } from '@plumbline/common/cli/suggest-name'
 import { exitStatus } from '@plumbline/common/error/exit'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { isatty } from 'node:tty'
+import { describeField } from './describe-field.ts'
 import { properties } from './properties.ts'
 import type { Property } from './property.ts'
-
-type Schema = {
-  type: string
-  wrapped?: Schema
-  expects?: string
-  pipe?: readonly { type: string; message?: unknown }[]
-}
 
 /** Records, or lines when a person reads. */
 export async function listProperties(tool: Tool): Promise<number> {
@@ -49,9 +43,7 @@ function formatProperty({ name, summary, fields, notes, example, canUnapply }: P
     `${name}: ${summary}`,
     '',
     'Fields:',
-    ...Object.entries(fields).map(
-      ([field, schema]) => `  ${field.padEnd(width)}  ${formatField(schema as Schema)}`,
-    ),
+    ...Object.entries(fields).map(([field, schema]) => `  ${field.padEnd(width)}  ${describeField(schema)}`),
     `  Besides, as every property: host (only there), desc, timeout${canUnapply ? '' : '. It cannot be unapplied'}.`,
     '',
     ...notes.map((note) => `- ${note}`),
@@ -60,10 +52,4 @@ function formatProperty({ name, summary, fields, notes, example, canUnapply }: P
     `  ${JSON.stringify({ property: name, ...example })}`,
     '',
   ].join('\n')
-}
-
-function formatField(schema: Schema): string {
-  if (schema.type === 'optional' && schema.wrapped) return `optional, ${formatField(schema.wrapped)}`
-  const said = schema.pipe?.flatMap(({ message }) => (typeof message === 'string' ? [message] : [])).at(-1)
-  return said?.replace(/^expected /, '') ?? schema.expects ?? schema.type
 }

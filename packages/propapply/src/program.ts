@@ -48,6 +48,8 @@ export function formatProgram(token: string, steps: readonly ProgramStep[], mode
     'propapply() {',
     `token=${quoteWord(token)} name=${token.slice(-12)}`,
     `check=${yes(mode.check)} diff=${yes(mode.diff)} failfast=${yes(mode.failFast)}`,
+    // A process of its own, for commands only.
+    ...(used.includes('single') ? ['mask=$(umask)'] : []),
     selectFunctions(used),
     'begin',
     ...look,

@@ -39,10 +39,12 @@ async function collect(faults: string[], work: () => Promise<void>): Promise<voi
   }
 }
 
-async function checkFile({ items, locate }: SiteFile, unapply: boolean): Promise<Checked[]> {
-  const checked = await Promise.all(items.map((item) => checkApplication(item, unapply)))
-  if (!locate || !checked.some((each) => 'faults' in each)) return checked
-  return Promise.all((await locate()).map((item) => checkApplication(item, unapply)))
+async function checkFile({ items, fault, locate }: SiteFile, unapply: boolean): Promise<Checked[]> {
+  const check = (all: readonly SiteItem[]) => Promise.all(all.map((item) => checkApplication(item, unapply)))
+  const checked = await check(items)
+  const faulty = checked.some((each) => 'faults' in each)
+  const located = locate && faulty ? await check(await locate()) : checked
+  return fault === undefined ? located : [...located, { faults: [fault] }]
 }
 
 function parseInline(text: string): SiteItem {

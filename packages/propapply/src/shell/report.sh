@@ -11,8 +11,8 @@ begin() {
   step=0 tmp= reason= touched= unsure= users= groups= stale=yes
   nl='
 '
-  # What commands get back: the locale and the mask that we were started with.
-  locale=${LC_ALL-} localed=${LC_ALL+yes} mask=$(umask)
+  # What commands get back, as they get back the mask: the locale that we were started with.
+  locale=${LC_ALL-} localed=${LC_ALL+yes}
   LC_ALL=C
   export LC_ALL
   umask 022

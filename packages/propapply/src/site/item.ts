@@ -11,6 +11,8 @@ export type SiteItem = {
 
 export type SiteFile = {
   items: SiteItem[]
+  /** What ended the reading: the items are those before it. */
+  fault?: string
   /** The same items with lines, where finding them takes so long that it is done only to report errors. */
   locate?: () => Promise<SiteItem[]>
 }

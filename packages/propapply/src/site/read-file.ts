@@ -15,7 +15,7 @@ export async function readSiteFile(path: string): Promise<SiteFile> {
   if (/\.m?js$/.test(path)) return { items: await readModule(path) }
   if (/\.json$/.test(path)) return readJson(path)
   if (/\.ya?ml$/.test(path)) return { items: await readYaml(path, await readText(path)) }
-  return { items: await readNdjson(path) }
+  return readNdjson(path)
 }
 
 const directoryOf = (path: string) => (path === '-' ? process.cwd() : dirname(resolve(path)))
@@ -30,16 +30,21 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-async function readNdjson(path: string): Promise<SiteItem[]> {
+async function readNdjson(path: string): Promise<SiteFile> {
   const input = path === '-' ? 'standard input' : path
   const directory = directoryOf(path)
   const items: SiteItem[] = []
-  for await (const batch of readRecords(readInput(path), { input })) {
-    for (const { record, line } of batch) {
-      items.push({ value: record, where: () => `${input}, line ${line}`, directory })
+  try {
+    for await (const batch of readRecords(readInput(path), { input })) {
+      for (const { record, line } of batch) {
+        items.push({ value: record, where: () => `${input}, line ${line}`, directory })
+      }
     }
+    return { items }
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.code === 'INPUT_FAILED') throw error
+    return { items, fault: error.message }
   }
-  return items
 }
 
 async function readYaml(path: string, text: string): Promise<SiteItem[]> {

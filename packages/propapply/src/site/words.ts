@@ -1,6 +1,7 @@
 // A property on the command line: -p 'file.has-content path=/etc/motd content="hi there"'.
 //
-//   application = NAME { blank FIELD "=" VALUE }      in words as sh splits them: quotes and backslashes, no expansion
+//   application = NAME { blank FIELD "=" VALUE }      in words as sh splits them: quotes and backslashes, no expansion;
+//                                                     a list or object of JSON needs no quotes around it
 //
 // A value is taken as text where the field takes text, else as JSON; a single word is also a list of one.
 // Pure: no I/O.
@@ -15,6 +16,12 @@ export function splitWords(text: string, where: string): string[] {
   let quote = ''
   for (let at = 0; at < text.length; at++) {
     const char = text[at] ?? ''
+    const json = quote === '' && word?.endsWith('=') ? jsonAt(text, at) : undefined
+    if (json !== undefined) {
+      word += json
+      at += json.length - 1
+      continue
+    }
     if (char === '\\' && quote !== "'" && (quote === '' || /["\\$`]/.test(text[at + 1] ?? ''))) {
       word = (word ?? '') + (text[++at] ?? '')
     } else if (quote ? char === quote : /["']/.test(char)) {
@@ -29,6 +36,16 @@ export function splitWords(text: string, where: string): string[] {
   }
   if (quote) throw new ToolError('SITE_INVALID', { where, reason: `a ${quote} is not closed` })
   return word === undefined ? words : [...words, word]
+}
+
+/** The list or object of JSON that starts here and ends with a word; undefined when there is none. */
+function jsonAt(text: string, from: number): string | undefined {
+  if (!/[[{]/.test(text[from] ?? '')) return undefined
+  for (const { index } of text.slice(from).matchAll(/[\]}](?=\s|$)/g)) {
+    const json = text.slice(from, from + index + 1)
+    if (parseJson(json) !== undefined) return json
+  }
+  return undefined
 }
 
 /** The words as an application, not yet checked. Throws SITE_INVALID. */
@@ -58,7 +75,8 @@ function chooseValue(schema: v.GenericSchema, word: string): unknown {
   const takes = (value: unknown) => v.safeParse(schema, value).success
   const parsed = /^[[{]|^(true|false)$/.test(word.trim()) ? parseJson(word) : undefined
   if (parsed !== undefined && takes(parsed)) return parsed
-  return !takes(word) && takes([word]) ? [word] : (parsed ?? word)
+  if (takes(word)) return word
+  return takes([word]) ? [word] : (parsed ?? word)
 }
 
 function parseJson(text: string): unknown {
