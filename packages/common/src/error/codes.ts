@@ -113,6 +113,12 @@ export const codes = {
   WIRE_INVALID: say(protocol, (d) => `${d.reason}`),
   STORE_REFUSED: say(permission, (d) => `${d.reason}`),
   STORE_FAILED: say(someFailed, (d) => `${d.reason}`),
+  DAEMON_UNAVAILABLE: sayRetry(
+    unavailable,
+    (d) => `Cannot reach the store daemon at "${d.address}": ${d.reason}`,
+  ),
+  DAEMON_PROTOCOL: say(protocol, (d) => `Cannot understand the store daemon: ${d.reason}`),
+  DAEMON_REFUSED: say(someFailed, (d) => `${d.message}`),
   LISTEN_FAILED: sayRetry(unavailable, (d) => `Cannot listen on "${d.address}": ${d.reason}`),
   STORE_CONFIG: say(exitStatus.config, (d) => `${d.reason}`),
   NARINFO_INVALID: say(data, (d) => `Cannot read narinfo, line ${d.line}: ${d.reason}`),

@@ -43,7 +43,6 @@ export type CollectResult = {
   stillAlive: string | undefined
   /** For 'why': from a root to the path. */
   chain: Link[] | undefined
-  linkBytesFreed: number
 }
 
 export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
@@ -57,7 +56,7 @@ export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
   markAlive(graph.keeps, alive, nodesOf(roots.keys(), nodes))
   keepRecentlyDead(args, graph, nodes, alive)
 
-  const result = { paths: [], stillAlive: undefined, chain: undefined, linkBytesFreed: 0 }
+  const result = { paths: [], stillAlive: undefined, chain: undefined }
   const junk = listJunk(store, nodes, roots)
   if (action === 'live') return { ...result, paths: graph.paths.filter((_, node) => alive[node]).sort() }
   if (action === 'dead') {
@@ -76,7 +75,8 @@ export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
     ),
   ]
   await removeInBatches(args, graph, alive, candidates, port)
-  return { ...result, stillAlive: chosen?.stillAlive, linkBytesFreed: removeUnusedLinks(store) }
+  removeUnusedLinks(store)
+  return { ...result, stillAlive: chosen?.stillAlive }
 }
 
 /** Root → where it comes from. */

@@ -108,8 +108,7 @@ class Collection {
         log(0, action === 'delete' ? 'deleting garbage...' : 'determining live/dead paths...')
       const result = await job.result
       if (this.#failure) throw this.#failure
-      const bytesFreed = this.#freed + result.linkBytesFreed
-      return { ...result, bytesFreed, removed: this.#removed }
+      return { ...result, bytesFreed: this.#freed, removed: this.#removed }
     } finally {
       signal.removeEventListener('abort', stop)
       this.#unclaim()

@@ -2,7 +2,7 @@
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { addNar, algorithmOrDefault, type AddNar } from '../operations/add-nar.ts'
 import { startUnpacking } from '../operations/unpack-nar.ts'
-import { Disconnected } from './byte-reader.ts'
+import { Disconnected } from '@plumbline/common/store/wire/byte-reader'
 import { makeCall, writeString, type Wire } from './call.ts'
 
 const maxName = 4096

@@ -3,11 +3,11 @@
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { isInStore } from '@plumbline/common/store/store-path'
 import type { Session } from '../session.ts'
-import type { ByteReader } from './byte-reader.ts'
-import type { ReplyWriter } from './reply-writer.ts'
+import type { ByteReader } from '@plumbline/common/store/wire/byte-reader'
+import type { WireWriter } from '@plumbline/common/store/wire/wire-writer'
 
 /** A connection that speaks the protocol. */
-export type Wire = { reader: ByteReader; writer: ReplyWriter; session: Session; minor: number }
+export type Wire = { reader: ByteReader; writer: WireWriter; session: Session; minor: number }
 
 /**
  * An error in `read` closes the connection, because where the next call begins is then unknown; one in `run` does not,
@@ -16,7 +16,7 @@ export type Wire = { reader: ByteReader; writer: ReplyWriter; session: Session; 
 export type Call<Args, Result> = {
   read: (wire: Wire) => Args | Promise<Args>
   run: (session: Session, args: Args, wire: Wire) => Result | Promise<Result>
-  write: (writer: ReplyWriter, result: Result, wire: Wire) => void
+  write: (writer: WireWriter, result: Result, wire: Wire) => void
 }
 
 /** A call with its types forgotten, for the table. */
@@ -47,8 +47,7 @@ export async function readPaths({ reader, session }: Wire): Promise<string[]> {
   return [...new Set(paths)].sort()
 }
 
-export const writeOne = (writer: ReplyWriter): void => void writer.int(1)
-export const writeBool = (writer: ReplyWriter, value: boolean): void => void writer.int(value ? 1 : 0)
-export const writeString = (writer: ReplyWriter, text: string): void => void writer.string(text)
-export const writeStrings = (writer: ReplyWriter, items: readonly string[]): void =>
-  void writer.strings(items)
+export const writeOne = (writer: WireWriter): void => void writer.int(1)
+export const writeBool = (writer: WireWriter, value: boolean): void => void writer.int(value ? 1 : 0)
+export const writeString = (writer: WireWriter, text: string): void => void writer.string(text)
+export const writeStrings = (writer: WireWriter, items: readonly string[]): void => void writer.strings(items)

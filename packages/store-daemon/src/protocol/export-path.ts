@@ -2,7 +2,7 @@
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { exportItem } from '../operations/export-item.ts'
 import { makeCall, readPath, writeOne } from './call.ts'
-import { tag } from './words.ts'
+import { tag } from '@plumbline/common/store/wire/words'
 
 const maxFrame = 64 * 1024
 

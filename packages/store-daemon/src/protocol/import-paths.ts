@@ -3,7 +3,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { importItems } from '../operations/import-items.ts'
 import { ConnectionBroken } from './connection-broken.ts'
 import { makeCall, writeStrings } from './call.ts'
-import { tag } from './words.ts'
+import { tag } from '@plumbline/common/store/wire/words'
 
 const pieceSize = 32 * 1024
 

@@ -4,13 +4,13 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf, toToolError } from '@plumbline/common/error/translate'
 import { makeUserProfile } from '../operations/user-profile.ts'
 import type { Session } from '../session.ts'
-import { Disconnected, type ByteReader } from './byte-reader.ts'
+import { Disconnected, type ByteReader } from '@plumbline/common/store/wire/byte-reader'
 import type { AnyCall, Wire } from './call.ts'
 import { changeCalls } from './change-calls.ts'
 import { ConnectionBroken } from './connection-broken.ts'
 import { queryCalls } from './query-calls.ts'
-import { ReplyWriter, toWire } from './reply-writer.ts'
-import { clientMagic, daemonMagic, daemonVersion, tag } from './words.ts'
+import { WireWriter, toWire } from '@plumbline/common/store/wire/wire-writer'
+import { clientMagic, daemonMagic, daemonVersion, tag } from '@plumbline/common/store/wire/words'
 
 const calls: Readonly<Record<number, AnyCall>> = { ...queryCalls, ...changeCalls }
 
@@ -26,7 +26,7 @@ export type Connection = {
 
 /** Resolves when the client has gone, or the connection has to be closed. */
 export async function serveCalls({ socket, reader, open }: Connection): Promise<void> {
-  const writer = new ReplyWriter(socket)
+  const writer = new WireWriter(socket)
   const wire = await greet(reader, writer, open)
   if (!wire) return
   wire.session.log = makeLog(wire)
@@ -59,7 +59,7 @@ function makeLog({ session, writer }: Wire): Session['log'] {
 /** Undefined when the first word is not the protocol's: the connection is then closed without one. */
 async function greet(
   reader: ByteReader,
-  writer: ReplyWriter,
+  writer: WireWriter,
   open: () => Promise<Session>,
 ): Promise<Wire | undefined> {
   if ((await reader.int()) !== clientMagic) return undefined

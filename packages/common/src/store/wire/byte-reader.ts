@@ -7,8 +7,8 @@
 // What is there already is returned at once, and only the rest is a promise: `await` of a value costs a tenth of
 // a microsecond, of a promise that has to be made ten times that. Input beyond `highWater` is left in the kernel.
 import type { Duplex } from 'node:stream'
-import { ToolError } from '@plumbline/common/error/tool-error'
-import { paddingOf } from '@plumbline/common/store/nar/nar-words'
+import { ToolError } from '../../error/tool-error.ts'
+import { paddingOf } from '../nar/nar-words.ts'
 
 type Soon<T> = T | Promise<T>
 

@@ -1,14 +1,14 @@
-// Builds replies and writes them to a socket.
+// Puts calls and replies together and writes them to a socket.
 //
-// A reply is put together in one buffer that all connections share: a connection that is idle has none of its own.
+// A message is put together in one buffer that all connections share: a connection that is idle has none of its own.
 // It has to be built without waiting, and to end with commit() or flush(), before another connection has its turn.
 import type { Duplex } from 'node:stream'
-import { paddingOf } from '@plumbline/common/store/nar/nar-words'
+import { paddingOf } from '../nar/nar-words.ts'
 import { tag } from './words.ts'
 
 let shared = Buffer.allocUnsafeSlow(64 * 1024)
 
-export class ReplyWriter {
+export class WireWriter {
   readonly #socket: Duplex
   #used = 0
   #ready: Buffer[] = []
@@ -29,6 +29,13 @@ export class ReplyWriter {
     this.#room(8)
     this.#used = shared.writeUInt32LE(value % 2 ** 32, this.#used)
     this.#used = shared.writeUInt32LE(Math.floor(value / 2 ** 32), this.#used)
+    return this
+  }
+
+  /** Any 64 bits. */
+  bits64(value: bigint): this {
+    this.#room(8)
+    this.#used = shared.writeBigUInt64LE(value, this.#used)
     return this
   }
 

@@ -1,0 +1,97 @@
+// Asks a store daemon the same kind of question over and over, on many connections at once, as fast as it answers.
+//   store-load SOCKET CONNECTIONS FILE
+// FILE holds requests, each: u32 bytes of the request, u32 bytes of the reply, the request. Every connection takes
+// the next one. Prints the seconds that all of them took together.
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static char *data, *at, *end;
+
+struct peer {
+  int fd;
+  uint32_t left, first;
+};
+
+static void die(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+static void read_all(int fd, void *buffer, size_t count) {
+  for (char *p = buffer; count > 0;) {
+    ssize_t n = read(fd, p, count);
+    if (n <= 0) die("read");
+    p += n, count -= (size_t)n;
+  }
+}
+
+static int greet(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  uint64_t hello[4] = {0x6e697863, 0x163, 0, 1}, reply[3];
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) die(path);
+  if (write(fd, hello, 8) != 8) die("write");
+  read_all(fd, reply, 16);
+  if (write(fd, hello + 1, 24) != 24) die("write");
+  read_all(fd, reply, 8);
+  return fd;
+}
+
+static int send_next(struct peer *peer) {
+  uint32_t size[2];
+  if (at >= end) return 0;
+  memcpy(size, at, 8);
+  if (write(peer->fd, at + 8, size[0]) != (ssize_t)size[0]) die("write");
+  at += 8 + size[0];
+  peer->left = size[1];
+  peer->first = 1;
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 4) return 64;
+  int count = atoi(argv[2]), file = open(argv[3], O_RDONLY), epoll = epoll_create1(0), active = 0;
+  struct stat stat;
+  struct timespec from, to;
+  struct peer *peers = calloc((size_t)count, sizeof *peers);
+  if (file < 0 || fstat(file, &stat) < 0) die(argv[3]);
+  at = data = malloc((size_t)stat.st_size);
+  read_all(file, data, (size_t)stat.st_size);
+  end = data + stat.st_size;
+  for (int i = 0; i < count; i++) {
+    peers[i].fd = greet(argv[1]);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &peers[i]};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, peers[i].fd, &event);
+  }
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  for (int i = 0; i < count; i++) active += send_next(&peers[i]);
+  while (active > 0) {
+    struct epoll_event events[64];
+    static char buffer[1 << 20];
+    int ready = epoll_wait(epoll, events, 64, -1);
+    for (int i = 0; i < ready; i++) {
+      struct peer *peer = events[i].data.ptr;
+      ssize_t n = read(peer->fd, buffer, sizeof buffer);
+      if (n <= 0) die("read");
+      if (peer->first && memcmp(buffer, "stla", 4) != 0) {
+        fprintf(stderr, "the daemon refused: %.*s\n", (int)n, buffer + 16);
+        return 1;
+      }
+      peer->first = 0;
+      peer->left -= (uint32_t)n;
+      if (peer->left == 0 && !send_next(peer)) active--;
+    }
+  }
+  clock_gettime(CLOCK_MONOTONIC, &to);
+  printf("%f\n", (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
+}

@@ -1,0 +1,336 @@
+// Measures the store daemon, one record a figure, each beside its limit on this machine and the goal.
+//   node bench/store.mjs [NAME…]
+// What deletes comes last: ext4 is slow at making files for a while after many have been deleted.
+import { execFileSync, spawn } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const environment = { ...process.env }
+delete environment.NODE_EXTRA_CA_CERTS
+const chosen = process.argv.slice(2)
+const scratch = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'plumbline-bench-'))
+const store = join(scratch, 'store')
+const socket = join(scratch, 'state/daemon-socket/socket')
+const load = join(root, '.cache/store-load')
+
+const report = (name, value, unit, goal, more = {}) => {
+  const atMost = unit === 'ms' || unit === 's' || unit === 'MB'
+  const ok = atMost ? value <= goal : value >= goal
+  console.log(JSON.stringify({ type: 'bench', name, value: round(value), unit, goal, ok, ...more }))
+}
+const round = (value) => Number(value.toPrecision(4))
+const seconds = (from) => (performance.now() - from) / 1000
+const int = (value) => {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(BigInt(value))
+  return bytes
+}
+const str = (text) => {
+  const bytes = Buffer.from(text)
+  return Buffer.concat([int(bytes.length), bytes, Buffer.alloc((8 - (bytes.length % 8)) % 8)])
+}
+const strLength = (length) => 8 + Math.ceil(length / 8) * 8
+
+mkdirSync(join(root, '.cache'), { recursive: true })
+execFileSync('cc', ['-O2', '-o', load, join(root, 'bench/store-load.c')])
+
+const daemon = spawn(
+  process.execPath,
+  [
+    join(root, 'packages/store-daemon/bin/store-daemon.js'),
+    '--store',
+    store,
+    '--state',
+    join(scratch, 'state'),
+  ],
+  { env: environment, stdio: 'inherit' },
+)
+while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 20))
+
+/** A connection that has greeted: send(bytes) resolves to so many bytes of reply. */
+async function open() {
+  const peer = connect(socket)
+  let bytes = Buffer.alloc(0)
+  let wake = () => {}
+  peer.on('data', (chunk) => {
+    bytes = Buffer.concat([bytes, chunk])
+    wake()
+  })
+  const take = async (count) => {
+    while (bytes.length < count) await new Promise((resolve) => (wake = resolve))
+    const taken = bytes.subarray(0, count)
+    bytes = bytes.subarray(count)
+    return taken
+  }
+  peer.write(int(0x6e697863))
+  await take(16)
+  peer.write(Buffer.concat([int(0x163), int(0), int(1)]))
+  await take(8)
+  return { peer, take }
+}
+
+async function readReply({ take }) {
+  for (;;) {
+    const tag = (await take(8)).readUInt32LE(0)
+    if (tag === 0x616c7473) return
+    const length = Number((await take(8)).readBigUInt64LE())
+    const text = (await take(Math.ceil(length / 8) * 8)).toString()
+    if (tag === 0x63787470) throw new Error(text)
+  }
+}
+
+function runLoad(connections, requests) {
+  const file = join(scratch, 'load')
+  const parts = []
+  for (const { request, reply } of requests) {
+    const head = Buffer.alloc(8)
+    head.writeUInt32LE(request.length)
+    head.writeUInt32LE(reply, 4)
+    parts.push(head, request)
+  }
+  writeFileSync(file, Buffer.concat(parts))
+  const out = execFileSync(load, [socket, String(connections), file], { encoding: 'utf8' })
+  return requests.length / Number(out)
+}
+
+const best = (count, run) => Math.max(...Array.from({ length: count }, run))
+const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))[1]) / 1024
+const wanted = (name) => chosen.length === 0 || chosen.includes(name)
+
+const measures = {
+  async memory() {
+    const first = await open()
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    const idle = rss()
+    report('memory, idle', idle, 'MB', 60)
+    const more = []
+    for (let i = 0; i < 200; i++) more.push(await open())
+    report('memory, one more connection', (rss() - idle) / 200, 'MB', 0.1)
+    for (const { peer } of [first, ...more]) peer.destroy()
+  },
+  async connect() {
+    const times = []
+    for (let i = 0; i < 300; i++) {
+      const from = performance.now()
+      const { peer } = await open()
+      times.push(performance.now() - from)
+      peer.destroy()
+    }
+    times.sort((a, b) => a - b)
+    report('connect and greet', times[150], 'ms', 0.3)
+  },
+  async texts() {
+    let number = 0
+    const requests = (count) =>
+      Array.from({ length: count }, () => {
+        const name = `text-${String(number++).padStart(8, '0')}`
+        const request = Buffer.concat([int(8), str(name), str(randomBytes(50).toString('hex')), int(0)])
+        return { request, reply: 8 + strLength(store.length + 34 + name.length) }
+      })
+    const Database = createRequire(join(root, 'packages/store-daemon/package.json'))('better-sqlite3')
+    const db = new Database(join(scratch, 'limit.sqlite'))
+    db.pragma('journal_mode = wal')
+    db.pragma('synchronous = normal')
+    db.exec('create table t (id integer primary key, path text unique)')
+    const insert = db.prepare('insert into t (path) values (?)')
+    const from = performance.now()
+    for (let i = 0; i < 5000; i++) insert.run(`path-${i}`)
+    const limit = round(5000 / seconds(from))
+    db.close()
+    report(
+      'add-text 100 bytes, serial',
+      best(3, () => runLoad(1, requests(4000))),
+      '/s',
+      4000,
+      { limit_sqlite_commits: limit },
+    )
+    report(
+      'add-text 100 bytes, 8 connections',
+      best(3, () => runLoad(8, requests(10000))),
+      '/s',
+      10000,
+      { limit_sqlite_commits: limit },
+    )
+  },
+  async valid() {
+    const client = await open()
+    client.peer.write(Buffer.concat([int(8), str('a'), str('x'), int(0)]))
+    await readReply(client)
+    const length = Number((await client.take(8)).readBigUInt64LE())
+    const path = (await client.take(Math.ceil(length / 8) * 8)).subarray(0, length).toString()
+    client.peer.destroy()
+    const request = { request: Buffer.concat([int(1), str(path)]), reply: 16 }
+    report(
+      'valid-path, serial',
+      best(3, () => runLoad(1, Array(40000).fill(request))),
+      '/s',
+      24000,
+    )
+    report(
+      'valid-path, 8 connections',
+      best(3, () => runLoad(8, Array(100000).fill(request))),
+      '/s',
+      60000,
+    )
+  },
+  async tree() {
+    const tree = join(scratch, 'tree')
+    mkdirSync(tree)
+    for (let i = 0; i < 16; i++) writeFileSync(join(tree, `f${i}`), randomBytes(16 << 20))
+    const from0 = performance.now()
+    execFileSync('cp', ['-r', tree, join(scratch, 'copy')])
+    const copy = 256 / seconds(from0)
+    const from1 = performance.now()
+    execFileSync('openssl', ['dgst', '-sha256', ...Array.from({ length: 16 }, (_, i) => join(tree, `f${i}`))])
+    const hash = 256 / seconds(from1)
+    const parts = ['nix-archive-1', '(', 'type', 'directory'].map(str)
+    for (const name of Array.from({ length: 16 }, (_, i) => `f${i}`).sort()) {
+      parts.push(...['entry', '(', 'name', name, 'node', '(', 'type', 'regular', 'contents'].map(str))
+      parts.push(str(readFileSync(join(tree, name))), str(')'), str(')'))
+    }
+    const nar = Buffer.concat([...parts, str(')')])
+    await addNar('add of a 256 MiB tree', nar, 256 * 1.048576, 'MB/s', 500, {
+      limit_cp: round(copy),
+      limit_sha256: round(hash),
+    })
+    report('memory after it', rss(), 'MB', 300)
+  },
+  async files() {
+    const parts = ['nix-archive-1', '(', 'type', 'directory'].map(str)
+    for (let i = 0; i < 20000; i++) {
+      const name = `f${String(i).padStart(5, '0')}`
+      parts.push(
+        ...[
+          'entry',
+          '(',
+          'name',
+          name,
+          'node',
+          '(',
+          'type',
+          'regular',
+          'contents',
+          randomBytes(500).toString('hex'),
+          ')',
+          ')',
+        ].map(str),
+      )
+    }
+    await addNar('add of 20,000 small files', Buffer.concat([...parts, str(')')]), 20000, 'files/s', 15000)
+  },
+  async references() {
+    const client = await open()
+    const paths = []
+    for (let i = 0; i < 10000; i++) {
+      const references = [...new Set([1, 7, 100].map((back) => paths[i - back]).filter(Boolean))].sort()
+      client.peer.write(
+        Buffer.concat([
+          int(8),
+          str(`r${i}`),
+          str(randomBytes(50).toString('hex')),
+          int(references.length),
+          ...references.map(str),
+        ]),
+      )
+      await readReply(client)
+      const length = Number((await client.take(8)).readBigUInt64LE())
+      paths.push((await client.take(Math.ceil(length / 8) * 8)).subarray(0, length).toString())
+    }
+    client.peer.destroy()
+    const requests = paths.map((path, i) => {
+      const references = new Set([1, 7, 100].map((back) => paths[i - back]).filter(Boolean))
+      const reply = 16 + [...references].reduce((sum, each) => sum + strLength(each.length), 0)
+      return { request: Buffer.concat([int(5), str(path)]), reply }
+    })
+    report(
+      'query-references on 10,000 paths, serial',
+      best(3, () => runLoad(1, requests)),
+      '/s',
+      15000,
+    )
+  },
+  async verify() {
+    const client = await open()
+    for (let i = 0; i < 10000; i++) {
+      const nar = Buffer.concat(
+        ['nix-archive-1', '(', 'type', 'regular', 'contents', randomBytes(100_000), ')'].map(str),
+      )
+      client.peer.write(Buffer.concat([int(7), str(`v${i}`), int(1), int(1), str('sha256'), nar]))
+      await readReply(client)
+      await client.take(strLength(store.length + 34 + `v${i}`.length))
+    }
+    const from = performance.now()
+    client.peer.write(Buffer.concat([int(35), int(1), int(0)]))
+    await readReply(client)
+    const errors = (await client.take(8)).readUInt32LE(0)
+    report('verify with contents, 1 GB in 10,000 paths', 1 / seconds(from), 'GB/s', 1.6, { errors })
+    client.peer.destroy()
+  },
+  async gc() {
+    const client = await open()
+    for (const [name, action, goal] of [
+      ['list the dead', 1, 0.05],
+      ['list the dead again', 1, 0.05],
+      ['collect all of it', 2, 0.6],
+    ]) {
+      const from = performance.now()
+      client.peer.write(
+        Buffer.concat([
+          int(20),
+          int(action),
+          int(0),
+          int(0),
+          int(0xffffffffffffffffn),
+          int(0),
+          int(0),
+          int(0),
+        ]),
+      )
+      await readReply(client)
+      const took = seconds(from)
+      const count = Number((await client.take(8)).readBigUInt64LE())
+      for (let i = 0; i < count; i++) {
+        const length = Number((await client.take(8)).readBigUInt64LE())
+        await client.take(Math.ceil(length / 8) * 8)
+      }
+      await client.take(16)
+      report(`gc: ${name}`, took, 's', goal, { paths: count })
+    }
+    client.peer.destroy()
+  },
+}
+
+async function addNar(name, nar, amount, unit, goal, more = {}) {
+  let result = 0
+  for (let run = 0; run < 3; run++) {
+    const client = await open()
+    const from = performance.now()
+    client.peer.write(Buffer.concat([int(7), str(`tree-${run}`), int(1), int(1), str('sha256')]))
+    // In pieces: one write of it all would be copied once more by the kernel's socket queue, and by Node.
+    for (let at = 0; at < nar.length; at += 1 << 20) {
+      if (!client.peer.write(nar.subarray(at, at + (1 << 20)))) await once(client.peer, 'drain')
+    }
+    await readReply(client)
+    result = Math.max(result, amount / seconds(from))
+    await client.take(strLength(store.length + 34 + 6))
+    client.peer.destroy()
+  }
+  report(name, result, unit, goal, more)
+}
+
+try {
+  for (const [name, measure] of Object.entries(measures)) if (wanted(name)) await measure()
+} finally {
+  daemon.kill()
+  await once(daemon, 'exit')
+  rmSync(scratch, { recursive: true, force: true })
+}
+void createHash
+void statSync

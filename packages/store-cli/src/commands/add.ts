@@ -1,0 +1,70 @@
+// Adds files and trees: their nars go to the daemon while they are read.
+import { basename, resolve } from 'node:path'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
+import { hashAlgorithms, isHashAlgorithm } from '@plumbline/common/store/hash'
+import { dumpNarInSteps } from '@plumbline/common/store/nar/dump-nar'
+import { callNumber } from '@plumbline/common/store/wire/words'
+import type { Duplex } from 'node:stream'
+import type { Context } from '../context.ts'
+import { readPaths } from '../input-paths.ts'
+import { writeAll } from '../store-client.ts'
+
+const maxPath = 2 ** 31
+
+export async function add(context: Context): Promise<void> {
+  const algorithm = context.option('hash') ?? 'sha256'
+  const name = context.option('name')
+  const recursive = !context.has('flat')
+  if (!isHashAlgorithm(algorithm)) {
+    throw new ToolError('USAGE', { reason: `--hash is one of ${hashAlgorithms.join(', ')}` })
+  }
+  let count = 0
+  for await (const batch of readPaths(context)) {
+    for (const file of batch) {
+      context.tool.signal.throwIfAborted()
+      try {
+        const path = await addFile(context, file, {
+          name: name ?? basename(resolve(file)),
+          algorithm,
+          recursive,
+        })
+        await context.emit({ type: 'path', path: fromByteString(path), source: file })
+        count++
+      } catch (error) {
+        // In the middle of a nar the daemon cannot be told to forget it.
+        if (error instanceof ToolError && error.code === 'NAR_SOURCE_UNREADABLE') throw error
+        await context.fail(error, { path: file })
+      }
+    }
+  }
+  await context.end({ added: count })
+}
+
+type Adding = { name: string; algorithm: string; recursive: boolean }
+
+function addFile({ client }: Context, file: string, { name, algorithm, recursive }: Adding): Promise<string> {
+  return client.call({
+    op: callNumber.addToStore,
+    write: (writer) => {
+      const fixed = 1
+      writer
+        .string(toByteString(name))
+        .int(fixed)
+        .int(recursive ? 1 : 0)
+        .string(algorithm)
+    },
+    send: (socket) => sendNar(socket, toByteString(resolve(file))),
+    read: (reader) => reader.string(maxPath),
+  })
+}
+
+async function sendNar(socket: Duplex, path: string): Promise<void> {
+  let block: Buffer | undefined
+  for (const _ of dumpNarInSteps(path, (bytes) => (block = Buffer.from(bytes)))) {
+    if (!block) continue
+    await writeAll(socket, block)
+    block = undefined
+  }
+  if (block) await writeAll(socket, block)
+}

@@ -1,0 +1,86 @@
+// Collects garbage, lists what is dead or alive, or says why a path is alive.
+import { parseDuration } from '@plumbline/common/cli/duration'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
+import type { Context } from '../context.ts'
+import { readPaths } from '../input-paths.ts'
+import { collectGarbage, findRoots, queryReferrers, type Collection } from '../queries.ts'
+
+export async function gc(context: Context): Promise<void> {
+  const chosen = ['live', 'dead', 'delete', 'why'].filter((name) => context.has(name))
+  if (chosen.length > 1)
+    throw new ToolError('USAGE', { reason: `--${chosen.join(' and --')} exclude each other` })
+  const [mode] = chosen
+  if (mode === 'why') return explain(context)
+  if (mode !== 'delete' && context.operands.length > 0) {
+    throw new ToolError('USAGE', { reason: 'Paths to delete need --delete' })
+  }
+  const keepDead = context.option('keep-dead')
+  if (keepDead !== undefined) {
+    await context.client.setOptions({ 'gc-keep-dead-ms': String(parseDuration(keepDead, '--keep-dead')) })
+  }
+  const maxFreed = context.option('max-freed')
+  const request: Collection = {
+    action: mode === 'live' ? 0 : mode === 'dead' ? 1 : mode === 'delete' ? 3 : 2,
+    paths: [],
+    maxFreed: maxFreed === undefined ? undefined : parseSize(maxFreed),
+  }
+  try {
+    const paths: string[] = []
+    if (mode === 'delete')
+      for await (const batch of readPaths(context)) paths.push(...batch.map(toByteString))
+    const collected = await collectGarbage(context.client, { ...request, paths })
+    for (const path of collected.paths) await context.emit({ type: 'path', path: fromByteString(path) })
+    await context.end({ paths: collected.paths.length, freed_bytes: collected.bytesFreed })
+  } catch (error) {
+    await context.fail(error)
+    await context.end({ paths: 0, freed_bytes: 0 })
+  }
+}
+
+/** From a root down to the path: referrers are followed upwards until one of them is a root. */
+async function explain(context: Context): Promise<void> {
+  const [given = ''] = context.expectOperands(1, 'one PATH')
+  const target = toByteString(given)
+  const { client } = context
+  try {
+    const roots = new Map((await findRoots(client)).map(({ link, target: path }) => [path, link]))
+    const next = new Map<string, string | undefined>([[target, undefined]])
+    // A Map's keys can be added to while they are gone through: breadth first.
+    let found: string | undefined
+    for (const path of next.keys()) {
+      if (roots.has(path)) {
+        found = path
+        break
+      }
+      for (const referrer of await queryReferrers(client, path))
+        if (!next.has(referrer)) next.set(referrer, path)
+    }
+    let length = 0
+    for (let path = found; path !== undefined; path = next.get(path)) {
+      const link = roots.get(path)
+      await context.emit({
+        type: 'path',
+        path: fromByteString(path),
+        root: length === 0 && link !== undefined ? fromByteString(link) : null,
+      })
+      length++
+    }
+    await context.end({ paths: length })
+  } catch (error) {
+    await context.fail(error, { path: given })
+    await context.end({ paths: 0 })
+  }
+}
+
+const units: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 }
+
+/** Bytes: 500M, 10G. Throws USAGE. */
+export function parseSize(text: string): number {
+  const [, number, unit = ''] = /^([0-9]+)([KMGT]?)(?:iB)?$/.exec(text) ?? []
+  const size = Number(number) * (units[unit] ?? 1)
+  if (number === undefined || !Number.isSafeInteger(size)) {
+    throw new ToolError('USAGE', { reason: `--max-freed needs a size such as 500M or 10G, not "${text}"` })
+  }
+  return size
+}

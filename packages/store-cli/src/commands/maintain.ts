@@ -1,0 +1,32 @@
+// `verify` and `optimise`: work on the whole store, and the daemon's words about it on standard error.
+import { exitStatus } from '@plumbline/common/error/exit'
+import { callNumber } from '@plumbline/common/store/wire/words'
+import type { Context } from '../context.ts'
+
+export async function verify(context: Context): Promise<void> {
+  let errors = false
+  try {
+    errors = await context.client.call({
+      op: callNumber.verifyStore,
+      write: (writer) => void writer.int(context.has('contents') ? 1 : 0).int(context.has('repair') ? 1 : 0),
+      read: (reader) => reader.bool(),
+    })
+  } catch (error) {
+    await context.fail(error)
+  }
+  if (errors) context.status = exitStatus.someFailed
+  await context.end({ errors: errors ? 1 : 0 })
+}
+
+export async function optimise(context: Context): Promise<void> {
+  try {
+    await context.client.call({ op: callNumber.optimizeStore, read: (reader) => reader.int() })
+  } catch (error) {
+    await context.fail(error)
+  }
+  await context.end({})
+}
+
+export async function ping(context: Context): Promise<void> {
+  await context.emit({ type: 'pong', address: context.option('socket') ?? null })
+}

@@ -1,0 +1,43 @@
+// Roots: `roots` lists them, `add-root LINK PATH` makes LINK a symlink to PATH and a root of it.
+import { symlinkSync, renameSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pid } from 'node:process'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
+import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
+import { callNumber } from '@plumbline/common/store/wire/words'
+import type { Context } from '../context.ts'
+import { findRoots, isValid } from '../queries.ts'
+
+export async function listRoots(context: Context): Promise<void> {
+  for (const { link, target } of await findRoots(context.client)) {
+    await context.emit({ type: 'root', link: fromByteString(link), path: fromByteString(target) })
+  }
+}
+
+export async function addRoot(context: Context): Promise<void> {
+  const [link = '', path = ''] = context.expectOperands(2, 'LINK and PATH')
+  const file = resolve(link)
+  try {
+    if (!(await isValid(context.client, toByteString(path)))) throw new ToolError('PATH_NOT_VALID', { path })
+    makeLink(file, path)
+    await context.client.call({
+      op: callNumber.addIndirectRoot,
+      write: (writer) => void writer.string(toByteString(file)),
+      read: (reader) => reader.int(),
+    })
+    await context.emit({ type: 'root', link: file, path })
+  } catch (error) {
+    await context.fail(error, { path })
+  }
+}
+
+function makeLink(file: string, target: string): void {
+  const scratch = `${file}.${pid}`
+  try {
+    symlinkSync(target, scratch)
+    renameSync(scratch, file)
+  } catch (error) {
+    throw new ToolError('CANNOT_CREATE', { path: file, reason: reasonOf(error) })
+  }
+}

@@ -1,0 +1,35 @@
+// A record as a person wants it on a terminal.
+// Pure: no I/O.
+import type { OutRecord } from '@plumbline/common/ndjson/encode'
+
+export function formatForPeople(record: OutRecord): string {
+  const { type, ...fields } = record
+  switch (type) {
+    case 'path':
+      return [fields['path'], fields['valid'] === false ? 'not valid' : '', fields['root'] ?? '']
+        .filter((part) => part !== '' && part !== null)
+        .map(String)
+        .join('  ')
+    case 'root':
+      return `${String(fields['link'])} -> ${String(fields['path'])}`
+    case 'end':
+      return Object.entries(fields['counts'] as Record<string, number>)
+        .map(([name, count]) => `${name.replaceAll('_', ' ')}: ${count}`)
+        .join(', ')
+    default:
+      return formatTable(fields)
+  }
+}
+
+/** NAME  VALUE, a line each, a line for each item of a list. */
+function formatTable(fields: Readonly<Record<string, unknown>>): string {
+  const width = Math.max(...Object.keys(fields).map(({ length }) => length))
+  return Object.entries(fields)
+    .flatMap(([name, value]) =>
+      (Array.isArray(value) ? value : [value ?? '-']).map((item, index) => {
+        const shown = typeof item === 'object' ? JSON.stringify(item) : String(item)
+        return `${(index === 0 ? name : '').padEnd(width)}  ${shown}`
+      }),
+    )
+    .join('\n')
+}

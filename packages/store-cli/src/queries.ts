@@ -1,0 +1,116 @@
+// The daemon's questions and their answers, typed. Paths are byte strings.
+import { callNumber } from '@plumbline/common/store/wire/words'
+import type { ByteReader } from '@plumbline/common/store/wire/byte-reader'
+import type { StoreClient } from './store-client.ts'
+
+const maxText = 2 ** 31
+const maxItems = 2 ** 31
+
+const readString = (reader: ByteReader) => reader.string(maxText)
+const readStrings = (reader: ByteReader) => reader.strings(maxItems, maxText)
+
+export type PathInfo = {
+  deriver: string
+  /** Hex sha256 of the nar. */
+  hash: string
+  references: string[]
+  registered: number
+  narSize: number
+}
+
+function ask<Result>(
+  client: StoreClient,
+  op: number,
+  argument: string,
+  read: (reader: ByteReader) => Promise<Result> | Result,
+): Promise<Result> {
+  return client.call({ op, write: (writer) => void writer.string(argument), read })
+}
+
+export const isValid = (client: StoreClient, path: string) =>
+  ask(client, callNumber.validPath, path, (reader) => reader.bool())
+export const queryHash = (client: StoreClient, path: string) =>
+  ask(client, callNumber.queryPathHash, path, readString)
+export const queryReferences = (client: StoreClient, path: string) =>
+  ask(client, callNumber.queryReferences, path, readStrings)
+export const queryReferrers = (client: StoreClient, path: string) =>
+  ask(client, callNumber.queryReferrers, path, readStrings)
+export const queryDeriver = (client: StoreClient, path: string) =>
+  ask(client, callNumber.queryDeriver, path, readString)
+export const queryDerivers = (client: StoreClient, path: string) =>
+  ask(client, callNumber.queryValidDerivers, path, readStrings)
+export const queryOutputs = (client: StoreClient, path: string) =>
+  ask(client, callNumber.queryDerivationOutputs, path, readStrings)
+export const queryHashPart = (client: StoreClient, part: string) =>
+  ask(client, callNumber.queryPathFromHashPart, part, readString)
+
+export const queryPathInfo = (client: StoreClient, path: string): Promise<PathInfo> =>
+  ask(client, callNumber.queryPathInfo, path, async (reader) => ({
+    deriver: await reader.string(maxText),
+    hash: await reader.string(maxText),
+    references: await reader.strings(maxItems, maxText),
+    registered: await reader.int(),
+    narSize: Number(await reader.int64()),
+  }))
+
+export function addText(
+  client: StoreClient,
+  { name, contents, references }: { name: string; contents: Buffer; references: readonly string[] },
+): Promise<string> {
+  return client.call({
+    op: callNumber.addTextToStore,
+    write: (writer) => void writer.string(name).bytes(contents).strings(references),
+    read: readString,
+  })
+}
+
+export function findRoots(client: StoreClient): Promise<{ link: string; target: string }[]> {
+  return client.call({
+    op: callNumber.findRoots,
+    read: async (reader) => {
+      const roots: { link: string; target: string }[] = []
+      for (let left = await reader.int(); left > 0; left--) {
+        roots.push({ link: await reader.string(maxText), target: await reader.string(maxText) })
+      }
+      return roots
+    },
+  })
+}
+
+export type Collection = { action: 0 | 1 | 2 | 3; paths: readonly string[]; maxFreed: number | undefined }
+export type Collected = { paths: string[]; bytesFreed: number }
+
+/** Actions: 0 live, 1 dead, 2 delete the dead, 3 delete `paths`. */
+export function collectGarbage(client: StoreClient, request: Collection): Promise<Collected> {
+  const { action, paths, maxFreed } = request
+  return client.call({
+    op: callNumber.collectGarbage,
+    write: (writer) => {
+      writer.int(action).strings(paths).int(0)
+      if (maxFreed === undefined) writer.bits64(0xffffffffffffffffn)
+      else writer.int64(maxFreed)
+      writer.int(0).int(0).int(0)
+    },
+    read: async (reader) => {
+      const collected = { paths: await readStrings(reader), bytesFreed: Number(await reader.int64()) }
+      await reader.int64()
+      return collected
+    },
+  })
+}
+
+/** What `path` needs, itself included: breadth first. */
+export async function queryRequisites(
+  client: StoreClient,
+  paths: readonly string[],
+): Promise<Map<string, string[]>> {
+  const references = new Map<string, string[]>()
+  const queue = [...paths]
+  for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
+    if (references.has(path)) continue
+    const found = await queryReferences(client, path)
+    references.set(path, found)
+    for (const reference of found) if (!references.has(reference)) queue.push(reference)
+  }
+  return references
+}

@@ -1,0 +1,125 @@
+// `store-daemon --stdio` on another machine, through ssh2. Settings are those of OpenSSH, asked of `ssh -G`, and the
+// host's key has to be one that ssh-keygen finds in its known_hosts.
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { env, stderr } from 'node:process'
+import type { Duplex } from 'node:stream'
+import { promisify } from 'node:util'
+import type { Client, ConnectConfig } from 'ssh2'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
+import type { Address } from './address.ts'
+
+type SshAddress = Extract<Address, { kind: 'ssh' }>
+type Settings = Readonly<Record<string, readonly string[]>>
+
+const run = promisify(execFile)
+const command = 'store-daemon --stdio'
+
+/** Throws DAEMON_UNAVAILABLE, HOST_KEY_UNKNOWN. */
+export async function openSsh(address: SshAddress): Promise<Duplex> {
+  const { Client } = await import('ssh2')
+  const settings = await readSettings(address)
+  const single = (name: string) => settings[name]?.[0] ?? ''
+  const client = new Client()
+  let hostKeyError: ToolError | undefined
+  const options: ConnectConfig = {
+    host: single('hostname'),
+    port: Number(single('port')),
+    username: single('user'),
+    ...(env['SSH_AUTH_SOCK'] && { agent: env['SSH_AUTH_SOCK'] }),
+    authHandler: makeAttempts(single('user'), settings),
+    hostVerifier: (key: Buffer, accept: (known: boolean) => void) => {
+      checkHostKey(address, settings, key).then(
+        () => accept(true),
+        (error: unknown) => {
+          hostKeyError = error instanceof ToolError ? error : undefined
+          accept(false)
+        },
+      )
+    },
+  }
+  try {
+    await connectClient(client, options)
+    return await openChannel(client)
+  } catch (error) {
+    client.destroy()
+    if (hostKeyError) throw hostKeyError
+    const reason = reasonOf(error)
+    throw new ToolError('DAEMON_UNAVAILABLE', { address: address.destination, reason }, { cause: error })
+  }
+}
+
+function connectClient(client: Client, options: ConnectConfig): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // Each small call would otherwise wait for the acknowledgement of the one before.
+    client.on('ready', () => {
+      client.setNoDelay(true)
+      resolve()
+    })
+    client.on('error', reject).connect(options)
+  })
+}
+
+function openChannel(client: Client): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    client.exec(command, (error, channel) => {
+      if (error) return reject(error)
+      channel.stderr.on('data', (text: Buffer) => stderr.write(text))
+      channel.on('close', () => client.end())
+      resolve(channel)
+    })
+  })
+}
+
+/** Keyword → values, as `ssh -G` prints them. */
+async function readSettings({ user, host, port }: SshAddress): Promise<Settings> {
+  const args = ['-G', ...(user ? ['-l', user] : []), ...(port ? ['-p', String(port)] : []), '--', host]
+  const { stdout } = await run('ssh', args)
+  const settings: Record<string, string[]> = {}
+  for (const line of stdout.split('\n')) {
+    const [name = '', ...values] = line.split(' ')
+    const known = (settings[name] ??= [])
+    known.push(values.join(' '))
+  }
+  return settings
+}
+
+/** The agent's keys first, then the identity files that are there and not encrypted. */
+function makeAttempts(username: string, settings: Settings) {
+  const keys = (settings['identityfile'] ?? []).flatMap((file) => {
+    try {
+      return [readFileSync(file.replace(/^~/, homedir()))]
+    } catch {
+      return []
+    }
+  })
+  const agent = env['SSH_AUTH_SOCK']
+  return [
+    ...(agent ? [{ type: 'agent' as const, username, agent }] : []),
+    ...keys.map((key) => ({ type: 'publickey' as const, username, key })),
+  ]
+}
+
+async function checkHostKey({ host }: SshAddress, settings: Settings, key: Buffer): Promise<void> {
+  const [name = host] = settings['hostkeyalias'] ?? settings['hostname'] ?? [host]
+  const port = settings['port']?.[0] ?? '22'
+  const entry = port === '22' ? name : `[${name}]:${port}`
+  const files = [...(settings['userknownhostsfile'] ?? []), ...(settings['globalknownhostsfile'] ?? [])]
+    .flatMap((list) => list.split(' '))
+    .map((file) => file.replace(/^~/, homedir()))
+  const encoded = key.toString('base64')
+  for (const file of files) {
+    // It knows hashed names and patterns; its status says whether there is an entry.
+    const found = await run('ssh-keygen', ['-F', entry, '-f', file]).catch(() => undefined)
+    const lines = found?.stdout.split('\n') ?? []
+    if (lines.some((line) => line.includes(encoded) && !line.startsWith('@'))) return
+  }
+  throw new ToolError('HOST_KEY_UNKNOWN', {
+    host: entry,
+    file: files[0],
+    fingerprint: '',
+    hint: `run 'ssh ${host}' once`,
+  })
+}

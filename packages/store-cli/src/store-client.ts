@@ -1,0 +1,133 @@
+// A connection to a store daemon, ours or a real guix-daemon: one call at a time, as the protocol has it.
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { fromByteString } from '@plumbline/common/store/byte-string'
+import { ByteReader, Disconnected } from '@plumbline/common/store/wire/byte-reader'
+import { WireWriter } from '@plumbline/common/store/wire/wire-writer'
+import { callNumber, clientMagic, daemonMagic, daemonVersion, tag } from '@plumbline/common/store/wire/words'
+
+export type Call<Result> = {
+  op: number
+  /** Writes the arguments. */
+  write?: (writer: WireWriter) => void
+  /** Sends what follows them, e.g. a nar. */
+  send?: (socket: Duplex) => Promise<void>
+  /** What the daemon sends on the way. */
+  onData?: (bytes: Buffer) => Promise<void> | void
+  /** What the daemon asks for: at most so many bytes, none at the end. */
+  onRead?: (max: number) => Promise<Buffer>
+  read: (reader: ByteReader) => Promise<Result> | Result
+}
+
+const maxText = 2 ** 31
+
+export class StoreClient {
+  readonly #socket: Duplex
+  readonly #reader: ByteReader
+  readonly #writer: WireWriter
+  /** Text that the daemon has for people. */
+  onLog: (text: string) => void = () => undefined
+
+  private constructor(socket: Duplex) {
+    this.#socket = socket
+    this.#reader = new ByteReader(socket)
+    this.#writer = new WireWriter(socket)
+    socket.on('error', () => socket.destroy())
+  }
+
+  /** Greets. Throws DAEMON_PROTOCOL, DAEMON_REFUSED, CONNECTION_LOST. */
+  static async open(socket: Duplex): Promise<StoreClient> {
+    const client = new StoreClient(socket)
+    await client.#guard(() => client.#greet())
+    return client
+  }
+
+  /** Throws DAEMON_REFUSED with the daemon's words, CONNECTION_LOST. */
+  call<Result>(call: Call<Result>): Promise<Result> {
+    return this.#guard(async () => {
+      this.#writer.int(call.op)
+      call.write?.(this.#writer)
+      await this.#writer.flush()
+      await call.send?.(this.#socket)
+      await this.#frames(call)
+      return call.read(this.#reader)
+    })
+  }
+
+  /** Settings of this connection. */
+  setOptions(settings: Readonly<Record<string, string>>): Promise<void> {
+    return this.call({
+      op: callNumber.setOptions,
+      write: (writer) => {
+        const pairs = Object.entries(settings)
+        const verbosity = 1
+        // keep-failed, keep-going, fallback, verbosity, build hook, build verbosity, log type, trace, substitutes
+        for (const value of [0, 0, 0, verbosity, 1, 0, 0, 0, 1, pairs.length]) writer.int(value)
+        for (const [name, value] of pairs) writer.string(name).string(value)
+      },
+      read: () => undefined,
+    })
+  }
+
+  close(): void {
+    this.#socket.end()
+    this.#socket.destroy()
+  }
+
+  async #greet(): Promise<void> {
+    await this.#writer.int(clientMagic).flush()
+    if ((await this.#reader.int()) !== daemonMagic) {
+      throw new ToolError('DAEMON_PROTOCOL', { reason: 'its greeting is not that of a store daemon' })
+    }
+    const version = await this.#reader.int()
+    if (version >> 8 !== daemonVersion >> 8) {
+      throw new ToolError('DAEMON_PROTOCOL', { reason: `it speaks version 0x${version.toString(16)}` })
+    }
+    const [noPinning, keepReserve] = [0, 1]
+    await this.#writer.int(daemonVersion).int(noPinning).int(keepReserve).flush()
+    await this.#frames({ op: 0, read: () => undefined })
+  }
+
+  async #frames({ onData, onRead }: Call<unknown>): Promise<void> {
+    for (;;) {
+      const found = await this.#reader.int()
+      switch (found) {
+        case tag.last:
+          return
+        case tag.next:
+          this.onLog(fromByteString(await this.#reader.string(maxText)))
+          break
+        case tag.write:
+          await onData?.(await this.#reader.bytes(maxText))
+          break
+        case tag.read:
+          this.#writer.bytes((await onRead?.(await this.#reader.int())) ?? Buffer.alloc(0))
+          await this.#writer.flush()
+          break
+        case tag.error: {
+          const message = fromByteString(await this.#reader.string(maxText))
+          const status = await this.#reader.int()
+          throw new ToolError('DAEMON_REFUSED', { message, status })
+        }
+        default:
+          throw new ToolError('DAEMON_PROTOCOL', { reason: `unexpected word 0x${found.toString(16)}` })
+      }
+    }
+  }
+
+  async #guard<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action()
+    } catch (error) {
+      if (!(error instanceof Disconnected)) throw error
+      throw new ToolError('CONNECTION_LOST', { host: 'the store daemon', reason: '' })
+    }
+  }
+}
+
+/** Writes to a socket, and waits while it is full. */
+export async function writeAll(socket: Duplex, bytes: Uint8Array): Promise<void> {
+  if (!socket.write(bytes) && !socket.destroyed)
+    await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+}
