@@ -19,6 +19,7 @@ type Item = { conf: string } | { passed: number }
 export async function runCommands(tool: Tool): Promise<number> {
   const { operands } = tool.arguments
   const name = operands.at(-1) ?? ''
+  if (name === 'unit') return runUnit(tool, operands.slice(0, -1))
   const load = findCommand(name === 'list' ? 'status' : name)
   if (!load) {
     const reason = name === '' ? 'Expected a command' : `There is no command "${name}"`
@@ -33,6 +34,17 @@ export async function runCommands(tool: Tool): Promise<number> {
   }
   // A list tells what there is; that something does not run is no failure of listing.
   return name === 'list' ? (statuses.includes(actionStatus.notConfigured) ? 1 : 0) : mergeStatuses(statuses)
+}
+
+async function runUnit(tool: Tool, confs: readonly string[]): Promise<number> {
+  const { printUnit } = await import('./unit.ts')
+  const [conf, ...others] = confs
+  if (others.length > 0) throw new ToolError('USAGE', { reason: 'A unit is for one configuration' })
+  await printUnit(
+    tool,
+    conf === undefined ? undefined : resolveSettings(await readConfig(conf), tool.environment),
+  )
+  return actionStatus.ok
 }
 
 async function runOne(tool: Tool, action: string, command: ServiceCommand, conf: string): Promise<number> {

@@ -13,11 +13,10 @@ const table: Readonly<Record<string, () => Promise<ServiceCommand>>> = {
   check: async () => (await import('./check.ts')).check,
   logs: async () => (await import('./logs.ts')).logs,
   repl: async () => (await import('./repl.ts')).repl,
-  unit: async () => (await import('./unit.ts')).unit,
 }
 
-/** `list` needs no configuration: it finds them. */
-export const commandNames = [...Object.keys(table), 'list']
+/** `list` finds its configurations, and `unit` can do without. */
+export const commandNames = [...Object.keys(table), 'unit', 'list']
 
 export function findCommand(name: string): (() => Promise<ServiceCommand>) | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined

@@ -18,17 +18,18 @@ import { importModule } from '../sites/import-module.ts'
 import { parseConfig, type Config } from './config.ts'
 
 export const configFolder = '/etc/daemonize'
-export const configSuffixes = ['.json', '.yaml', '.yml', '.mjs', '.js'] as const
+export const configSuffixes = ['.json', '.yaml', '.yml', '.mjs', '.js', '.conf'] as const
+const namedFolders = [configFolder, '/etc/conf.d']
 
 export type ConfigFile = { path: string; config: Config }
 
-/** The file itself, or for a bare NAME the one in /etc/daemonize. */
+/** The file itself, or for a bare NAME the one in /etc/daemonize or /etc/conf.d. */
 export function findConfig(operand: string): string {
   if (existsSync(operand) || operand.includes('/')) return resolve(operand)
-  const found = configSuffixes
-    .map((suffix) => `${configFolder}/${operand}${suffix}`)
-    .find((path) => existsSync(path))
-  return found ?? resolve(operand)
+  const candidates = namedFolders.flatMap((folder) =>
+    configSuffixes.map((suffix) => `${folder}/${operand}${suffix}`),
+  )
+  return candidates.find((path) => existsSync(path)) ?? resolve(operand)
 }
 
 /** Throws CONFIG_UNREADABLE, CONFIG_UNSAFE, CONFIG_INVALID. */
@@ -62,7 +63,9 @@ function readText(path: string): { text: string; stat: Stats } {
 
 async function parseText(path: string, text: string): Promise<unknown> {
   try {
-    if (/\.ya?ml$/.test(path)) {
+    // Of a file whose name does not say, an object in braces is JSON.
+    const isJson = path.endsWith('.json') || (!/\.ya?ml$/.test(path) && text.trimStart().startsWith('{'))
+    if (!isJson) {
       const { parse } = await import('yaml')
       return parse(text)
     }

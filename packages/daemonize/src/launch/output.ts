@@ -1,18 +1,10 @@
 // What a service says while it is being started: from its log file as it grows, or from the keeper that carries it.
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  watch,
-  type FSWatcher,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, watch, type FSWatcher } from 'node:fs'
 import { dirname } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import type { Log } from '../config/settings.ts'
+import { makeFolder } from '../service/make-folder.ts'
 import type { KeeperLink } from './keeper-link.ts'
 
 const { O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
@@ -38,9 +30,9 @@ export class Output {
 
   /** Throws CANNOT_CREATE. */
   static open(log: Log): Output {
-    if (log.kind === 'kept') makeLogFolder(log.path)
+    if (log.kind === 'kept') makeFolder(dirname(log.path), 0o755)
     if (log.kind !== 'file') return new Output(undefined, 0)
-    makeLogFolder(log.path)
+    makeFolder(dirname(log.path), 0o755)
     try {
       const fd = openSync(log.path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0o640)
       const stat = fstatSync(fd)
@@ -99,13 +91,5 @@ export class Output {
   #hear(bytes: Buffer): void {
     this.#tail = Buffer.concat([this.#tail, bytes]).subarray(-tailBytes)
     for (const listener of this.#listeners) listener(bytes)
-  }
-}
-
-function makeLogFolder(path: string): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-  } catch (error) {
-    throw new ToolError('CANNOT_CREATE', { path: dirname(path), reason: reasonOf(error) }, { cause: error })
   }
 }

@@ -1,6 +1,7 @@
 // A cgroup (version 2) of its own for each incarnation: whatever a service starts, and however it hides, is in it.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import { makeFolder } from './make-folder.ts'
 
 /** Where version 2 is mounted, alone or beside version 1. */
 function cgroupMount(): string | undefined {
@@ -27,7 +28,7 @@ export function makeCgroup(
   const digest = createHash('sha256').update(pidfile).digest('hex').slice(0, 8)
   const folder = `${mount}/daemonize/${name}-${digest}-${id}`
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder, 0o755)
     return existsSync(`${folder}/cgroup.procs`) ? folder : undefined
   } catch {
     return undefined

@@ -1,9 +1,10 @@
 // The folders and files of a service: made with owners that leave no one else a way in, and removed with care.
-import { chownSync, lstatSync, mkdirSync, statSync, unlinkSync } from 'node:fs'
+import { chownSync, lstatSync, statSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Settings } from '../config/settings.ts'
+import { makeFolder } from './make-folder.ts'
 import { readPidfile } from './state.ts'
 
 /** More than a pidfile ever holds: what is longer is somebody's file, and stays. */
@@ -24,16 +25,6 @@ export function makeRunFolder({ pidfile }: Settings): void {
 export function makeCacheFolder({ cachedir, identity }: Settings): void {
   if (!makeFolder(cachedir, 0o750)) return
   if (identity) chownSync(cachedir, identity.account.uid, identity.gid)
-}
-
-/** True when it is new. Throws CANNOT_CREATE. */
-function makeFolder(path: string, mode: number): boolean {
-  try {
-    const first = mkdirSync(path, { recursive: true, mode })
-    return first !== undefined
-  } catch (error) {
-    throw new ToolError('CANNOT_CREATE', { path, reason: reasonOf(error) }, { cause: error })
-  }
 }
 
 /** Removes what tells of an incarnation. Throws CANNOT_CREATE when the pidfile is something else. */

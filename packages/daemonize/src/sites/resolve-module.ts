@@ -11,7 +11,7 @@ const indexes = ['index.mjs', 'index.js', 'index.cjs'] as const
 /** Throws MODULE_NOT_FOUND. */
 export function resolveModule(module: string, modulePaths: readonly string[], conf: string): string {
   const beside = dirname(conf)
-  const folders = [...modulePaths].reverse()
+  const folders = modulePaths.toReversed()
   if (isAbsolute(module) || /^\.\.?\//.test(module)) {
     const found = findFile(resolve(beside, module))
     if (found) return found

@@ -1,0 +1,19 @@
+// Makes a folder and those above it. Node's own recursive mkdir never returns where the kernel makes none (in /proc).
+import { mkdirSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
+
+/** True when it is new. Throws CANNOT_CREATE. */
+export function makeFolder(path: string, mode: number): boolean {
+  try {
+    mkdirSync(path, { mode })
+    return true
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'EEXIST' && statSync(path, { throwIfNoEntry: false })?.isDirectory()) return false
+    // The folders above are for passing through, whoever this one is for.
+    if (errno === 'ENOENT' && makeFolder(dirname(path), 0o755)) return makeFolder(path, mode)
+    throw new ToolError('CANNOT_CREATE', { path, reason: reasonOf(error) }, { cause: error })
+  }
+}

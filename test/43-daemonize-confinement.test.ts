@@ -1,0 +1,332 @@
+// What a started service is, as the kernel tells it: descriptors, environment, umask, terminal, session, identity,
+// limits; and that it cannot get back what it gave up.
+import { spawn, spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { daemonize, TestService, until } from './support/daemonize.ts'
+import { Scratch } from './support/scratch.ts'
+import { environment } from './support/shell.ts'
+
+const scratch = new Scratch('daemonize-confinement')
+
+/** A service that writes down what it is, in a folder that everyone can write. */
+const audit = `
+import json, os, resource, signal, sys, time
+def attempt(what):
+    try:
+        what()
+        return 'done'
+    except Exception as error:
+        return type(error).__name__
+status = dict(line.split(':\\t', 1) for line in open('/proc/self/status').read().split('\\n') if ':\\t' in line)
+ignored = [n for n in range(1, 65) if n not in (9, 19, 32, 33) and signal.getsignal(n) == signal.SIG_IGN]
+out = {
+  'env': dict(os.environ), 'umask': oct(os.umask(0o777)), 'cwd': os.getcwd(), 'argv': sys.argv[1:],
+  'fds': {f: os.readlink('/proc/self/fd/' + f) for f in os.listdir('/proc/self/fd') if os.path.lexists('/proc/self/fd/' + f)},
+  'uid': os.getresuid(), 'gid': os.getresgid(), 'groups': sorted(os.getgroups()),
+  'pid': os.getpid(), 'ppid': os.getppid(), 'sid': os.getsid(0), 'pgid': os.getpgid(0),
+  'tty': attempt(lambda: open('/dev/tty')),
+  'caps': {k: status[k].strip() for k in ('CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'NoNewPrivs', 'SigIgn', 'SigBlk')},
+  'nofile': resource.getrlimit(resource.RLIMIT_NOFILE), 'core': resource.getrlimit(resource.RLIMIT_CORE),
+  'nice': os.getpriority(os.PRIO_PROCESS, 0), 'oom': open('/proc/self/oom_score_adj').read().strip(),
+  'root': attempt(lambda: os.setuid(0)), 'rootgroup': attempt(lambda: os.setgid(0)), 'groupsback': attempt(lambda: os.setgroups([0])),
+  'shadow': attempt(lambda: open('/etc/shadow')),
+}
+os.umask(0o022)
+with open(os.environ['OUT'] + '.new', 'w') as f: json.dump(out, f)
+os.rename(os.environ['OUT'] + '.new', os.environ['OUT'])
+time.sleep(1000)
+`
+const script = scratch.file('audit.py')
+writeFileSync(script, audit)
+const open = scratch.file('open')
+mkdirSync(open)
+chmodSync(open, 0o1777)
+
+type Audit = {
+  env: Record<string, string>
+  fds: Record<string, string>
+  caps: Record<string, string>
+  [key: string]: unknown
+}
+
+let audits = 0
+
+async function auditOf(
+  config: Record<string, unknown>,
+  starter?: (conf: string) => { status: number | null; stderr: string },
+): Promise<Audit> {
+  const out = `${open}/${++audits}.json`
+  const { env = {}, ...rest } = config
+  const service = new TestService(scratch, {})
+  service.configure({
+    command: ['/usr/bin/python3', script],
+    ready: { delay: 0 },
+    env: { OUT: out, ...(env as Record<string, string>) },
+    ...rest,
+  })
+  const { status, stderr } = starter ? starter(service.conf) : await service.run('start')
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  await until('it has written down what it is', () => existsSync(out))
+  const found = JSON.parse(readFileSync(out, 'utf8')) as Audit
+  await service.run('kill')
+  return found
+}
+
+describe('a service started from an untidy shell', () => {
+  // Stray descriptors, HUP ignored, USR1 blocked, umask 077, a terminal, and a secret in the environment.
+  const dirty = (conf: string) => {
+    const inner = `exec 9</etc/passwd 10</etc/passwd 251</etc/passwd; umask 077; export SECRET=hunter2; trap '' HUP; exec ${process.execPath} ${daemonize} ${conf} start >/dev/null`
+    const blocked = `import os, signal, sys\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])\nos.execv('/bin/bash', ['bash', '-c', sys.argv[1]])`
+    const { status, stderr } = spawnSync(
+      'script',
+      ['-qec', `python3 -c "${blocked.replaceAll('\n', '; ')}" '${inner}'`, '/dev/null'],
+      {
+        env: environment(),
+        encoding: 'utf8',
+      },
+    )
+    return { status, stderr }
+  }
+
+  it('has only its own descriptors, environment, signals, umask, session', async () => {
+    const found = await auditOf({}, dirty)
+    // listdir's own descriptor has gone when it is looked at.
+    expect(Object.keys(found.fds).sort()).toEqual(['0', '1', '2'])
+    expect(found.fds['0']).toBe('/dev/null')
+    expect(found.fds['1']).toMatch(/s\.log$/)
+    expect(found.fds['2']).toBe(found.fds['1'])
+    expect(Object.keys(found.env).sort()).toEqual(
+      ['HOME', 'INVOCATION_ID', 'LANG', 'LOGNAME', 'OUT', 'PATH', 'SHELL', 'TZ', 'USER']
+        .concat(found.env['LC_CTYPE'] ? ['LC_CTYPE'] : [])
+        .sort(),
+    )
+    expect(found['umask']).toBe('0o22')
+    expect(found['cwd']).toBe('/')
+    expect(found['tty']).toBe('OSError')
+    expect(found.caps).toMatchObject({ SigBlk: '0000000000000000' })
+    // Python ignores PIPE and XFSZ itself.
+    expect(BigInt(`0x${found.caps['SigIgn']}`) & 1n).toBe(0n)
+    expect(found['sid']).not.toBe(found['pid'])
+    expect(found['pgid']).toBe(found['pid'])
+  })
+
+  it('$(daemonize CONF start) returns, and so does a pipe', async () => {
+    const service = new TestService(scratch, { command: ['sleep', '1000'], ready: 'exec' })
+    const text = `x=$(${process.execPath} ${daemonize} ${service.conf} start 2>&1) && echo "$x" | grep -c running`
+    const { stdout, status } = spawnSync('bash', ['-c', text], {
+      env: environment(),
+      encoding: 'utf8',
+      timeout: 20_000,
+    })
+    expect({ stdout, status }).toEqual({ stdout: '1\n', status: 0 })
+  })
+})
+
+describe('a service of another user', () => {
+  it('is that user, with the groups, without a way back, and knows its own name', async () => {
+    const found = await auditOf({
+      user: 'nobody',
+      group: 'daemon',
+      groups: ['audio'],
+      cwd: '/tmp',
+      umask: '027',
+    })
+    const [nobody, daemon, audio] = [65534, 1, 29]
+    expect(found).toMatchObject({
+      uid: [nobody, nobody, nobody],
+      gid: [daemon, daemon, daemon],
+      groups: [daemon, audio],
+      umask: '0o27',
+      cwd: '/tmp',
+      root: 'PermissionError',
+      rootgroup: 'PermissionError',
+      groupsback: 'PermissionError',
+      shadow: 'PermissionError',
+      env: { USER: 'nobody', LOGNAME: 'nobody', HOME: '/nonexistent', SHELL: '/usr/sbin/nologin' },
+    })
+    const none = '0000000000000000'
+    expect(found.caps).toMatchObject({
+      CapInh: none,
+      CapPrm: none,
+      CapEff: none,
+      CapBnd: none,
+      CapAmb: none,
+      NoNewPrivs: '1',
+    })
+  })
+
+  it('has its supplementary groups from the group database', async () => {
+    const made = spawnSync('sh', [
+      '-c',
+      'id plumbtest >/dev/null 2>&1 || useradd -M -G audio,video plumbtest',
+    ])
+    scratch.onEnd(() => void spawnSync('userdel', ['plumbtest']))
+    expect(made.status).toBe(0)
+    const expected = spawnSync('id', ['-G', 'plumbtest'], { encoding: 'utf8' })
+      .stdout.trim()
+      .split(' ')
+      .map(Number)
+    const found = await auditOf({ user: 'plumbtest' })
+    expect(found['groups']).toEqual(expected.sort((a, b) => a - b))
+  })
+
+  it('may keep the capabilities named, and no others', async () => {
+    const found = await auditOf({ user: 'nobody', capabilities: ['net_bind_service'] })
+    const bit = '0000000000000400'
+    expect(found.caps).toMatchObject({ CapPrm: bit, CapEff: bit, CapBnd: bit, CapAmb: bit })
+  })
+
+  it('has limits, nice and oom score as told', async () => {
+    const found = await auditOf({
+      limits: { nofile: [128, 256], core: 0 },
+      nice: 5,
+      oom_score: 500,
+      pass_env: ['EXTRA'],
+    })
+    expect(found).toMatchObject({ nofile: [128, 256], core: [0, 0], nice: 5, oom: '500' })
+  })
+
+  it('gets sockets below 1024 that were bound before, and no capability for it', async () => {
+    const port = 871
+    const server = scratch.file('socket.py')
+    writeFileSync(
+      server,
+      'import os, socket\ns = socket.socket(fileno=3)\nassert os.environ["LISTEN_FDS"] == "1" and int(os.environ["LISTEN_PID"]) == os.getpid()\nwhile True:\n  c, _ = s.accept(); c.sendall(str(os.getuid()).encode()); c.close()\n',
+    )
+    const service = new TestService(scratch, {
+      user: 'nobody',
+      command: ['/usr/bin/python3', server],
+      listen: [`127.0.0.1:${port}`],
+      ready: { delay: 100 },
+    })
+    const { status, stderr } = await service.run('start')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(spawnSync('bash', ['-c', `cat </dev/tcp/127.0.0.1/${port}`], { encoding: 'utf8' }).stdout).toBe(
+      '65534',
+    )
+    expect(readFileSync(`/proc/${service.pid()}/status`, 'utf8')).toMatch(/CapPrm:\s0{16}/)
+  })
+
+  it('is jailed by chroot', async () => {
+    const jail = scratch.file('jail')
+    for (const folder of ['bin', 'lib', 'lib64', 'proc']) mkdirSync(`${jail}/${folder}`, { recursive: true })
+    spawnSync('sh', [
+      '-c',
+      `cp /bin/sh ${jail}/bin/; for l in $(ldd /bin/sh | grep -o '/lib[^ ]*'); do mkdir -p ${jail}$(dirname $l); cp $l ${jail}$l; done`,
+    ])
+    writeFileSync(`${jail}/here`, '')
+    const service = new TestService(scratch, {
+      chroot: jail,
+      user: 'nobody',
+      command: ['/bin/sh', '-c', 'if test -e /here; then echo jailed; fi; while :; do read x; done'],
+      ready: { line: '^jailed$' },
+    })
+    const { status, stderr } = await service.run('start')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  })
+})
+
+describe('what is not allowed is refused', () => {
+  const asNobody = (...args: string[]) =>
+    spawnSync(
+      'setpriv',
+      ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, daemonize, ...args],
+      { env: environment({ XDG_RUNTIME_DIR: `${open}/run`, HOME: open }), encoding: 'utf8' },
+    )
+
+  it('another user, without root', () => {
+    const conf = `${open}/other.json`
+    writeFileSync(conf, JSON.stringify({ name: 'other', user: 'daemon', command: ['sleep', '1'] }))
+    const { status, stderr } = asNobody(conf, 'start')
+    expect(status).toBe(4)
+    expect(stderr).toContain('only root can change user and groups')
+  })
+
+  it("root's service, stopped by someone else", async () => {
+    const service = new TestService(scratch, { command: ['sleep', '1000'], ready: 'exec' })
+    expect((await service.run('start')).status).toBe(0)
+    chmodSync(service.conf, 0o644)
+    expect(asNobody(service.conf, 'status').status).toBe(0)
+    const { status, stderr } = asNobody(service.conf, 'stop')
+    expect(status).toBe(4)
+    expect(stderr).toMatch(/Cannot/)
+    expect((await service.run('status')).status).toBe(0)
+  })
+
+  it('it all works without root, in XDG_RUNTIME_DIR', () => {
+    const conf = `${open}/own.json`
+    writeFileSync(conf, JSON.stringify({ name: 'own', command: ['sleep', '1000'], ready: 'exec' }))
+    expect(spawnSync('sh', ['-c', `mkdir -m 700 ${open}/run && chown 65534 ${open}/run`]).status).toBe(0)
+    for (const [command, expected] of [
+      ['start', 0],
+      ['status', 0],
+      ['restart', 0],
+      ['stop', 0],
+      ['status', 3],
+    ] as const) {
+      const { status, stderr } = asNobody(conf, command)
+      expect({ command, status, stderr }).toEqual({ command, status: expected, stderr: '' })
+      if (command === 'start') expect(statSync(`${open}/run/own/own.pid`).uid).toBe(65534)
+    }
+  })
+
+  it('an unknown user or group', async () => {
+    for (const config of [{ user: 'nosuchuser' }, { group: 'nosuchgroup' }, { groups: ['nosuchgroup'] }]) {
+      const service = new TestService(scratch, { command: ['sleep', '1'], ...config })
+      const { status, stderr } = await service.run('start')
+      expect(status).toBe(6)
+      expect(stderr).toMatch(/There is no (user|group) "nosuch/)
+    }
+  })
+
+  it('a module as configuration that others may write', async () => {
+    const text = `export default { name: 'm', command: ['sleep', '1'] }`
+    const run = async (prepare: (path: string) => void) => {
+      const folder = scratch.file(`module-${++audits}`)
+      mkdirSync(folder)
+      const path = `${folder}/conf.mjs`
+      writeFileSync(path, text)
+      prepare(path)
+      return spawnSync(process.execPath, [daemonize, path, 'check'], { env: environment(), encoding: 'utf8' })
+    }
+    expect((await run(() => undefined)).status).toBe(0)
+    for (const mode of [0o666, 0o664, 0o646])
+      expect((await run((path) => chmodSync(path, mode))).status).toBe(4)
+    expect((await run((path) => void spawnSync('chown', ['nobody', path]))).stderr).toContain(
+      'belongs to user 65534',
+    )
+    expect((await run((path) => chmodSync(dirname(path), 0o777))).stderr).toContain('others may write folder')
+  })
+
+  it('a folder for the pidfile that others may write', async () => {
+    const folder = scratch.file('loose')
+    mkdirSync(folder)
+    chmodSync(folder, 0o777)
+    const service = new TestService(scratch, {})
+    service.configure({ command: ['sleep', '1'], pidfile: `${folder}/s.pid` })
+    expect((await service.run('start')).status).toBe(4)
+  })
+})
+
+describe('what stays after the start', () => {
+  it('is only the service, of whom nobody of ours is the parent', async () => {
+    const service = new TestService(scratch, { command: ['sleep', '1000'], ready: 'exec' })
+    await service.run('start')
+    const stat = readFileSync(`/proc/${service.pid()}/stat`, 'latin1').split(' ')
+    const parent = readFileSync(`/proc/${stat[3]}/comm`, 'utf8').trim()
+    expect(parent).not.toMatch(/node|keeper/)
+    expect(statSync(service.pidfile)).toMatchObject({ uid: 0, mode: 0o100644 })
+    expect(statSync(service.state)).toMatchObject({ uid: 0, mode: 0o100644 })
+  })
+
+  it('start by a link under another name, or with the configuration by a link', async () => {
+    const service = new TestService(scratch, { command: ['sleep', '1000'], ready: 'exec' })
+    const link = `${service.folder}/link.json`
+    symlinkSync(service.conf, link)
+    const child = spawn(process.execPath, [daemonize, link, 'start'], { env: environment(), stdio: 'ignore' })
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0)
+    expect((await service.run('status')).status).toBe(0)
+  })
+})

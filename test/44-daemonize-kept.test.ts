@@ -1,0 +1,372 @@
+// What stays beside a service when something is to be kept: restarts, logs that are rotated, syslog; and the REPL.
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { get } from 'node:http'
+import { connect } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { daemonize, isAlive, runDaemonize, TestService, until } from './support/daemonize.ts'
+import { Scratch } from './support/scratch.ts'
+import { environment } from './support/shell.ts'
+
+const scratch = new Scratch('daemonize-kept')
+
+async function startService(config: Record<string, unknown>, body?: string): Promise<TestService> {
+  const service = new TestService(scratch, {})
+  const command = body === undefined ? {} : { command: service.script('service.sh', body) }
+  service.configure({ ...command, ...config })
+  const { status, stderr } = await service.run('start')
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  return service
+}
+
+const keeperOf = async (service: TestService) => Number((await service.run('status')).record['keeper'])
+
+describe('supervision', () => {
+  it('makes a killed service again, under one keeper, and stops both', async () => {
+    const service = await startService(
+      { restart: 'always', restart_reset: 0, ready: { line: 'up' } },
+      'echo up\nexec sleep 1000\n',
+    )
+    const keeper = await keeperOf(service)
+    expect(isAlive(keeper)).toBe(true)
+    for (let round = 0; round < 3; round++) {
+      const before = service.pid()
+      process.kill(before, 'SIGKILL')
+      await until('there is another', () => service.pid() !== before && isAlive(service.pid()))
+    }
+    const { status, record } = await service.run('status')
+    expect(status).toBe(0)
+    expect(record).toMatchObject({ keeper, restarts: 3, pid: service.pid() })
+    expect((await service.run('stop')).status).toBe(0)
+    expect(isAlive(keeper)).toBe(false)
+    expect(service.processes()).toEqual([])
+    expect(service.hasRecords()).toBe(false)
+  })
+
+  it('sweeps the children of the dead one before it makes the next', async () => {
+    const service = await startService(
+      { restart: 'always', restart_reset: 0, ready: { line: 'up' } },
+      '(setsid sh -c "exec sleep 1000" $0.child &)\necho up\nwhile :; do sleep 1000; done\n',
+    )
+    const tree = () =>
+      spawnSync('sh', ['-c', `cat ${cgroupOf(service)}/cgroup.procs | wc -l`], {
+        encoding: 'utf8',
+      }).stdout.trim()
+    const before = service.pid()
+    await until('all are there', () => tree() === '3')
+    process.kill(before, 'SIGKILL')
+    await until('there is another', () => service.pid() !== before && isAlive(service.pid()))
+    await until('all are there again', () => tree() === '3')
+    await service.run('stop')
+  })
+
+  it('on-failure leaves a service that ends well, and its pidfile goes with it', async () => {
+    const service = await startService(
+      { restart: 'on-failure', ready: 'exec' },
+      `while [ ! -e $0.end ]; do sleep 0.02; done\n`,
+    )
+    const keeper = await keeperOf(service)
+    writeFileSync(`${service.folder}/service.sh.end`, '')
+    await until('the keeper has gone', () => !isAlive(keeper))
+    expect(service.hasRecords()).toBe(false)
+    expect((await service.run('status')).status).toBe(3)
+  })
+
+  it('gives up after the limit, ever later, and status says so', async () => {
+    const service = await startService(
+      { restart: 'on-failure', restart_limit: 3, restart_delay: 10, ready: { line: 'up' } },
+      'date +%s%3N >>$0.times\necho up\n[ -e $0.ok ] || exit 7\nexec sleep 1000\n',
+    ).catch(() => undefined)
+    // Dead before it was ready: the start fails, nothing is kept.
+    expect(service).toBeUndefined()
+    const slow = await startService(
+      {
+        restart: 'on-failure',
+        restart_limit: 3,
+        restart_delay: 20,
+        ready: { line: 'up' },
+        log: `${scratch.path}/limit.log`,
+      },
+      'date +%s%3N >>$0.times\necho up\nsleep 0.05\nexit 7\n',
+    )
+    await until('it has given up', async () => (await slow.run('status')).record['state'] === 'failed')
+    const { status, record } = await slow.run('status')
+    expect(status).toBe(1)
+    expect(record).toMatchObject({ restarts: 3, pid: null, keeper: null })
+    const times = readFileSync(`${slow.folder}/service.sh.times`, 'utf8').trim().split('\n').map(Number)
+    expect(times).toHaveLength(4)
+    expect((await slow.run('start')).status).toBe(0)
+    await slow.run('stop')
+  })
+
+  it('a keeper that was killed is replaced by the next start, and there is one service', async () => {
+    const service = await startService(
+      { restart: 'always', ready: { line: 'up' } },
+      'echo up\nexec sleep 1000\n',
+    )
+    const [keeper, before] = [await keeperOf(service), service.pid()]
+    process.kill(keeper, 'SIGKILL')
+    await until('it is gone', () => !isAlive(keeper))
+    expect((await service.run('status')).record).toMatchObject({
+      state: 'running',
+      reason: 'its keeper has ended',
+    })
+    expect((await service.run('start')).status).toBe(0)
+    expect(isAlive(before)).toBe(false)
+    expect(isAlive(service.pid())).toBe(true)
+    expect(await keeperOf(service)).not.toBe(keeper)
+  })
+
+  it('sites are made again on the same sockets, below 1024 too, after the privileges are gone', async () => {
+    const modules = scratch.file('sites')
+    mkdirSync(modules, { recursive: true })
+    writeFileSync(`${modules}/pid.mjs`, 'export default (req, res) => res.end(String(process.pid))')
+    const service = await startService({
+      user: 'nobody',
+      restart: 'always',
+      restart_reset: 0,
+      module_paths: [modules],
+      sites: [{ module: 'pid', address: '127.0.0.1', port: 872 }],
+    })
+    const ask = () =>
+      new Promise<string>((resolve, reject) =>
+        get('http://127.0.0.1:872/', { agent: false }, (res) =>
+          res.on('data', (b: Buffer) => resolve(b.toString())),
+        ).on('error', reject),
+      )
+    const before = await ask()
+    expect(Number(before)).toBe(service.pid())
+    process.kill(service.pid(), 'SIGKILL')
+    await until('there is another', () => String(service.pid()) !== before)
+    // Whoever asks meanwhile waits in the socket's queue.
+    expect(Number(await ask())).toBe(service.pid())
+    const keeper = await keeperOf(service)
+    expect((await service.run('restart')).status).toBe(0)
+    expect(isAlive(keeper)).toBe(false)
+    expect(Number(await ask())).toBe(service.pid())
+  })
+
+  it('in the foreground it ends with INT, and the service with it', async () => {
+    const service = new TestService(scratch, {})
+    const command = service.script('service.sh', 'echo up\nexec sleep 1000\n')
+    service.configure({ command, restart: 'always' })
+    const child = spawn(process.execPath, [daemonize, service.conf, 'nodaemon'], {
+      env: environment(),
+      stdio: 'pipe',
+    })
+    await new Promise((resolve) => child.stdout.on('data', resolve))
+    expect((await service.run('status')).status).toBe(0)
+    const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve([code, signal])))
+    child.kill('SIGINT')
+    expect(await ended).toEqual([0, null])
+    expect(service.processes()).toEqual([])
+  })
+})
+
+describe('nodaemon', () => {
+  it('becomes the service itself, with its output where ours goes, and is seen by status and stop', async () => {
+    const service = new TestService(scratch, {})
+    service.configure({
+      command: service.script('service.sh', 'echo hello\necho world >&2\nexec sleep 1000\n'),
+      user: 'nobody',
+    })
+    const child = spawn(process.execPath, [daemonize, service.conf, 'nodaemon'], {
+      env: environment(),
+      stdio: 'pipe',
+    })
+    const said = new Promise<string>((resolve) =>
+      child.stdout.on('data', (bytes: Buffer) => resolve(bytes.toString())),
+    )
+    expect(await said).toBe('hello\n')
+    expect((await service.run('status')).record).toMatchObject({
+      state: 'running',
+      pid: child.pid,
+      keeper: null,
+    })
+    expect((await service.run('start')).record).toMatchObject({ changed: false })
+    expect(readFileSync(`/proc/${child.pid}/status`, 'utf8')).toMatch(/Uid:\s65534/)
+    const ended = new Promise((resolve) => child.on('close', (_, signal) => resolve(signal)))
+    expect((await service.run('stop')).status).toBe(0)
+    expect(await ended).toBe('SIGTERM')
+  })
+
+  it('says why it cannot run, with a status of the shell', () => {
+    const service = new TestService(scratch, { command: ['/nowhere/to/be/found'] })
+    const { status, stderr } = spawnSync(process.execPath, [daemonize, service.conf, 'nodaemon'], {
+      env: environment(),
+      encoding: 'utf8',
+    })
+    expect(status).toBe(127)
+    expect(stderr).toContain('Cannot run "/nowhere/to/be/found": exec: No such file or directory')
+  })
+})
+
+describe('logs', () => {
+  it('are rotated by size between lines, and lose none', async () => {
+    const path = scratch.file('big/service.log')
+    const lines = 20_000
+    const service = await startService(
+      { log: { path, max_bytes: 65_536, max_files: 100 }, ready: 'exec' },
+      `i=0; while [ $i -lt ${lines} ]; do echo "line $i"; i=$((i+1)); done; : >$0.done; exec sleep 1000\n`,
+    )
+    await until('all is written', () => existsSync(`${service.folder}/service.sh.done`))
+    await service.run('stop')
+    const folder = scratch.file('big')
+    const files = readdirSync(folder).sort((a, b) => number(b) - number(a))
+    expect(files.length).toBeGreaterThan(2)
+    const all = files.map((name) => readFileSync(`${folder}/${name}`, 'utf8'))
+    for (const text of all) expect(text.endsWith('\n')).toBe(true)
+    for (const name of files) expect(statSync(`${folder}/${name}`).size).toBeLessThanOrEqual(65_536)
+    expect(all.join('')).toBe(Array.from({ length: lines }, (_, i) => `line ${i}\n`).join(''))
+  })
+
+  it('are rotated by time', async () => {
+    const path = scratch.file('time/service.log')
+    const service = await startService(
+      { log: { path, every: 1000, max_files: 3 }, ready: 'exec' },
+      'while :; do echo tick; sleep 0.1; done\n',
+    )
+    await until('one has been put aside', () => existsSync(`${path}.2`))
+    expect(readFileSync(`${path}.1`, 'utf8')).toMatch(/^(tick\n)+$/)
+    await service.run('stop')
+  })
+
+  it('never stop a service on a full disk, and say afterwards what is missing', async () => {
+    const disk = scratch.file('disk')
+    mkdirSync(disk)
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', disk]).status).toBe(0)
+    scratch.onEnd(() => void spawnSync('umount', [disk]))
+    writeFileSync(`${disk}/filler`, Buffer.alloc(1_000_000))
+    const service = await startService(
+      { log: { path: `${disk}/s.log` }, ready: { line: 'up' } },
+      // Four megabytes, of which the disk and the keeper together hold two at most; then alive and well.
+      'echo up\nhead -c 4000000 /dev/zero | tr "\\\\0" x | fold -w 99; : >$0.done\nwhile :; do echo more; sleep 0.2; done\n',
+    )
+    await until('it has written everything', () => existsSync(`${service.folder}/service.sh.done`), 20_000)
+    expect((await service.run('status')).status).toBe(0)
+    unlinkSync(`${disk}/filler`)
+    spawnSync('mount', ['-o', 'remount,size=16m', disk])
+    await until('it is said', () =>
+      /daemonize: \d+ bytes of output were lost/.test(readFileSync(`${disk}/s.log`, 'latin1')),
+    )
+    await until('and what follows is there', () =>
+      readFileSync(`${disk}/s.log`, 'latin1').includes('\nmore\n'),
+    )
+    await service.run('stop')
+  })
+
+  it('go to syslog, line by line, also when it comes later', async () => {
+    const path = scratch.file('syslog')
+    const received = scratch.file('received')
+    const server = `import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(sys.argv[1])\nwhile True:\n open(sys.argv[2],'ab').write(s.recv(65536)+b'\\n')`
+    const service = await startService(
+      { log: { syslog: path }, ready: { line: 'up' } },
+      'echo up\ni=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.05; done\n',
+    )
+    const syslog = spawn('python3', ['-c', server, path, received])
+    scratch.onEnd(() => void syslog.kill())
+    await until(
+      'lines arrive',
+      () => existsSync(received) && readFileSync(received, 'utf8').split('\n').length > 3,
+    )
+    expect(readFileSync(received, 'utf8')).toMatch(
+      new RegExp(`^<30>\\w{3} [ \\d]\\d \\d\\d:\\d\\d:\\d\\d ${service.name}: line \\d+$`, 'm'),
+    )
+    await service.run('stop')
+  })
+
+  it('are shown, the last of them, and followed over a rotation', async () => {
+    const path = scratch.file('follow/service.log')
+    const service = await startService(
+      { log: { path, max_bytes: 2048, max_files: 3 }, ready: 'exec' },
+      'for i in 1 2 3; do echo "first $i"; done\nwhile [ ! -e $0.go ]; do sleep 0.02; done\ni=0; while [ $i -lt 300 ]; do i=$((i+1)); echo "line $i"; done; exec sleep 1000\n',
+    )
+    await until('it has begun', () => existsSync(path) && readFileSync(path, 'utf8').includes('first 3'))
+    const { records } = await service.run('logs', '-n', '2')
+    expect(records).toEqual([2, 3].map((i) => ({ type: 'log', name: service.name, text: `first ${i}` })))
+    const follower = spawn(process.execPath, [daemonize, '--follow', '-n', '1', service.conf, 'logs'], {
+      env: environment(),
+      stdio: 'pipe',
+    })
+    let text = ''
+    follower.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()))
+    await until('it follows', () => text.includes('first 3'))
+    writeFileSync(`${service.folder}/service.sh.go`, '')
+    await until('the last line is there', () => text.includes('"line 300"'))
+    const ended = new Promise((resolve) => follower.on('close', resolve))
+    follower.kill('SIGTERM')
+    await ended
+    await service.run('stop')
+  })
+})
+
+function number(name: string): number {
+  return Number(/\.(\d+)$/.exec(name)?.[1] ?? 0)
+}
+
+describe('the REPL', () => {
+  const modules = scratch.file('repl')
+  mkdirSync(modules)
+  writeFileSync(
+    `${modules}/counter.mjs`,
+    'export const seen = { count: 0 }\nexport function handle(req, res) { seen.count++; res.end("ok") }\n',
+  )
+  const port = 26_000 + (process.pid % 4000)
+
+  it('on a socket: evaluates, sees the live sites, and is only for its user', async () => {
+    const socket = scratch.file('repl.sock')
+    const service = await startService({
+      user: 'nobody',
+      repl: socket,
+      module_paths: [modules],
+      sites: [['counter', 'r.test', port]],
+    })
+    expect(statSync(socket)).toMatchObject({ mode: 0o140600, uid: 65534 })
+    const nc = spawnSync('nc', ['-UN', socket], {
+      input: '1+1\nsites[0].host\nawait Promise.resolve(42)\n.exit\n',
+      encoding: 'utf8',
+    })
+    expect(nc.stdout).toContain('> 2\n')
+    expect(nc.stdout).toContain("'r.test'")
+    expect(nc.stdout).toContain('42')
+    const own = await runDaemonize([service.conf, 'repl'], { input: 'sites.length * 10\n.exit\n' })
+    expect(own.stdout).toContain('10')
+    // Still there after an exchange, and gone after a stop.
+    expect((await service.run('reload')).status).toBe(0)
+    expect((await runDaemonize([service.conf, 'repl'], { input: '6*7\n.exit\n' })).stdout).toContain('42')
+    await service.run('stop')
+    expect(existsSync(socket)).toBe(false)
+  })
+
+  it('on TCP: only with the token', async () => {
+    const service = await startService({
+      repl: port + 1,
+      module_paths: [modules],
+      sites: [['counter', 'r.test', port]],
+    })
+    expect(statSync(`${service.folder}/run/s.token`).mode & 0o777).toBe(0o600)
+    const answer = await new Promise<string>((resolve) => {
+      let got = ''
+      const socket = connect(port + 1, '127.0.0.1', () => socket.write('guess\n1+1\n'))
+      socket
+        .on('data', (bytes) => (got += bytes.toString()))
+        .on('error', () => resolve(got))
+        .on('close', () => resolve(got))
+    })
+    expect(answer).toBe('')
+    expect((await runDaemonize([service.conf, 'repl'], { input: '6*7\n.exit\n' })).stdout).toContain('42')
+    await service.run('stop')
+  })
+})
+
+function cgroupOf(service: TestService): string {
+  return String((JSON.parse(readFileSync(service.state, 'utf8')) as { cgroup: string }).cgroup)
+}
