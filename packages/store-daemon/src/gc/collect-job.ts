@@ -54,7 +54,7 @@ export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
   const roots = findAllRoots(args, nodes, port)
   const alive = new Uint8Array(graph.paths.length)
   markAlive(graph.keeps, alive, nodesOf(roots.keys(), nodes))
-  keepRecentlyDead(args, graph, nodes, alive)
+  if (action === 'delete' || args.keepDeadMs > 0) keepRecentlyDead(args, graph, nodes, alive)
 
   const result = { paths: [], stillAlive: undefined, chain: undefined }
   const junk = listJunk(store, nodes, roots)
@@ -196,14 +196,17 @@ async function removeInBatches(
       const command = message as CollectCommand
       if ('finish' in command) return resolve()
       try {
+        const { remove, next, inOrder } = command
+        // The main thread takes the next ones out of the database while these are removed here.
+        const handOut = () => port.send({ batch: candidates.slice(at, (at += next)) })
+        if (!inOrder) handOut()
         let freed = 0
-        for (const path of command.remove) {
+        for (const path of remove) {
           fault('gc-before-remove')
           freed += removeTree(path, deduplicate ? 1 : 0)
         }
-        const batch = candidates.slice(at, at + command.next)
-        at += batch.length
-        port.send({ batch, freed })
+        port.send({ freed })
+        if (inOrder) handOut()
       } catch (error) {
         reject(error)
       }

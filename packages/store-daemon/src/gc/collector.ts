@@ -65,7 +65,8 @@ class Collection {
   #marked: Marked | undefined
   /** Paths that were asked for before the marks had come. */
   #protected: string[] = []
-  #claimed: string[] = []
+  /** Paths that nobody else may touch, by the batch that they are removed in. */
+  readonly #claimed: string[][] = [[]]
   readonly #removed: string[] = []
   #freed = 0
   #failure: unknown
@@ -119,36 +120,44 @@ class Collection {
   async #receive(message: CollectMessage, job: RunningJob<CollectResult>): Promise<void> {
     const { log, maxFreed } = this.#request
     if ('log' in message) return log(message.level, message.log)
-    const limited = Number.isFinite(maxFreed)
-    const next = limited ? 1 : batchSize
+    // With a limit, what one item gave back is known before the next one goes.
+    const inOrder = Number.isFinite(maxFreed)
+    const next = inOrder ? 1 : batchSize
     if ('marked' in message) {
       this.#marked = message.marked
       for (const path of this.#protected) this.#protect(path)
-      return job.send({ remove: [], next })
+      return job.send({ remove: [], next, inOrder })
     }
-    this.#unclaim()
-    this.#freed += message.freed
+    if ('freed' in message) {
+      for (const path of this.#claimed.shift() ?? []) unlockPath(path)
+      this.#freed += message.freed
+      return undefined
+    }
     if (message.batch.length === 0) return job.send({ finish: true })
     if (this.#freed > maxFreed) {
       log(0, `deleted or invalidated more than ${maxFreed} bytes; stopping`)
       return job.send({ finish: true })
     }
     const remove = await this.#invalidate(message.batch, this.#store.registrar)
-    for (const path of remove) log(1, `[${Math.floor(this.#freed / 2 ** 20)} MiB] deleting '${path}'`)
+    const megabytes = Math.floor(this.#freed / 2 ** 20)
+    if (remove.length > 0) log(1, remove.map((path) => `[${megabytes} MiB] deleting '${path}'`).join('\n'))
     for (const path of remove) this.#removed.push(path)
-    job.send({ remove, next })
+    return job.send({ remove, next, inOrder })
   }
 
   /** Takes what is still dead out of the database. */
   async #invalidate(batch: readonly Candidate[], registrar: Registrar): Promise<string[]> {
+    const claimed: string[] = []
+    this.#claimed.push(claimed)
     let gone: string[] = []
     await registrar.write(() => {
-      this.#unclaim()
+      // It may run again, when another process held the database.
+      for (const path of claimed.splice(0)) unlockPath(path)
       gone = []
       for (const { node, path } of batch) {
         if (node < 0 ? this.#isNeeded(path) : this.#marked?.alive[node] !== 0) continue
         if (!claimPath(path)) continue
-        this.#claimed.push(path)
+        claimed.push(path)
         if (node >= 0 && !this.#store.database.invalidate(this.#marked?.ids[node] ?? -1, path)) {
           // Somebody in another process refers to it since.
           this.#protect(path)
@@ -179,7 +188,7 @@ class Collection {
   }
 
   #unclaim(): void {
-    for (const path of this.#claimed.splice(0)) unlockPath(path)
+    for (const path of this.#claimed.splice(0).flat()) unlockPath(path)
   }
 }
 

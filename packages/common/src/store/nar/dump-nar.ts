@@ -64,7 +64,7 @@ export function* dumpNarInSteps(
     yield
     yield* visit(`${directory.path}/${name}`)
   }
-  writer.flush()
+  writer.end()
   return writer.size
 }
 

@@ -69,6 +69,6 @@ export function formatNar(root: NarNode): Buffer {
     writer.endDirectory()
   }
   write(root)
-  writer.flush()
+  writer.end()
   return Buffer.concat(blocks)
 }

@@ -8,10 +8,13 @@ export type Emit = (bytes: Buffer) => void
 
 const blockSize = 256 * 1024
 const noBytes = Buffer.alloc(8)
+/** Blocks of writers that have finished: a new one each would cost more than a small nar itself. */
+const spare: Buffer[] = []
+const maxSpare = 4
 
 export class NarWriter {
   readonly #emit: Emit
-  readonly #block = Buffer.allocUnsafeSlow(blockSize)
+  readonly #block = spare.pop() ?? Buffer.allocUnsafeSlow(blockSize)
   #used = 0
   /** Bytes written so far. */
   size = 0
@@ -75,6 +78,12 @@ export class NarWriter {
   flush(): void {
     if (this.#used > 0) this.#emit(this.#block.subarray(0, this.#used))
     this.#used = 0
+  }
+
+  /** Hands out what is left; nothing may be written after that. */
+  end(): void {
+    this.flush()
+    if (spare.length < maxSpare) spare.push(this.#block)
   }
 
   #length(value: number): void {
