@@ -33,8 +33,9 @@ export type Marked = { ids: Float64Array; offsets: Uint32Array; targets: Uint32A
 
 export type Candidate = { node: number; path: string }
 export type CollectMessage =
-  { log: string; level: number } | { marked: Marked } | { batch: Candidate[]; freed: number }
-export type CollectCommand = { remove: readonly string[]; next: number } | { finish: true }
+  { log: string; level: number } | { marked: Marked } | { batch: Candidate[] } | { freed: number }
+/** `next` candidates are handed out before what is to be removed is, unless `inOrder`. */
+export type CollectCommand = { remove: readonly string[]; next: number; inOrder: boolean } | { finish: true }
 
 export type Link = { path: string; root: string | null }
 export type CollectResult = {

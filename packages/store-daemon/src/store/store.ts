@@ -82,7 +82,7 @@ export class Store {
     const names = await this.pool.run<string[]>('sweepStore', { store, database })
     const isLeft = (path: string) => {
       const base = path.replace(/\.(lock|chroot)$/, '')
-      return !isPathLocked(base) && !this.tempRoots.has(base) && this.database.idOf(base) === undefined
+      return !isPathLocked(base) && !this.tempRoots.has(base) && this.database.idOf(path) === undefined
     }
     const paths = names.map((name) => `${store}/${name}`).filter(isLeft)
     if (paths.length > 0) await this.pool.run('removeItems', { paths })
