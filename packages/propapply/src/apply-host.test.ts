@@ -43,6 +43,7 @@ async function apply(given: readonly Given[], more: Partial<RunOptions> = {}) {
     application: { property: 'x', desc: 'x', host: undefined, timeoutMs, action },
   }))
   const options: RunOptions = {
+    host: 'here',
     mode: { check: false, diff: false, failFast: false },
     timeoutMs: 20_000,
     signal: new AbortController().signal,
@@ -107,7 +108,7 @@ test('a shell that dies fails its step; the rest goes on', async () => {
   const given = await Promise.all([command('kill -9 $PPID; sleep 5'), command('true')])
   const { outcomes, results } = await apply(given.map((action) => ({ action })))
   expect(results).toEqual(['failed', 'changed'])
-  expect(outcomes[0]?.message).toContain('ended early with status 137')
+  expect(outcomes[0]?.message).toContain('The shell on here ended early: status 137')
 })
 
 test('an abort ends the step, skips the rest and leaves no temporary file', async () => {
@@ -146,4 +147,34 @@ test('a file of this machine that changes while it is sent fails its step only',
   const { outcomes, results } = await apply(given)
   expect(results).toEqual(['failed', 'changed'])
   expect(outcomes[0]?.message).toContain('has shrunk')
+})
+
+test('a shell that is killed in the middle of a file leaves the old file', async () => {
+  writeFileSync(at('f'), 'old')
+  const pid = await command(`echo $PPID >${at('pid')}`)
+  const large = await makeAction('file.has-content', { path: at('f'), content: 'x'.repeat(300_000) })
+  const open = async function* () {
+    yield Buffer.alloc(100_000, 'x')
+    while (!readdirSync(directory).some((name) => name.includes('.propapply'))) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    process.kill(Number(readFileSync(at('pid'), 'utf8')), 'SIGKILL')
+    await new Promise(() => undefined)
+  }
+  const killed = { ...large, upload: { bytes: 300_000, open } }
+  const { results } = await apply([{ action: pid }, { action: killed }, { action: await command('true') }])
+  expect(results).toEqual(['changed', 'failed', 'changed'])
+  expect(readFileSync(at('f'), 'utf8')).toBe('old')
+})
+
+test('a host without a shell that works is one error, and its properties are skipped', async () => {
+  const before = connection
+  const broken = Object.assign(Object.create(connection) as Connection, {
+    run: () => before.run({ command: 'echo no shell today >&2; exit 127' }),
+  })
+  connection = broken
+  const { results, thrown } = await apply([{ action: await command('true') }])
+  connection = before
+  expect(results).toEqual(['skipped'])
+  expect(thrown).toMatchObject({ code: 'SH_FAILED', message: expect.stringContaining('no shell today') })
 })

@@ -1,6 +1,5 @@
 // All properties of one host, in order: one run, and another for the rest when a step had to be cut off.
 import type { Connection } from '@plumbline/common/connection/connection'
-import { ToolError } from '@plumbline/common/error/tool-error'
 import { runProgram, type Outcome, type RunOptions, type Step } from './run-program.ts'
 
 const none = { ms: 0, diff: undefined } as const
@@ -30,7 +29,7 @@ export async function applyHost(
     const { why, error, began } = interruption
     if (!began) {
       await skip(rest, error.message)
-      throw why === 'died' ? new ToolError('SH_FAILED', { host: 'the host', reason: error.message }) : error
+      throw error
     }
     const [stopped, ...after] = rest
     if (stopped) {

@@ -53,7 +53,7 @@ async function applyOne(
   }
   try {
     const connection = await open()
-    await applyHost(connection, steps, { mode, timeoutMs, signal, emit })
+    await applyHost(connection, steps, { host: host.name, mode, timeoutMs, signal, emit })
   } catch (error) {
     await reporter.error(host.name, toToolError(error))
   } finally {

@@ -21,6 +21,8 @@ export type Outcome = {
 }
 
 export type RunOptions = {
+  /** For messages. */
+  host: string
   mode: Mode
   /** For a property that says none. */
   timeoutMs: number
@@ -38,7 +40,7 @@ export type Interruption = {
 
 export type RunEnd = { finished: number; interruption: Interruption | undefined; ms: number }
 
-/** A command may leave a process that holds our streams; the program is then over, its run is not. */
+/** How long the streams of a program that is over may be silent before they are no longer waited for. */
 const lingerMs = 1000
 
 export async function runProgram(
@@ -64,6 +66,7 @@ class ProgramRun {
   #began = false
   #ended = false
   #timer: NodeJS.Timeout | undefined
+  #lingering: NodeJS.Timeout | undefined
   #interruption: Interruption | undefined
 
   constructor(connection: Connection, steps: readonly Step[], options: RunOptions) {
@@ -85,7 +88,8 @@ class ProgramRun {
     stdin.on('error', () => undefined)
     if (!this.#steps.some(({ application }) => application.action.upload)) stdin.end()
     this.#watch(timeoutMs)
-    const reading = Promise.all([this.#readOutput(), this.#readErrors(), status.then(() => undefined)])
+    const exited = status.then(() => this.#linger())
+    const reading = Promise.all([this.#readOutput(), this.#readErrors(), exited])
     reading.then(
       () => this.#over.resolve(),
       (error: unknown) => {
@@ -95,6 +99,7 @@ class ProgramRun {
     )
     await this.#over.promise
     clearTimeout(this.#timer)
+    clearTimeout(this.#lingering)
     signal.removeEventListener('abort', abort)
     stdin.destroy()
     if (!this.#ended && !this.#interruption) await this.#explainDeath()
@@ -108,6 +113,7 @@ class ProgramRun {
 
   async #readOutput(): Promise<void> {
     for await (const chunk of this.#running.stdout) {
+      if (this.#lingering) this.#linger()
       for (const marker of this.#markers.push(chunk as Buffer)) await this.#take(marker)
     }
   }
@@ -120,6 +126,8 @@ class ProgramRun {
   }
 
   async #take(marker: Marker): Promise<void> {
+    // What comes after the run was given up belongs to a step that has its outcome.
+    if (this.#interruption) return
     const now = performance.now()
     switch (marker.verb) {
       case 'begin':
@@ -135,7 +143,7 @@ class ProgramRun {
         break
       case 'end':
         this.#ended = true
-        setTimeout(this.#over.resolve, lingerMs).unref()
+        this.#linger()
         break
     }
     this.#since = now
@@ -191,18 +199,21 @@ class ProgramRun {
     if (this.#interruption || this.#ended) return
     this.#interruption = { why, error, began: this.#began }
     if (why !== 'lost') this.#running.cancel()
-    setTimeout(this.#over.resolve, lingerMs).unref()
+    this.#linger()
+  }
+
+  /** What is on its way is still read; the streams need not end, since a process left behind may hold them. */
+  #linger(): void {
+    clearTimeout(this.#lingering)
+    this.#lingering = setTimeout(this.#over.resolve, lingerMs)
   }
 
   async #explainDeath(): Promise<void> {
     const status = await this.#running.status
     const said = formatTail(this.#tails.rest)
-    const reason = `The shell there ended early with status ${status}${said ? `: ${said}` : ''}`
-    this.#interruption = {
-      why: 'died',
-      error: new ToolError('PROPERTY_FAILED', { reason }),
-      began: this.#began,
-    }
+    const reason = `status ${status}${said && `, ${said}`}`
+    const error = new ToolError('SH_FAILED', { host: this.#options.host, reason })
+    this.#interruption = { why: 'died', error, began: this.#began }
   }
 }
 

@@ -80,6 +80,7 @@ test('a hundred properties: all changed, then all ok, and the tree of the script
   const run = async () => {
     const counts: Record<string, number> = {}
     await applyHost(connection, planHost('here', applications), {
+      host: 'here',
       mode: { check: false, diff: false, failFast: false },
       timeoutMs: 20_000,
       signal: new AbortController().signal,

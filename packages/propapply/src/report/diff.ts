@@ -4,7 +4,7 @@ import { Buffer, isUtf8 } from 'node:buffer'
 
 /** `{diff}`, or `{diff_base64}` when it is not UTF-8; null when there is none. */
 export function diffField(diff: Buffer | undefined): { diff: string | null } | { diff_base64: string } {
-  if (!diff) return { diff: null }
+  if (!diff?.length) return { diff: null }
   const bytes = nameFiles(diff)
   return isUtf8(bytes) ? { diff: bytes.toString('utf8') } : { diff_base64: bytes.toString('base64') }
 }

@@ -15,6 +15,7 @@ export class Reporter {
   readonly #tool: Tool
   readonly #table: Table | undefined
   readonly #withDiff: boolean
+  readonly #undiffed = new Set<string>()
 
   /** With a table, lines for people are written in place of records. */
   constructor(tool: Tool, { table, diff }: { table: Table | undefined; diff: boolean }) {
@@ -28,11 +29,17 @@ export class Reporter {
     const { result, ms, message } = outcome
     this.counts[result]++
     this.onResult()
+    if (this.#withDiff && outcome.diff?.length === 0) this.#missDiff(host)
     const said = message === undefined ? {} : { message }
     const diff = this.#withDiff ? diffField(outcome.diff) : { diff: null }
     const record = { type: 'property', host, property, desc, result, ms, ...diff, ...said } as const
     if (this.#table) await this.#write(this.#table.formatResult(record))
     else await this.#tool.records.write(record)
+  }
+
+  #missDiff(host: string): void {
+    if (!this.#undiffed.has(host)) this.#tool.diagnose(`${host} has no diff(1): changes there are not shown`)
+    this.#undiffed.add(host)
   }
 
   async error(host: string | null, error: ToolError): Promise<void> {

@@ -9,7 +9,7 @@ is_copy_of() {
   need_parent || return
   if [ "$diff" ] && [ -f "$path" ]; then
     printf '%s diff %s\n' "$token" "$step"
-    diff -u -- "$path" "$source"
+    if command -v diff >/dev/null; then diff -u -- "$path" "$source"; fi
   fi
   if [ "$check" ]; then return 10; fi
   tmp=${path%/*}/.propapply-$name-$step

@@ -88,10 +88,9 @@ need_regular() {
 
 show_diff() {
   if [ -z "$diff" ]; then return; fi
-  if command -v diff >/dev/null; then
-    old=/dev/null
-    if [ -f "$path" ]; then old=$path; fi
-    printf '%s diff %s\n' "$token" "$step"
-    printf %s "$new" | diff -u -- "$old" -
-  fi
+  old=/dev/null
+  if [ -f "$path" ]; then old=$path; fi
+  printf '%s diff %s\n' "$token" "$step"
+  # An empty diff says that there is no diff(1).
+  if command -v diff >/dev/null; then printf %s "$new" | diff -u -- "$old" -; fi
 }
