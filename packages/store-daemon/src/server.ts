@@ -20,6 +20,8 @@ export type Address = { path: string } | { host: string; port: number } | { fd: 
 
 type Say = (text: string) => void
 
+const lingerMs = 2000
+
 export class StoreServer {
   readonly #config: Config
   readonly #pid: number
@@ -100,7 +102,7 @@ export class StoreServer {
       }
     } finally {
       if (session) endSession(session)
-      socket.end()
+      closeSlowly(socket, reader)
     }
   }
 
@@ -110,6 +112,15 @@ export class StoreServer {
     this.#store.catch(() => (this.#store = undefined))
     return this.#store
   }
+}
+
+/** What the client is still sending is read and dropped for a while: closing at once could cost it the last reply. */
+function closeSlowly(socket: Duplex, reader: ByteReader): void {
+  reader.discard()
+  socket.end()
+  const timer = setTimeout(() => socket.destroy(), lingerMs).unref()
+  socket.once('close', () => clearTimeout(timer))
+  if (reader.ended) socket.once('finish', () => socket.destroy())
 }
 
 /** A socket's path has to be free; one that nobody listens on is left over. */

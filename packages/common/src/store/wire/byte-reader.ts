@@ -25,6 +25,7 @@ export class ByteReader {
   #later: Buffer[] = []
   #laterBytes = 0
   #ended = false
+  #discarding = false
   readonly #waiters = new Set<() => void>()
 
   constructor(socket: Duplex) {
@@ -44,6 +45,16 @@ export class ByteReader {
 
   get ended(): boolean {
     return this.#ended
+  }
+
+  /** From now on what comes is dropped: nobody will read it. */
+  discard(): void {
+    this.#discarding = true
+    this.#bytes = noBytes
+    this.#at = 0
+    this.#later = []
+    this.#laterBytes = 0
+    this.#socket.resume()
   }
 
   /** Whether there is a byte to read; false at the end of the input. */
@@ -122,6 +133,7 @@ export class ByteReader {
   }
 
   #feed(chunk: Buffer): void {
+    if (this.#discarding) return
     if (this.#at === this.#bytes.length && this.#later.length === 0) {
       this.#bytes = chunk
       this.#at = 0
