@@ -9,6 +9,9 @@ import type { Action, Call } from '../property.ts'
 
 export type FarSide = { name: string; argv: string[]; path: string }
 export type StepResult = { result: string; reason: string; stderr: string; diff: string }
+/** `as`: a user id; `env` in place of the usual one. */
+export type RunOptions = { mode?: Partial<Mode>; input?: Buffer; as?: string; env?: Record<string, string> }
+
 export type RunResult = { status: number | null; steps: StepResult[]; began: boolean; ended: boolean }
 
 const real: Mode = { check: false, diff: false, failFast: false }
@@ -42,11 +45,7 @@ export function makeFarSides(): FarSide[] {
 }
 
 /** The program of `calls`, run to its end there; `input` is its standard input. */
-export function runCalls(
-  side: FarSide,
-  calls: readonly Call[],
-  options: { mode?: Partial<Mode>; input?: Buffer; as?: string; env?: Record<string, string> } = {},
-): RunResult {
+export function runCalls(side: FarSide, calls: readonly Call[], options: RunOptions = {}): RunResult {
   const token = 'plumbline-test-0123456789abcdef'
   const steps = calls.map((call, index) => ({ number: index + 1, call }))
   const program = formatProgram(token, steps, { ...real, ...options.mode })

@@ -13,7 +13,7 @@ declare const importModule: ((specifier: string) => Promise<unknown>) | undefine
 /** Throws INPUT_FAILED, RECORD_INVALID, SITE_INVALID. Standard input, "-", is NDJSON. */
 export async function readSiteFile(path: string): Promise<SiteFile> {
   if (/\.m?js$/.test(path)) return { items: await readModule(path) }
-  if (/\.json$/.test(path)) return readJson(path)
+  if (path.endsWith('.json')) return readJson(path)
   if (/\.ya?ml$/.test(path)) return { items: await readYaml(path, await readText(path)) }
   return readNdjson(path)
 }

@@ -25,7 +25,7 @@ const token = new RegExp(`${bracket}|\\\\(.)|[^\\\\]`, 'gsu')
 
 /** The pattern with escapes that POSIX leaves undefined written out; undefined when one has no meaning here. */
 export function translatePattern(pattern: string): string | undefined {
-  if (pattern === '' || pattern.includes(delimiter) || /\\$/.test(pattern.replaceAll('\\\\', '')))
+  if (pattern === '' || pattern.includes(delimiter) || pattern.replaceAll('\\\\', '').endsWith('\\'))
     return undefined
   let known = true
   const translated = pattern.replaceAll(token, (whole: string, escaped?: string) => {
