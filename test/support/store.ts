@@ -4,7 +4,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { once } from 'node:events'
 import type { Scratch } from './scratch.ts'
 import { environment, root } from './shell.ts'
-import { WireClient } from './wire.ts'
+import { DaemonError, WireClient } from './wire.ts'
 
 export const storeDaemon = `${root}/packages/store-daemon/bin/store-daemon.js`
 export const storeCli = `${root}/packages/store-cli/bin/store-cli.js`
@@ -93,7 +93,11 @@ export class TestStore {
       if (child.exitCode !== null || child.signalCode !== null)
         throw new Error(`store-daemon: ${this.stderr}`)
       if (existsSync(this.socket)) {
-        const client = await this.connect().catch(() => undefined)
+        const client = await this.connect().catch((error: unknown) => {
+          // It serves, and refuses.
+          if (error instanceof DaemonError) throw error
+          return undefined
+        })
         client?.close()
         if (client) return
       }

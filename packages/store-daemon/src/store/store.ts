@@ -31,9 +31,10 @@ export class Store {
     this.config = config
     this.pid = pid
     makeDirectories(config)
+    // First what may be refused: nothing is open then that would have to be closed.
+    this.database = makePathDatabase(openDatabase(config.database))
     this.#bigLock = new ProcessLock(join(config.database, 'big-lock'))
     this.gcLock = new ProcessLock(join(config.state, 'gc.lock'))
-    this.database = makePathDatabase(openDatabase(config.database))
     this.registrar = new Registrar(this.database)
     this.tempRoots = new TempRoots(config.state, pid, this.protectors)
   }

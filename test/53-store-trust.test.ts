@@ -1,0 +1,235 @@
+// What a client without privileges cannot do, and what a client that is gone leaves.
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { describe, expect, it } from 'vitest'
+import { Scratch } from './support/scratch.ts'
+import { environment } from './support/shell.ts'
+import { storeDaemon, TestStore } from './support/store.ts'
+import { str } from './support/wire.ts'
+
+const scratch = new Scratch('store-trust')
+const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups']
+
+/** Records to the daemon from another uid; the answers. */
+async function ask(daemon: TestStore, ...requests: object[]): Promise<Record<string, unknown>[]> {
+  const child = spawn('setpriv', [...nobody, 'nc', '-N', '-U', daemon.socket], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  child.stdin.end(requests.map((request) => `${JSON.stringify(request)}\n`).join(''))
+  const lines = (await text(child.stdout)).split('\n').filter((line) => line !== '')
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+describe.skipIf(process.getuid?.() !== 0)('an unprivileged client', () => {
+  it('cannot repair', async () => {
+    const daemon = new TestStore(scratch, 'repair')
+    await daemon.start()
+    const [answer] = await ask(daemon, { type: 'verify', repair: true })
+    expect(answer).toMatchObject({ type: 'error', message: 'you are not privileged to repair paths' })
+    await daemon.stop()
+  })
+
+  it('cannot write to the store or the state', async () => {
+    const daemon = new TestStore(scratch, 'write')
+    await daemon.start()
+    const client = await daemon.connect()
+    const path = await client.addText('mine', 'mine')
+    client.close()
+    execFileSync('chmod', ['o+x', daemon.folder])
+    const places = [
+      path,
+      `${daemon.store}/.links/x`,
+      `${daemon.state}/gcroots/x`,
+      `${daemon.state}/gcroots/auto/x`,
+      `${daemon.state}/temproots/x`,
+      `${daemon.state}/db/x`,
+      `${daemon.state}/gc.lock`,
+      `${daemon.state}/db/db.sqlite`,
+    ]
+    for (const place of places) {
+      const { status } = spawnSync('setpriv', [...nobody, 'sh', '-c', 'echo x >> "$1"', 'sh', place], {
+        stdio: 'ignore',
+      })
+      expect([place, status]).not.toEqual([place, 0])
+    }
+    expect(readFileSync(path, 'utf8')).toBe('mine')
+    await daemon.stop()
+  })
+
+  it('cannot remove items of the store', async () => {
+    const daemon = new TestStore(scratch, 'remove')
+    await daemon.start()
+    const client = await daemon.connect()
+    const path = await client.addText('mine', 'mine')
+    client.close()
+    expect(spawnSync('setpriv', [...nobody, 'rm', '-f', path], { stdio: 'ignore' }).status).not.toBe(0)
+    expect(existsSync(path)).toBe(true)
+    await daemon.stop()
+  })
+
+  it('cannot make the daemon read a file for it', async () => {
+    const daemon = new TestStore(scratch, 'read')
+    await daemon.start()
+    const secret = scratch.file('secret')
+    writeFileSync(secret, 'secret')
+    chmodSync(secret, 0o600)
+    const link = scratch.file('link')
+    symlinkSync(secret, link)
+    // A root is a name, which is not opened; nothing else takes a file name that is not in the store.
+    const answers = await ask(
+      daemon,
+      { type: 'add-root', link },
+      { type: 'path-info', path: secret },
+      { type: 'references', path: `${daemon.store}/../secret` },
+      { type: 'roots' },
+      { type: 'gc', action: 'dead' },
+    )
+    expect(JSON.stringify(answers)).not.toContain('"secret"')
+    expect(answers.filter(({ type }) => type === 'error').map(({ code }) => code)).toEqual([
+      'NOT_IN_STORE',
+      'NOT_IN_STORE',
+    ])
+    await daemon.stop()
+  })
+
+  it("is told only what it asked, while others' calls are served", async () => {
+    const daemon = new TestStore(scratch, 'replies')
+    await daemon.start()
+    const client = await daemon.connect()
+    const many = Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        ask(
+          daemon,
+          ...Array.from({ length: 20 }, (_, n) => ({
+            type: 'valid-path',
+            id: `${index}-${n}`,
+            path: `${daemon.store}/${index}-${n}`,
+          })),
+        ),
+      ),
+    )
+    for (let index = 0; index < 200; index++) await client.addText(`t${index}`, `private ${index}`)
+    for (const [index, answers] of (await many).entries()) {
+      expect(answers.map(({ id }) => id)).toEqual(Array.from({ length: 20 }, (_, n) => `${index}-${n}`))
+    }
+    client.close()
+    await daemon.stop()
+  })
+})
+
+describe('a daemon', () => {
+  it('keeps what a connection has added from others, until it ends', async () => {
+    const daemon = new TestStore(scratch, 'temporary')
+    await daemon.start()
+    const [one, other] = [await daemon.connect(), await daemon.connect()]
+    const path = await one.addText('mine', 'mine')
+    await expect(other.collect(3, [path])).rejects.toThrow(
+      `cannot delete path \`${path}' since it is still alive`,
+    )
+    expect((await other.collect(2)).paths).toEqual([])
+    // Its own collection is another matter: it knows what it does.
+    expect((await one.collect(3, [path])).paths).toEqual([path])
+    const again = await one.addText('mine', 'mine')
+    one.close()
+    for (let gone = false; !gone;) gone = (await other.collect(2)).paths.includes(again)
+    expect(existsSync(again)).toBe(false)
+    other.close()
+    await daemon.stop()
+  })
+
+  it('keeps what a root in the file system points to, directly or through another link', async () => {
+    const daemon = new TestStore(scratch, 'roots')
+    await daemon.start()
+    const client = await daemon.connect()
+    const [direct, indirect, dead] = [
+      await client.addText('d', 'd'),
+      await client.addText('i', 'i'),
+      await client.addText('x', 'x'),
+    ]
+    symlinkSync(direct, `${daemon.state}/gcroots/direct`)
+    symlinkSync(indirect, `${daemon.folder}/link`)
+    await client.call(12, str(`${daemon.folder}/link`))
+    await client.int()
+    expect((await client.collect(1)).paths).toEqual([dead])
+    await client.call(14)
+    expect(await client.int()).toBe(2)
+    await client.take(0)
+    client.close()
+    await daemon.stop()
+  })
+
+  it('leaves nothing of itself when it ends, and serves the same store again', async () => {
+    const daemon = new TestStore(scratch, 'again')
+    await daemon.start()
+    const client = await daemon.connect()
+    const path = await client.addText('kept', 'kept')
+    client.close()
+    expect(await daemon.stop()).toBe('SIGTERM')
+    expect(readdirSync(`${daemon.state}/temproots`)).toEqual([])
+    expect(readdirSync(daemon.store).sort()).toEqual(['.links', path.slice(daemon.store.length + 1)].sort())
+    await daemon.start()
+    const second = await daemon.connect()
+    expect(await second.isValid(path)).toBe(true)
+    expect(lstatSync(path).mode & 0o7777).toBe(0o444)
+    expect(lstatSync(path).mtimeMs).toBe(1000)
+    second.close()
+    await daemon.stop()
+  })
+
+  it('refuses a schema that it does not know, in the words that clients look for', async () => {
+    const daemon = new TestStore(scratch, 'schema')
+    await daemon.start()
+    ;(await daemon.connect()).close()
+    await daemon.stop()
+    writeFileSync(`${daemon.state}/db/schema`, '8')
+    await expect(daemon.start()).rejects.toThrow('current store schema is version 8, but I only support 7')
+    await daemon.stop()
+  })
+
+  it('serves one connection on standard input and output', () => {
+    const folder = scratch.file('stdio')
+    const args = [storeDaemon, '--store', `${folder}/store`, '--state', `${folder}/state`, '--stdio']
+    const input = '{"type":"add-text","name":"x","text":"y"}\n'
+    const { stdout, status } = spawnSync(process.execPath, args, {
+      input,
+      encoding: 'utf8',
+      env: environment(),
+    })
+    expect([status, JSON.parse(stdout)]).toMatchObject([0, { type: 'path' }])
+  })
+
+  it('takes a socket that systemd has opened', async () => {
+    const folder = scratch.file('activated')
+    const args = `--store ${folder}/store --state ${folder}/state`
+    const script = `
+import socket, os, sys
+s = socket.socket(socket.AF_UNIX); s.bind("${scratch.file('activated.sock')}"); s.listen(5)
+os.dup2(s.fileno(), 3); os.set_inheritable(3, True)
+os.environ["LISTEN_PID"] = str(os.getpid()); os.environ["LISTEN_FDS"] = "1"
+os.execv("${process.execPath}", ["node", "${storeDaemon}", *"${args}".split()])`
+    const child = spawn('python3', ['-c', script], { env: environment(), stdio: 'inherit' })
+    while (!existsSync(scratch.file('activated.sock'))) await new Promise((resolve) => setImmediate(resolve))
+    const answer = await new Promise<string>((resolve) => {
+      const retry = () => {
+        const { stdout } = spawnSync('nc', ['-N', '-U', scratch.file('activated.sock')], {
+          input: '{"type":"ping"}\n',
+          encoding: 'utf8',
+        })
+        if (stdout) resolve(stdout)
+        else setImmediate(retry)
+      }
+      retry()
+    })
+    expect(JSON.parse(answer)).toMatchObject({ type: 'pong' })
+    child.kill()
+  })
+})
