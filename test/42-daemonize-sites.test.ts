@@ -317,7 +317,7 @@ describe('restart and reload under load', () => {
     const service = await startSites({ sites: [['hello', null, port]] })
     const counts = { ok: 0, failed: [] as string[] }
     const pids = new Set<string>()
-    let going = true
+    const load = { going: true }
     const ask = (agent: Agent | false) =>
       new Promise<void>((resolve) => {
         get({ port, host: '127.0.0.1', agent, path: counts.ok % 7 === 0 ? '/slow' : '/' }, (res) => {
@@ -339,10 +339,10 @@ describe('restart and reload under load', () => {
       })
     const kept = new Agent({ keepAlive: true, maxSockets: 4 })
     const clients = Array.from({ length: 8 }, async (_, index) => {
-      while (going) await ask(index % 2 ? kept : false)
+      while (load.going) await ask(index % 2 ? kept : false)
     })
     for (let round = 0; round < 3; round++) expect((await service.run(command)).status).toBe(0)
-    going = false
+    load.going = false
     await Promise.all(clients)
     kept.destroy()
     expect(counts.failed).toEqual([])

@@ -3,7 +3,7 @@
 import type { Settings } from '../config/settings.ts'
 import { launchService } from '../launch/launch.ts'
 import { chooseProgram } from '../launch/program.ts'
-import { endIncarnation } from '../service/end.ts'
+import { endIncarnation, endStrays } from '../service/end.ts'
 import { makeCacheFolder, removePrepared, removeRecords } from '../service/folders.ts'
 import { inspectService, inspectStarting, type Seen } from '../service/inspect.ts'
 import type { Lock } from '../service/lock.ts'
@@ -39,6 +39,7 @@ export async function clearAway({ settings, action }: Context, seen: Seen): Prom
   if (unfinished) await endIncarnation(unfinished, { ...ending, signal: undefined })
   if (seen.record) await endIncarnation(seen.record, ending)
   removeRecords(settings)
+  await endStrays(settings.name, settings.pidfile, null)
 }
 
 export async function startAfresh(

@@ -1,7 +1,7 @@
 // stop and kill: the service and all that it has started is gone, or it is said what is not.
 import { existsSync } from 'node:fs'
 import { ProcessHandle } from '../service/handle.ts'
-import { endIncarnation } from '../service/end.ts'
+import { endIncarnation, endStrays } from '../service/end.ts'
 import { removeRecords } from '../service/folders.ts'
 import { inspectService, inspectStarting } from '../service/inspect.ts'
 import { answer, withLock, type Context, type Outcome } from './command.ts'
@@ -19,7 +19,7 @@ async function end(context: Context, signal: number | undefined): Promise<Outcom
   const { settings, action } = context
   const seen = inspectService(settings)
   // Where there is no lock, nothing has ever been started.
-  if (!seen.traces && !existsSync(settings.lock)) return notRunning(context)
+  if (!seen.traces && seen.left.length === 0 && !existsSync(settings.lock)) return notRunning(context)
   return withLock(
     context,
     async () => {
@@ -28,14 +28,19 @@ async function end(context: Context, signal: number | undefined): Promise<Outcom
       const ending = { name: settings.name, action, signal, timeout }
       const unfinished = inspectStarting(settings)
       if (unfinished) await endIncarnation(unfinished, ending)
-      if (!record && !unfinished && !traces) return notRunning(context)
-      const { forced, left } = record ? await endIncarnation(record, ending) : { forced: false, left: [] }
+      const strays = inspectService(settings).left
+      if (!record && !unfinished && !traces && strays.length === 0) return notRunning(context)
+      const { forced, left: own } = record
+        ? await endIncarnation(record, ending)
+        : { forced: false, left: [] }
+      const left = [...own, ...(await endStrays(settings.name, settings.pidfile, null))]
       if (left.length > 0) {
         const reason = `these would not end: ${left.join(', ')}`
         return answer(context, { exit: actionStatus.failed, changed: true, reason, left })
       }
       removeRecords(settings)
-      const changed = state === 'running' || state === 'restarting' || unfinished !== undefined
+      const changed =
+        state === 'running' || state === 'restarting' || unfinished !== undefined || strays.length > 0
       const reason =
         forced && signal !== undefined ? `it did not end within ${timeout} ms and was killed` : null
       return answer(context, {

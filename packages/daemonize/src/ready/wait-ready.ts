@@ -11,9 +11,6 @@ export type Watched = {
   signal: AbortSignal
 }
 
-const firstTryMs = 5
-const slowestTryMs = 100
-
 /** Resolves when the service is ready; the caller watches for its end and for the time. */
 export async function waitReady(ready: Ready, watched: Watched): Promise<void> {
   switch (ready.kind) {
@@ -73,8 +70,11 @@ function findLine(pattern: RegExp, { output }: Watched): Promise<void> {
   })
 }
 
+/** Often at first, when most services become ready; rarely for one that takes its time. */
 async function retry(attempt: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
-  for (let pause = firstTryMs; !(await attempt()); pause = Math.min(pause * 1.5, slowestTryMs)) {
-    await sleep(pause, undefined, { signal })
+  const began = performance.now()
+  while (!(await attempt())) {
+    const waited = performance.now() - began
+    await sleep(waited < 500 ? 5 : waited < 5000 ? 20 : 100, undefined, { signal })
   }
 }

@@ -24,14 +24,29 @@ export function makeCgroup(
   if (process.geteuid?.() !== 0 || environment['INVOCATION_ID'] !== undefined) return undefined
   const mount = cgroupMount()
   if (mount === undefined || !existsSync(`${mount}/cgroup.procs`)) return undefined
-  // Two services may have one name, but not one pidfile.
-  const digest = createHash('sha256').update(pidfile).digest('hex').slice(0, 8)
-  const folder = `${mount}/daemonize/${name}-${digest}-${id}`
+  const folder = `${mount}/daemonize/${cgroupPrefix(name, pidfile)}${id}`
   try {
     makeFolder(folder, 0o755)
     return existsSync(`${folder}/cgroup.procs`) ? folder : undefined
   } catch {
     return undefined
+  }
+}
+
+/** Two services may have one name, but not one pidfile. */
+function cgroupPrefix(name: string, pidfile: string): string {
+  return `${name}-${createHash('sha256').update(pidfile).digest('hex').slice(0, 8)}-`
+}
+
+/** All cgroups of a service, of incarnations too that nothing else tells of any more. */
+export function findCgroups(name: string, pidfile: string): string[] {
+  const mount = cgroupMount()
+  try {
+    const prefix = cgroupPrefix(name, pidfile)
+    const found = readdirSync(`${mount}/daemonize`).filter((each) => each.startsWith(prefix))
+    return found.map((each) => `${mount}/daemonize/${each}`)
+  } catch {
+    return []
   }
 }
 

@@ -3,9 +3,9 @@ import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf } from '@plumbline/common/error/translate'
-import { cgroupMembers, killCgroup, removeCgroup } from './cgroup.ts'
+import { cgroupMembers, findCgroups, killCgroup, removeCgroup } from './cgroup.ts'
 import { ProcessHandle } from './handle.ts'
-import { findProcess, type ProcessStat } from './process.ts'
+import { findProcess, readProcess, type ProcessStat } from './process.ts'
 import type { StateRecord } from './state.ts'
 import { findMembers } from './tree.ts'
 
@@ -95,6 +95,25 @@ async function killMembers(record: StateRecord, before: readonly ProcessStat[]):
     const { cgroup } = record
     const whole = cgroup !== null && !cgroupMembers(cgroup).includes(process.pid) && killCgroup(cgroup)
     for (const one of alive) if (!whole || !cgroupMembers(cgroup).includes(one.pid)) killOne(one)
+    await sleep(2)
+  }
+}
+
+/**
+ * Ends what no record tells of: its folder was swept, or somebody wrote into the files. Only cgroups know it then.
+ * The numbers of those who would not end.
+ */
+export async function endStrays(name: string, pidfile: string, spared: string | null): Promise<number[]> {
+  const until = Date.now() + killMs
+  for (;;) {
+    const folders = findCgroups(name, pidfile).filter((folder) => folder !== spared)
+    const alive = folders.flatMap(cgroupMembers).filter((pid) => pid !== process.pid && readProcess(pid))
+    if (alive.length === 0) folders.forEach(removeCgroup)
+    if (alive.length === 0 || Date.now() > until) return alive
+    for (const pid of alive) {
+      const one = readProcess(pid)
+      if (one) killOne(one)
+    }
     await sleep(2)
   }
 }

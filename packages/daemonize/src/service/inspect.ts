@@ -1,7 +1,7 @@
 // What there is of a service right now: the records beside the pidfile, held against the kernel.
 import type { ServiceState } from '@plumbline/common/records/service'
 import type { Settings } from '../config/settings.ts'
-import { cgroupMembers } from './cgroup.ts'
+import { cgroupMembers, findCgroups } from './cgroup.ts'
 import { bootId, findProcess, readProcess, type ProcessStat } from './process.ts'
 import { readPidfile, readState, type StateRecord } from './state.ts'
 
@@ -41,7 +41,14 @@ export function inspectService(settings: Settings): Seen {
   if (starting && findProcess(starting)) {
     return { ...nothing, state: 'starting', main: findProcess(starting), record: starting, reason: null }
   }
-  return { ...nothing, state: 'stopped', reason: null }
+  const strays = findCgroups(settings.name, settings.pidfile).flatMap(cgroupMembers)
+  if (strays.length === 0) return { ...nothing, state: 'stopped', reason: null }
+  return {
+    ...nothing,
+    state: 'dead',
+    left: strays,
+    reason: 'there are processes of it, and no record of them',
+  }
 }
 
 function held(record: StateRecord): Omit<Seen, 'traces'> {
