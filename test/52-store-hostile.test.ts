@@ -169,12 +169,12 @@ describe(`hostile input (FUZZ_SEED=${seed})`, () => {
       const lines = records(daemon).map((line) => Buffer.from(line))
       let largest = 0
       let sent = 0
-      let isOver = false
+      const attack = { isOver: false }
       const bystander = (async () => {
         const client = await daemon.connect()
         const path = await client.addText('bystander', 'is served')
         let asked = 0
-        for (; !isOver; asked++) {
+        for (; !attack.isOver; asked++) {
           expect(await client.isValid(path)).toBe(true)
           largest = Math.max(largest, megabytes(daemon))
           await new Promise((resolve) => setImmediate(resolve))
@@ -194,7 +194,7 @@ describe(`hostile input (FUZZ_SEED=${seed})`, () => {
         }
       }
       await Promise.all(Array.from({ length: 4 }, attacker))
-      isOver = true
+      attack.isOver = true
       expect(await bystander).toBeGreaterThan(0)
       expect(largest).toBeLessThan(maxMegabytes)
       const client = await daemon.connect()

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatBase32, isBase32, parseBase32 } from './base32.ts'
 import vectors from './vectors/base32.json' with { type: 'json' }

@@ -74,7 +74,7 @@ function decodePoint(bytes: Buffer): Point | undefined {
   }
   const compressed = bytes.length === 33 && bytes[0] === 0x40 ? bytes.subarray(1) : bytes
   if (compressed.length !== 32) return undefined
-  const little = BigInt(`0x${Buffer.from(compressed).reverse().toString('hex')}`)
+  const little = BigInt(`0x${Buffer.from(compressed.toReversed()).toString('hex')}`)
   const y = little & (2n ** 255n - 1n)
   const x = recoverX(y, little >> 255n)
   return x === undefined ? undefined : fromAffine(x, y)

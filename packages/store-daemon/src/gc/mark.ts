@@ -48,7 +48,7 @@ export function orderReferrersFirst(edges: Edges, wanted: (node: number) => bool
       stack.push({ node: next, at: edges.offsets[next] ?? 0 })
     }
   }
-  return Uint32Array.from(order.reverse())
+  return Uint32Array.from(order.toReversed())
 }
 
 /** The nodes, and all that refer to them, directly or not. */

@@ -76,10 +76,5 @@ function tryLink(path: string, link: string): boolean {
 }
 
 function statOf(path: string): Stats | undefined {
-  try {
-    return lstatSync(path)
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
+  return lstatSync(path, { throwIfNoEntry: false })
 }

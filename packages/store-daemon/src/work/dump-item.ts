@@ -5,29 +5,29 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { makeTurns, type Job } from './job.ts'
 
 /** Bytes on their way before the job waits. */
-const window = 4 * 1024 * 1024
+const maxAhead = 4 * 1024 * 1024
 
 export const dumpItem: Job<{ path: string }, { hash: string; size: number }> = async ({ path }, port) => {
   const hash = createHash('sha256')
   const turn = makeTurns()
-  let ahead = 0
+  const sent = { ahead: 0 }
   let goOn = () => undefined as void
   port.onMessage = (taken) => {
-    ahead -= taken as number
+    sent.ahead -= taken as number
     goOn()
   }
   port.onStop = () => goOn()
   const steps = dumpNarInSteps(path, (block) => {
     hash.update(block)
     const copy = new Uint8Array(block)
-    ahead += copy.length
+    sent.ahead += copy.length
     port.send(copy, [copy.buffer])
   })
   for (;;) {
     const step = steps.next()
     if (step.done) return { hash: hash.digest('hex'), size: step.value }
     await turn()
-    while (ahead > window && !port.stopped) await new Promise<void>((resolve) => (goOn = resolve))
+    while (sent.ahead > maxAhead && !port.stopped) await new Promise<void>((resolve) => (goOn = resolve))
     if (port.stopped) throw new ToolError('CANCELLED', { what: 'The export' })
   }
 }
