@@ -6,8 +6,11 @@
 // it holds a lock on a file that is gone, and opens it again.
 import { closeSync, fstatSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
+import { linkLock, unlinkLock } from './lock-file.ts'
 
-type Held = { fd: number | undefined; waiting: ((value: void) => void)[] }
+/** Gives the lock among processes back. */
+type Release = () => void
+type Held = { release: Release | undefined; waiting: (() => void)[] }
 
 const held = new Map<string, Held>()
 
@@ -19,16 +22,16 @@ export function isPathLocked(path: string): boolean {
 /** Takes the lock if nobody has it. */
 export function tryLockPath(path: string): boolean {
   if (held.has(path)) return false
-  const fd = openLock(path)
-  if (fd === undefined) return false
-  held.set(path, { fd, waiting: [] })
+  const release = lockAmongProcesses(path)
+  if (!release) return false
+  held.set(path, { release, waiting: [] })
   return true
 }
 
 /** Takes the lock within this process only, for a collector, which keeps other processes out in another way. */
 export function claimPath(path: string): boolean {
   if (held.has(path)) return false
-  held.set(path, { fd: undefined, waiting: [] })
+  held.set(path, { release: undefined, waiting: [] })
   return true
 }
 
@@ -38,13 +41,13 @@ export async function lockPath(path: string): Promise<void> {
   if (entry) {
     const { waiting } = entry
     await new Promise<void>((resolve) => waiting.push(resolve))
-    if (entry.fd !== undefined) return
+    if (entry.release) return
   } else {
-    entry = { fd: undefined, waiting: [] }
+    entry = { release: undefined, waiting: [] }
     held.set(path, entry)
   }
   try {
-    while ((entry.fd = openLock(path)) === undefined) await waitForOthers(path)
+    while ((entry.release = lockAmongProcesses(path)) === undefined) await waitForOthers(path)
   } catch (error) {
     unlockPath(path)
     throw error
@@ -58,23 +61,28 @@ export function unlockPath(path: string): void {
   const next = entry.waiting.shift()
   if (next) return next()
   held.delete(path)
-  if (entry.fd === undefined) return
-  try {
-    unlinkSync(`${path}.lock`)
-    writeSync(entry.fd, 'd')
-  } finally {
-    closeSync(entry.fd)
-  }
+  entry.release?.()
 }
 
-/** A descriptor that holds the lock, or undefined when another process does. */
-function openLock(path: string): number | undefined {
+/** Undefined when another process has it. */
+function lockAmongProcesses(path: string): Release | undefined {
+  const file = linkLock(path)
+  if (file) return () => unlinkLock(path, file)
   for (;;) {
     const fd = openSync(`${path}.lock`, 'a+', 0o600)
     const locked = native().recordLock(fd, recordLockType.exclusive) === 1
-    if (locked && fstatSync(fd).size === 0) return fd
+    if (locked && fstatSync(fd).size === 0) return () => endLock(path, fd)
     closeSync(fd)
     if (!locked) return undefined
+  }
+}
+
+function endLock(path: string, fd: number): void {
+  try {
+    unlinkSync(`${path}.lock`)
+    writeSync(fd, 'd')
+  } finally {
+    closeSync(fd)
   }
 }
 

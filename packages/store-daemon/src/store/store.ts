@@ -8,6 +8,7 @@ import { Registrar } from '../database/registrar.ts'
 import { openDatabase } from '../database/schema.ts'
 import { WorkerPool } from '../work/worker-pool.ts'
 import { makeDirectories } from './layout.ts'
+import { endLockFile } from './lock-file.ts'
 import { isPathLocked } from './path-locks.ts'
 import { ProcessLock } from './process-lock.ts'
 import { Protectors } from './protectors.ts'
@@ -72,6 +73,7 @@ export class Store {
 
   async close(): Promise<void> {
     await this.pool.close()
+    endLockFile()
     this.tempRoots.end()
     this.database.connection.close()
     this.gcLock.close()
