@@ -30,7 +30,12 @@ export type Native = {
   isListening(fd: number): 0 | 1
   /** POSIX record lock on a whole file, of a `recordLockType`: 1 when taken, 0 when another process holds it. */
   recordLock(fd: number, type: number): 0 | 1
-  /** The same, waiting for it on a thread of libuv's pool. */
+  /**
+   * Appends up to 8 KiB to a file that is held with a shared lock, with the lock made exclusive meanwhile: 1 when
+   * done, 0 when another process has it shared as well.
+   */
+  appendExclusively(fd: number, bytes: string): 0 | 1
+  /** A record lock, waiting for it on a thread of libuv's pool. */
   recordLockWait(fd: number, type: number): Promise<1>
 }
 

@@ -318,6 +318,27 @@ FUNCTION(record_lock_try) {
   return errno == EAGAIN || errno == EACCES ? from_int(env, 0) : fail(env, "fcntl");
 }
 
+/**
+ * appendExclusively(fd, bytes): writes at the end of a file that is held with a shared record lock, with the lock made
+ * exclusive for as long as that takes. 1 when written, 0 when another process has it shared as well.
+ */
+FUNCTION(append_exclusively) {
+  napi_value arguments[2];
+  size_t count = 2, size = 0;
+  int32_t fd = -1;
+  char bytes[8192];
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  napi_get_value_int32(env, arguments[0], &fd);
+  napi_get_value_string_latin1(env, arguments[1], bytes, sizeof bytes, &size);
+  struct flock lock = record_lock(F_WRLCK), back = record_lock(F_RDLCK);
+  if (fcntl(fd, F_SETLK, &lock) < 0) return errno == EAGAIN || errno == EACCES ? from_int(env, 0) : fail(env, "fcntl");
+  ssize_t written = write(fd, bytes, size);
+  int error = errno;
+  fcntl(fd, F_SETLK, &back);
+  errno = error;
+  return written == (ssize_t)size ? from_int(env, 1) : fail(env, "write");
+}
+
 // Waiting for a record lock on a thread of libuv's pool.
 typedef struct {
   int fd, type, error;
@@ -384,6 +405,7 @@ NAPI_MODULE_INIT() {
     EXPORT("socketFamily", socket_family),
     EXPORT("isListening", is_listening),
     EXPORT("recordLock", record_lock_try),
+    EXPORT("appendExclusively", append_exclusively),
     EXPORT("recordLockWait", record_lock_wait),
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);

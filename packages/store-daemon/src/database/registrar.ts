@@ -26,9 +26,9 @@ const retryMs = 5
 export class Registrar {
   readonly #database: PathDatabase
   readonly #savepoint: (write: Write) => void
-  readonly #commit: (batch: Waiting[]) => (unknown | undefined)[]
+  readonly #commitAll: (batch: readonly Waiting[]) => void
+  readonly #commitEach: (batch: readonly Waiting[]) => unknown[]
   readonly #insert
-  readonly #update
   readonly #reference
   readonly #output
   #waiting: Waiting[] = []
@@ -37,16 +37,21 @@ export class Registrar {
   constructor(database: PathDatabase) {
     const { connection } = database
     this.#database = database
-    this.#insert = connection.prepare(
-      'insert into ValidPaths (path, hash, registrationTime, deriver, narSize) values (?, ?, ?, ?, ?)',
-    )
-    this.#update = connection.prepare('update ValidPaths set narSize = ?, hash = ? where id = ?')
+    this.#insert = connection
+      .prepare<unknown[], number>(
+        `insert into ValidPaths (path, hash, registrationTime, deriver, narSize) values (?, ?, ?, ?, ?)
+         on conflict (path) do update set narSize = excluded.narSize, hash = excluded.hash returning id`,
+      )
+      .pluck()
     this.#reference = connection.prepare('insert or replace into Refs (referrer, reference) values (?, ?)')
     this.#output = connection.prepare(
       'insert or replace into DerivationOutputs (drv, id, path) values (?, ?, ?)',
     )
     this.#savepoint = connection.transaction((write: Write) => write())
-    this.#commit = connection.transaction((batch: Waiting[]) =>
+    this.#commitAll = connection.transaction((batch: readonly Waiting[]) => {
+      for (const { write } of batch) write()
+    })
+    this.#commitEach = connection.transaction((batch: readonly Waiting[]) =>
       batch.map(({ write }) => this.#attempt(write)),
     )
   }
@@ -69,7 +74,7 @@ export class Registrar {
   #flush(): void {
     const batch = this.#waiting
     this.#waiting = []
-    let failures: (unknown | undefined)[]
+    let failures: unknown[]
     try {
       fault('register-before-commit')
       failures = this.#commit(batch)
@@ -92,6 +97,19 @@ export class Registrar {
     }
   }
 
+  /** What failed of a batch, by position. */
+  #commit(batch: readonly Waiting[]): unknown[] {
+    try {
+      this.#commitAll(batch)
+      return []
+    } catch (error) {
+      if (isBusy(error)) throw error
+      this.#database.forgetAll()
+      // Seldom; each gets a savepoint then, which costs as much again as what it writes.
+      return batch.length === 1 ? [error] : this.#commitEach(batch)
+    }
+  }
+
   /** One item's failure is its own: the others of the batch are committed. */
   #attempt(write: Write): unknown {
     try {
@@ -107,13 +125,8 @@ export class Registrar {
 
   #register({ path, narHash, narSize, references, deriver, outputs }: Registration): void {
     const hash = `sha256:${narHash}`
-    let id = this.#database.idOf(path)
-    if (id === undefined) {
-      const time = Math.floor(Date.now() / 1000)
-      id = Number(this.#insert.run(path, hash, time, deriver, narSize).lastInsertRowid)
-    } else {
-      this.#update.run(narSize, hash, id)
-    }
+    const time = Math.floor(Date.now() / 1000)
+    const id = this.#insert.get(path, hash, time, deriver, narSize)
     for (const reference of references) {
       const target = reference === path ? id : this.#database.idOf(reference)
       if (target === undefined) throw new ToolError('REFERENCE_NOT_VALID', { path: reference })

@@ -5,6 +5,7 @@ import { isHashAlgorithm, type HashAlgorithm } from '@plumbline/common/store/has
 import { checkStoreName, makeFixedOutputPath } from '@plumbline/common/store/store-path'
 import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
+import { removeTree } from '../store/remove-tree.ts'
 import { addItem } from './finish-item.ts'
 import { ownHash, type NarInProgress } from './unpack-nar.ts'
 
@@ -40,6 +41,7 @@ async function placeNar(session: Session, { name, recursive, algorithm, nar }: A
   await addItem(session, path, async () => {
     const own = await ownHash(session, nar.target, unpacked)
     fault('add-nar-unpacked')
+    removeTree(path)
     renameSync(nar.target, path)
     fault('add-nar-renamed')
     return { path, ...own, references: [], deriver: null }

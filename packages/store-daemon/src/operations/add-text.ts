@@ -1,11 +1,13 @@
 // Adds a text: its path is a function of its name, contents and references.
 import { closeSync, futimesSync, openSync, writeSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { errnoOf } from '@plumbline/common/error/translate'
 import { hexDigest } from '@plumbline/common/store/hash'
 import { makeTextPath } from '@plumbline/common/store/store-path'
 import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
 import { deduplicateFile, deduplicationMinimum } from '../store/deduplicate.ts'
+import { removeTree } from '../store/remove-tree.ts'
 import { endFileHash, fileNarSize, startFileHash } from '../store/restore-sink.ts'
 import { checkDerivation } from './check-derivation.ts'
 import { addItem } from './finish-item.ts'
@@ -41,11 +43,22 @@ export async function addText(session: Session, { name, contents, references }: 
 }
 
 function writeCanonicalFile(path: string, contents: Buffer): void {
-  const fd = openSync(path, 'wx', 0o444)
+  const fd = createFile(path)
   try {
     for (let done = 0; done < contents.length;) done += writeSync(fd, contents, done)
     futimesSync(fd, 1, 1)
   } finally {
     closeSync(fd)
+  }
+}
+
+/** What may be there was left by somebody who died. */
+function createFile(path: string): number {
+  try {
+    return openSync(path, 'wx', 0o444)
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
+    removeTree(path)
+    return openSync(path, 'wx', 0o444)
   }
 }

@@ -3,11 +3,11 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Registration } from '../database/registrar.ts'
 import type { Session } from '../session.ts'
 import { lockPath, unlockPath } from '../store/path-locks.ts'
-import { exists, removeTree } from '../store/remove-tree.ts'
+import { removeTree } from '../store/remove-tree.ts'
 
 /**
- * Makes `path` valid unless it is: `place` puts it on disk where nothing is then, and says what to register.
- * What was placed is removed again when it cannot be registered.
+ * Makes `path` valid unless it is: `place` puts it on disk, in place of whatever was left there, and says what to
+ * register. What was placed is removed again when it cannot be registered.
  */
 export async function addItem(
   session: Session,
@@ -22,7 +22,6 @@ export async function addItem(
   try {
     // Another connection may have made it meanwhile.
     if (database.idOf(path) !== undefined) return
-    if (exists(path)) removeTree(path)
     const item = await place()
     for (const reference of item.references) {
       if (reference !== path && database.idOf(reference) === undefined) {

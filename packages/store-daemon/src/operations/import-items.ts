@@ -6,6 +6,7 @@ import { exportMagic } from '@plumbline/common/store/export-format'
 import { isStorePath } from '@plumbline/common/store/store-path'
 import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
+import { removeTree } from '../store/remove-tree.ts'
 import { checkDerivation } from './check-derivation.ts'
 import { addItem } from './finish-item.ts'
 import { ImportStream, type Pull } from './import-stream.ts'
@@ -72,6 +73,7 @@ async function importItem(session: Session, stream: ImportStream, nar: NarInProg
     }
     const isDerivation = path.endsWith('.drv') && lstatSync(nar.target).isFile()
     const outputs = isDerivation ? checkDerivation(session.store, path, readFileSync(nar.target)) : undefined
+    removeTree(path)
     renameSync(nar.target, path)
     fault('import-renamed')
     const known = deriver !== '' && database.idOf(deriver) !== undefined

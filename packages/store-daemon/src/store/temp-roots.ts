@@ -51,11 +51,9 @@ export class TempRoots {
     this.#protectors.protect(path)
     if (this.#written.has(path)) return
     this.#fd ??= this.#create()
-    const fd = this.#fd
-    if (native().recordLock(fd, recordLockType.exclusive) === 1) return this.#append(fd, path)
-    return native()
-      .recordLockWait(fd, recordLockType.exclusive)
-      .then(() => this.#append(fd, path))
+    this.#written.add(path)
+    if (native().appendExclusively(this.#fd, `${path}\0`) === 1) return undefined
+    return this.#appendLater(this.#fd, path)
   }
 
   /** Takes the file away. */
@@ -67,9 +65,9 @@ export class TempRoots {
     this.#fd = undefined
   }
 
-  #append(fd: number, path: string): void {
+  async #appendLater(fd: number, path: string): Promise<void> {
+    await native().recordLockWait(fd, recordLockType.exclusive)
     writeSync(fd, `${path}\0`)
-    this.#written.add(path)
     native().recordLock(fd, recordLockType.shared)
   }
 
