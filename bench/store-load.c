@@ -2,6 +2,8 @@
 //   store-load SOCKET CONNECTIONS FILE
 // FILE holds requests, each: u32 bytes of the request, u32 bytes of the reply, the request. Every connection takes
 // the next one. Prints the seconds that all of them took together.
+//   store-load SOCKET COUNT greet
+// Connects and greets, one after the other.
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -58,8 +60,18 @@ static int send_next(struct peer *peer) {
   return 1;
 }
 
+static int greet_only(const char *path, int count) {
+  struct timespec from, to;
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  for (int i = 0; i < count; i++) close(greet(path));
+  clock_gettime(CLOCK_MONOTONIC, &to);
+  printf("%f\n", (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
+  return 0;
+}
+
 int main(int argc, char **argv) {
   if (argc != 4) return 64;
+  if (strcmp(argv[3], "greet") == 0) return greet_only(argv[1], atoi(argv[2]));
   int count = atoi(argv[2]), file = open(argv[3], O_RDONLY), epoll = epoll_create1(0), active = 0;
   struct stat stat;
   struct timespec from, to;

@@ -4,8 +4,12 @@ import { lstatSync, readdirSync, unlinkSync } from 'node:fs'
 import { openConnection } from '../database/open.ts'
 import { makeTurns, type Job } from './job.ts'
 
-/** Names in the store that the database does not know. */
-export const sweepStore: Job<{ store: string; database: string }, string[]> = async ({ store, database }) => {
+export type SweepArgs = { store: string; database: string }
+
+export const sweepStore: Job<SweepArgs, string[]> = (args) => findUnknown(args)
+
+/** Names in the store that the database does not know. Removes links that nothing shares. */
+export async function findUnknown({ store, database }: SweepArgs): Promise<string[]> {
   const turn = makeTurns()
   // Before the names: what is registered in between is then taken for known.
   const names = readdirSync(store, 'latin1').filter((name) => name !== '.links')
