@@ -29,7 +29,13 @@ export type CollectArgs = {
 }
 
 /** What the main thread needs to know while it takes paths out of the database. */
-export type Marked = { ids: Float64Array; offsets: Uint32Array; targets: Uint32Array; alive: Uint8Array }
+export type Marked = {
+  ids: Float64Array
+  nodes: Int32Array
+  offsets: Uint32Array
+  targets: Uint32Array
+  alive: Uint8Array
+}
 
 export type Candidate = { node: number; path: string }
 export type CollectMessage =
@@ -59,9 +65,10 @@ export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
 
   const result = { paths: [], stillAlive: undefined, chain: undefined }
   const junk = listJunk(store, nodes, roots)
-  if (action === 'live') return { ...result, paths: graph.paths.filter((_, node) => alive[node]).sort() }
+  if (action === 'live') return { ...result, paths: graph.paths.filter((_, node) => alive[node]) }
   if (action === 'dead') {
-    return { ...result, paths: [...graph.paths.filter((_, node) => !alive[node]), ...junk].sort() }
+    const dead = graph.paths.filter((_, node) => !alive[node])
+    return { ...result, paths: junk.length === 0 ? dead : [...dead, ...junk].sort() }
   }
   if (action === 'why') return { ...result, chain: explain(args, graph, nodes, roots) }
   const chosen = action === 'specific' ? chooseSpecific(args, graph, nodes, alive, roots) : undefined
@@ -183,13 +190,13 @@ function explain(
 /** Hands out candidates, and removes those that come back, until told to finish. */
 async function removeInBatches(
   { deduplicate }: CollectArgs,
-  { ids, keeps }: Graph,
+  { ids, nodes, keeps }: Graph,
   alive: Uint8Array,
   candidates: readonly Candidate[],
   port: JobPort,
 ): Promise<void> {
   const { offsets, targets } = keeps
-  port.send({ marked: { ids, offsets, targets, alive } })
+  port.send({ marked: { ids, nodes, offsets, targets, alive } })
   let at = 0
   await new Promise<void>((resolve, reject) => {
     port.onStop = resolve

@@ -183,24 +183,11 @@ class Collection {
     const marked = this.#marked
     if (!marked) return void this.#protected.push(path)
     const id = this.#store.database.idOf(path)
-    const node = id === undefined ? -1 : findId(marked.ids, id)
+    const node = id === undefined ? -1 : (marked.nodes[id] ?? -1)
     if (node >= 0) markAlive(marked, marked.alive, [node])
   }
 
   #unclaim(): void {
     for (const path of this.#claimed.splice(0).flat()) unlockPath(path)
   }
-}
-
-/** Position of `id` in ascending `ids`, or -1. */
-function findId(ids: Float64Array, id: number): number {
-  let [low, high] = [0, ids.length - 1]
-  while (low <= high) {
-    const middle = (low + high) >> 1
-    const found = ids[middle] ?? 0
-    if (found === id) return middle
-    if (found < id) low = middle + 1
-    else high = middle - 1
-  }
-  return -1
 }

@@ -1,10 +1,12 @@
-// The reference graph of the whole store over integers: node n is the n-th valid path in order of its row id.
+// The reference graph of the whole store over integers: node n is the n-th valid path in the order of bytes.
 import type { Connection } from '../database/open.ts'
 import { makeEdges, type Edges } from './edges.ts'
 
 export type Graph = {
-  /** Row ids, ascending. */
+  /** Row id of each node. */
   ids: Float64Array
+  /** Node of each row id, or -1. */
+  nodes: Int32Array
   paths: string[]
   /** What an item refers to. */
   references: Edges
@@ -25,12 +27,14 @@ function readSnapshot(connection: Connection, { keepDerivations, keepOutputs }: 
     const text = connection.prepare<[], string | null>(sql).pluck().get() ?? null
     return text === null ? [] : text.split(separator)
   }
-  const from = '(select * from ValidPaths order by id)'
+  // The index on paths holds both columns, so that the table itself is not read.
+  const from = '(select path, id from ValidPaths order by path)'
   const paths = column(`select group_concat(path, char(10)) from ${from}`, '\n')
   const ids = Float64Array.from(column(`select group_concat(id) from ${from}`, ','), Number)
-  const indexOfId = new Int32Array((ids.at(-1) ?? 0) + 1).fill(-1)
-  for (const [index, id] of ids.entries()) indexOfId[id] = index
-  const index = (id: string) => indexOfId[Number(id)] ?? -1
+  const largest = ids.reduce((max, id) => Math.max(max, id), 0)
+  const nodes = new Int32Array(largest + 1).fill(-1)
+  for (const [node, id] of ids.entries()) nodes[id] = node
+  const index = (id: string) => nodes[Number(id)] ?? -1
 
   const pairs = (sql: string): number[] => column(sql, ',').map(index)
   const references = pairs("select group_concat(referrer || ',' || reference) from Refs")
@@ -55,6 +59,7 @@ function readSnapshot(connection: Connection, { keepDerivations, keepOutputs }: 
   const referenceEdges = makeEdges(paths.length, [references])
   return {
     ids,
+    nodes,
     paths,
     references: referenceEdges,
     keeps: keeps.length === 0 ? referenceEdges : makeEdges(paths.length, [references, keeps]),
