@@ -1,0 +1,176 @@
+// store-cli against a daemon: paths in, records out, statuses, and the same over TCP and ssh.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { Scratch } from './support/scratch.ts'
+import { environment } from './support/shell.ts'
+import { storeCli, TestStore } from './support/store.ts'
+
+type Record_ = Record<string, unknown>
+type Ran = { status: number | null; records: Record_[]; stdout: Buffer; stderr: string }
+
+const scratch = new Scratch('store-cli')
+const port = 31000 + (process.pid % 10000)
+let daemon: TestStore
+
+function run(args: readonly string[], input?: string | Buffer, address = daemon.socket): Ran {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [storeCli, ...args], {
+    input: input ?? '',
+    env: environment({ GUIX_DAEMON_SOCKET: address }),
+    maxBuffer: 1 << 26,
+  })
+  const lines = stdout
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+  return {
+    status,
+    stdout,
+    stderr: stderr.toString(),
+    records: lines.map((line) => JSON.parse(line) as Record_),
+  }
+}
+
+const path = (ran: Ran) => ran.records.find(({ type }) => type === 'path')?.['path'] as string
+
+beforeAll(async () => {
+  daemon = new TestStore(scratch, 'main', {
+    args: ['--listen', `${daemon.socket}`, '--listen', `127.0.0.1:${port}`],
+  })
+  await daemon.start()
+})
+
+describe('store-cli', () => {
+  it('adds trees, files and texts, and says what it knows of them', () => {
+    const tree = scratch.file('tree')
+    mkdirSync(`${tree}/sub`, { recursive: true })
+    writeFileSync(`${tree}/sub/file`, 'contents')
+    symlinkSync('sub/file', `${tree}/link`)
+    const added = run(['add', tree])
+    expect(added.records.at(-1)).toEqual({ type: 'end', tool: 'store-cli', ok: true, counts: { added: 1 } })
+    expect(readFileSync(`${path(added)}/link`, 'utf8')).toBe('contents')
+    const text = run(['add-text', 'greeting', '--reference', path(added)], 'hello')
+    expect(run(['references', path(text)]).records).toEqual([{ type: 'path', path: path(added) }])
+    expect(run(['referrers', path(added)]).records).toEqual([{ type: 'path', path: path(text) }])
+    const all = run(['requisites', path(text)])
+    expect(all.records.map((record) => record['path'])).toEqual([path(added), path(text)].sort())
+    expect(run(['topo', path(text)]).records.map((record) => record['path'])).toEqual([
+      path(added),
+      path(text),
+    ])
+    // Records in, records out.
+    const info = run(['path-info'], all.stdout)
+    expect(info.records.map(({ nar_size: size }) => size)).toHaveLength(2)
+    expect(info.records[0]).toMatchObject({
+      type: 'path-info',
+      hash: expect.stringMatching(/^sha256:[0-9a-z]{52}$/),
+    })
+    const flat = run(['add', '--flat', '--hash', 'md5', '--name', 'x', `${tree}/sub/file`])
+    expect(run(['hash', path(flat)]).status).toBe(0)
+  })
+
+  it('says which of the paths on its input are valid, and goes on after one that is wrong', () => {
+    const text = path(run(['add-text', 'known'], 'known'))
+    const ran = run(['valid'], `${text}\n/nowhere\n${daemon.store}/x\n`)
+    expect(ran.records).toMatchObject([
+      { type: 'path', path: text, valid: true },
+      {
+        type: 'error',
+        code: 'DAEMON_REFUSED',
+        path: '/nowhere',
+        message: "path `/nowhere' is not in the store",
+      },
+      { type: 'path', path: `${daemon.store}/x`, valid: false },
+    ])
+    expect(ran.status).toBe(1)
+    expect(run(['valid', '-0'], `${text}\0${text}\0`).records).toHaveLength(2)
+    expect(run(['from-hash-part', text.slice(daemon.store.length + 1).slice(0, 32)]).records).toEqual([
+      { type: 'path', path: text },
+    ])
+  })
+
+  it('roots, and says why a path is alive', () => {
+    const needed = path(run(['add-text', 'needed'], 'needed'))
+    const text = path(run(['add-text', 'rooted', '--reference', needed], 'rooted'))
+    const link = scratch.file('root')
+    expect(run(['add-root', link, text]).records).toEqual([{ type: 'root', link, path: text }])
+    expect(run(['roots']).records).toContainEqual({ type: 'root', link, path: text })
+    expect(run(['gc', '--why', needed]).records).toEqual([
+      { type: 'path', path: text, root: link },
+      { type: 'path', path: needed, root: null },
+      { type: 'end', tool: 'store-cli', ok: true, counts: { paths: 2 } },
+    ])
+    const alive = run(['gc', '--delete', needed])
+    expect(alive.status).toBe(1)
+    expect(alive.records[0]).toMatchObject({
+      message: `cannot delete path \`${needed}' since it is still alive`,
+    })
+    rmSync(link)
+    expect(run(['gc', '--delete', needed]).records.map((record) => record['path'])).toEqual(
+      [needed, text].sort().concat([undefined as never]),
+    )
+  })
+
+  it('keeps what died a short while ago', () => {
+    const text = path(run(['add-text', 'dead'], 'dead'))
+    run(['gc', '--keep-dead', '1h'])
+    expect(run(['valid', text]).records[0]).toMatchObject({ valid: true })
+    const collected = run(['gc'])
+    expect(collected.records.map((record) => record['path'])).toContain(text)
+    expect(run(['gc', '--dead']).records).toHaveLength(1)
+  })
+
+  it('makes derivations from records, and shows them as records', () => {
+    const record = {
+      type: 'derivation',
+      name: 'd',
+      store: daemon.store,
+      system: 'x86_64-linux',
+      builder: '/bin/sh',
+      args: ['-c', 'echo "ü" > $out'],
+    }
+    const first = run(['derivation', '--make'], JSON.stringify(record)).records[0] as {
+      path: string
+      outputs: { out: { path: string } }
+    }
+    expect(run(['derivation', first.path]).records[0]).toEqual(first)
+    expect(run(['outputs', first.path]).records).toEqual([{ type: 'path', path: first.outputs.out.path }])
+    const next = { ...record, name: 'e', input_derivations: { [first.path]: ['out'] } }
+    expect(run(['derivation', '--make'], JSON.stringify(next)).records[0]).toMatchObject({
+      type: 'derivation',
+      name: 'e',
+    })
+    expect(run(['derivers', first.outputs.out.path]).records).toEqual([{ type: 'path', path: first.path }])
+    const wrong = run(['derivation', '--make'], '{"type":"derivation","name":"x"}\n')
+    expect([wrong.status, wrong.records[0]?.['code']]).toEqual([1, 'RECORD_INVALID'])
+  })
+
+  it('exports, and imports nothing that is not signed', () => {
+    const text = path(run(['add-text', 'exported'], 'exported'))
+    const exported = run(['export', '--unsigned', text])
+    expect(exported.stdout.subarray(0, 8).readUInt8(0)).toBe(1)
+    const imported = run(['import'], exported.stdout)
+    expect(imported.status).toBe(1)
+    expect(imported.records[0]).toMatchObject({ message: `imported archive of \`${text}' lacks a signature` })
+  })
+
+  it('verifies and optimises', () => {
+    expect(run(['verify', '--contents']).records.at(-1)).toMatchObject({ type: 'end', ok: true })
+    expect(run(['optimise']).status).toBe(0)
+  })
+
+  it('reaches the daemon over TCP, where it may not collect', () => {
+    const address = `guix://127.0.0.1:${port}`
+    expect(run(['ping', '--socket', address]).records).toEqual([{ type: 'pong', address }])
+    const refused = run(['gc'], '', address)
+    expect(refused.records[0]).toMatchObject({ message: 'Garbage collection is disabled for remote hosts.' })
+  })
+
+  it('says how it failed by its status', () => {
+    expect(run(['ping'], '', '/nowhere/socket').status).toBe(69)
+    expect(run(['valid', '--frobnicate', 'x']).status).toBe(64)
+    expect(run(['gc', '--live', '--dead']).status).toBe(64)
+    expect(run(['add', '--hash', 'crc', 'x']).status).toBe(64)
+    expect(run(['ping'], '', 'gopher://x').status).toBe(64)
+  })
+})
