@@ -7,6 +7,8 @@ import { actionStatus } from './lsb-status.ts'
 
 export async function check(context: Context): Promise<Outcome> {
   const { settings } = context
+  // What is looked up only when it is needed.
+  void [settings.environment, settings.capabilities, settings.noNewPrivileges]
   if (settings.command) checkProgram(settings.command[0] ?? '', settings.environment['PATH'] ?? '')
   else {
     const { resolveModule } = await import('../sites/resolve-module.ts')

@@ -1,7 +1,6 @@
 // nodaemon: the service in the foreground, as the same user and with the same confinement, its output where ours
 // goes. This process becomes the keeper, and the keeper, when nothing is to be kept, the service: supervisors see
 // the service itself.
-import { randomBytes } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
@@ -10,6 +9,7 @@ import { chooseProgram } from '../launch/program.ts'
 import { formatSpecification } from '../launch/specification.ts'
 import { makeCacheFolder } from '../service/folders.ts'
 import { inspectService } from '../service/inspect.ts'
+import { makeIncarnationId } from '../service/incarnation-id.ts'
 import { bootId } from '../service/process.ts'
 import { incarnationVariable } from '../service/tree.ts'
 import { withLock, type Context } from './command.ts'
@@ -29,7 +29,7 @@ export async function nodaemon(context: Context): Promise<undefined> {
     makeCacheFolder(settings)
     const { argv, environment: own, sockets } = await chooseProgram(settings)
     const given = environment[incarnationVariable] ?? ''
-    const id = /^[0-9a-f]{32}$/.test(given) ? given : randomBytes(16).toString('hex')
+    const id = /^[0-9a-f]{32}$/.test(given) ? given : makeIncarnationId()
     const specification = native().memfd('specification')
     const supervisor = environment['NOTIFY_SOCKET']
     const bytes = formatSpecification(settings, {

@@ -1,9 +1,7 @@
 // Runs one command on the services that are named by operands or by records on standard input, in their order.
 import { readdirSync } from 'node:fs'
 import type { Tool } from '@plumbline/common/cli/run-tool'
-import { isInputAbsent, readStdin } from '@plumbline/common/cli/input'
 import { suggestName } from '@plumbline/common/cli/suggest-name'
-import { readRecords } from '@plumbline/common/ndjson/read'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
 import { makeErrorRecord } from '@plumbline/common/records/error'
@@ -48,8 +46,8 @@ async function runUnit(tool: Tool, confs: readonly string[]): Promise<number> {
 }
 
 async function runOne(tool: Tool, action: string, command: ServiceCommand, conf: string): Promise<number> {
-  const began = performance.now()
-  const ms = () => Math.round(performance.now() - began)
+  const began = Date.now()
+  const ms = () => Date.now() - began
   const { flags, values } = tool.arguments
   try {
     const settings = resolveSettings(await readConfig(conf), tool.environment)
@@ -119,6 +117,8 @@ async function* listed(folders: readonly string[]): AsyncGenerator<Item> {
 async function* named(tool: Tool, operands: readonly string[]): AsyncGenerator<Item> {
   for (const conf of operands) yield { conf }
   if (operands.length > 0) return
+  const { isInputAbsent, readStdin } = await import('@plumbline/common/cli/input')
+  const { readRecords } = await import('@plumbline/common/ndjson/read')
   if (isInputAbsent()) throw new ToolError('USAGE', { reason: 'Expected a configuration before the command' })
   for await (const batch of readRecords(readStdin(), { input: 'standard input' })) {
     for (const { record, line } of batch) {

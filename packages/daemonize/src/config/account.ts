@@ -1,5 +1,4 @@
 // Users and groups by name or number: /etc/passwd and /etc/group, else whatever getent(1) asks (LDAP and the like).
-import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
 
@@ -8,13 +7,15 @@ export type Account = { name: string; uid: number; gid: number; home: string; sh
 type Database = 'passwd' | 'group'
 
 /** The fields of the line whose name or number is `key`. */
-function lookUp(database: Database, key: string): string[] | undefined {
+function lookUp(database: Database, key: string, ask: boolean): string[] | undefined {
   const matches = (line: string) => {
     const fields = line.split(':')
     return fields[0] === key || (/^\d+$/.test(key) && fields[2] === key)
   }
   const line = readFileSync(`/etc/${database}`, 'utf8').split('\n').find(matches)
-  if (line !== undefined) return line.split(':')
+  if (line !== undefined || !ask) return line?.split(':')
+  // Loaded for the few who have accounts elsewhere.
+  const { spawnSync } = process.getBuiltinModule('node:child_process')
   const { stdout } = spawnSync('getent', [database, key], {
     encoding: 'utf8',
     env: { PATH: '/usr/bin:/bin' },
@@ -22,22 +23,23 @@ function lookUp(database: Database, key: string): string[] | undefined {
   return stdout ? stdout.trim().split(':') : undefined
 }
 
-export function findAccount(key: string): Account | undefined {
-  const [name = '', , uid, gid, , home = '', shell = ''] = lookUp('passwd', key) ?? []
+/** `ask`: not only this machine's own accounts. */
+export function findAccount(key: string, { ask = false } = {}): Account | undefined {
+  const [name = '', , uid, gid, , home = '', shell = ''] = lookUp('passwd', key, ask) ?? []
   if (uid === undefined) return undefined
   return { name, uid: Number(uid), gid: Number(gid), home: home || '/', shell: shell || '/bin/sh' }
 }
 
 /** Throws ACCOUNT_UNKNOWN. */
 export function requireAccount(key: string): Account {
-  const account = findAccount(key)
+  const account = findAccount(key, { ask: true })
   if (!account) throw new ToolError('ACCOUNT_UNKNOWN', { kind: 'user', name: key })
   return account
 }
 
 /** Throws ACCOUNT_UNKNOWN. */
 export function requireGroup(key: string): number {
-  const gid = lookUp('group', key)?.[2]
+  const gid = lookUp('group', key, true)?.[2]
   if (gid === undefined) throw new ToolError('ACCOUNT_UNKNOWN', { kind: 'group', name: key })
   return Number(gid)
 }

@@ -76,7 +76,9 @@ export function resolveSettings(
   const folders = defaultFolders(name, uid, environment)
   const pidfile = at(config.pidfile ?? `${folders.run}/${name}.pid`)
   const base = pidfile.replace(/\.pid$/, '')
-  const identity = resolveIdentity(config, uid)
+  // Looked up when first asked for: who only wants to know how a service does needs no account.
+  const identity = once(() => resolveIdentity(config, uid))
+  const own = once(() => buildEnvironment(config, identity(), environment))
   const log = resolveLog(config.log ?? `${folders.log}/${name}.log`, at)
   const restart = config.restart ?? 'no'
   const sites = (config.sites ?? []).map((site) => parseSite(site, conf, at))
@@ -91,7 +93,9 @@ export function resolveSettings(
     sites,
     modulePaths: (config.module_paths ?? []).map(at),
     listen,
-    identity,
+    get identity() {
+      return identity()
+    },
     pidfile,
     state: `${base}.state`,
     lock: `${base}.lock`,
@@ -100,9 +104,16 @@ export function resolveSettings(
     cwd: config.cwd ?? '/',
     chroot: config.chroot,
     umask: config.umask ?? '022',
-    environment: buildEnvironment(config, identity, environment),
-    capabilities: config.capabilities ? capabilityMask(config.capabilities, conf) : identity ? 0n : undefined,
-    noNewPrivileges: config.no_new_privileges ?? identity !== undefined,
+    get environment() {
+      return own()
+    },
+    get capabilities() {
+      if (config.capabilities) return capabilityMask(config.capabilities, conf)
+      return identity() && 0n
+    },
+    get noNewPrivileges() {
+      return config.no_new_privileges ?? identity() !== undefined
+    },
     cgroup: config.cgroup ?? true,
     // Our server of sites says itself when every module is loaded.
     ready: isCommand
@@ -117,6 +128,11 @@ export function resolveSettings(
     restart,
     keep: restart !== 'no' || log.kind === 'kept' || log.kind === 'syslog',
   }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => (made ??= { value: make() }).value
 }
 
 function defaultFolders(name: string, uid: number, environment: NodeJS.ProcessEnv): Folders {

@@ -1,11 +1,11 @@
 // Makes an incarnation of a service and waits until it is ready. If it is not to be, nothing of it is left.
-import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Settings } from '../config/settings.ts'
 import { answers, waitReady } from '../ready/wait-ready.ts'
 import { makeCgroup, removeCgroup } from '../service/cgroup.ts'
+import { makeIncarnationId } from '../service/incarnation-id.ts'
 import { bootId } from '../service/process.ts'
 import { incarnationVariable } from '../service/tree.ts'
 import { KeeperLink, type KeeperEvent } from './keeper-link.ts'
@@ -37,7 +37,7 @@ export async function launchService(settings: Settings, program: Program, launch
   const fail = (reason: string) => new ToolError('SERVICE_FAILED', { action: launch.action, name, reason })
   if (await answers(ready)) throw fail('something answers already where it is to be ready')
 
-  const id = randomBytes(16).toString('hex')
+  const id = makeIncarnationId()
   const cgroup = settings.cgroup ? makeCgroup(name, settings.pidfile, id, launch.environment) : undefined
   const notify = ready.kind === 'notify' ? `daemonize-${id}` : undefined
   const specification = formatSpecification(settings, {

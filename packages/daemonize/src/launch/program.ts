@@ -1,6 +1,5 @@
 // What is to be run for a service: the user's command, or our server of sites.
 import { closeSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
-import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
@@ -9,6 +8,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Tls } from '../config/site.ts'
 import type { HostConfiguration, HostTls } from '../sites/host-configuration.ts'
 import type { Program } from './launch.ts'
+import { makeIncarnationId } from '../service/incarnation-id.ts'
 import { firstSocket, serverReadyFd } from '../sites/descriptors.ts'
 import { configurationName, formatAddress, openSockets, type Socket } from './sockets.ts'
 
@@ -98,7 +98,7 @@ function readSecret(path: string): string {
 
 /** A new one for every start; whoever can read the file may use the REPL. */
 function makeToken(path: string): string {
-  const token = randomBytes(16).toString('hex')
+  const token = makeIncarnationId()
   try {
     writeFileSync(path, `${token}\n`, { mode: 0o600 })
     return token

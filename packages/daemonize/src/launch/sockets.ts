@@ -1,6 +1,5 @@
 // Listening sockets, bound here, before privileges are dropped: the service needs no capability for a low port.
 import { chownSync, closeSync, unlinkSync } from 'node:fs'
-import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
@@ -50,7 +49,9 @@ async function openSocket(settings: Settings, address: ListenAddress): Promise<n
 }
 
 async function resolveHost(host: string): Promise<string> {
-  return isIP(host) ? host : (await lookup(host)).address
+  if (isIP(host)) return host
+  const { lookup } = await import('node:dns/promises')
+  return (await lookup(host)).address
 }
 
 /** A socket that nobody answers at any more was left by someone who was killed. */

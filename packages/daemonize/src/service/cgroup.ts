@@ -1,7 +1,9 @@
 // A cgroup (version 2) of its own for each incarnation: whatever a service starts, and however it hides, is in it.
-import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { makeFolder } from './make-folder.ts'
+
+/** What leaves room in a file name for a service's name and an incarnation's id. */
+const pathMax = 150
 
 /** Where version 2 is mounted, alone or beside version 1. */
 function cgroupMount(): string | undefined {
@@ -33,9 +35,15 @@ export function makeCgroup(
   }
 }
 
-/** Two services may have one name, but not one pidfile. */
+/** Two services may have one name, but not one pidfile: its path, as one name. */
 function cgroupPrefix(name: string, pidfile: string): string {
-  return `${name}-${createHash('sha256').update(pidfile).digest('hex').slice(0, 8)}-`
+  const path = pidfile.replaceAll('%', '%25').replaceAll('/', '%2F')
+  return `${name}@${path.length > pathMax ? digest(path) : path}@`
+}
+
+/** Loaded for long paths only: it takes three milliseconds. */
+function digest(text: string): string {
+  return process.getBuiltinModule('node:crypto').createHash('sha256').update(text).digest('hex')
 }
 
 /** All cgroups of a service, of incarnations too that nothing else tells of any more. */
