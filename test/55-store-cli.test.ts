@@ -35,7 +35,7 @@ const path = (ran: Ran) => ran.records.find(({ type }) => type === 'path')?.['pa
 
 beforeAll(async () => {
   daemon = new TestStore(scratch, 'main', {
-    args: ['--listen', `${daemon.socket}`, '--listen', `127.0.0.1:${port}`],
+    args: ['--listen', `${scratch.path}/main/state/daemon-socket/socket`, '--listen', `127.0.0.1:${port}`],
   })
   await daemon.start()
 })

@@ -29,7 +29,7 @@ async function run(tool: Tool): Promise<number> {
   const { openTransport } = await import('./open-transport.ts')
   const { StoreClient } = await import('./store-client.ts')
   const { Context } = await import('./context.ts')
-  const socket = await openTransport(parseAddress(address))
+  const socket = await openTransport(parseAddress(address), args.values['ssh-config']?.[0])
   // A daemon that is waited for has to be left when the user has had enough.
   signal.addEventListener('abort', () => socket.destroy(), { once: true })
   const client = await StoreClient.open(socket)

@@ -10,6 +10,7 @@ const everywhere = {
     argument: 'ADDRESS',
     describe: 'file name, unix://, guix://HOST[:PORT], ssh://HOST',
   },
+  'ssh-config': { type: 'string', argument: 'FILE', describe: 'settings of ssh, in place of ~/.ssh/config' },
   json: { type: 'boolean', describe: 'records also on a terminal' },
   quiet: { type: 'boolean', alias: 'q', describe: "do not pass on the daemon's messages" },
 } as const satisfies OptionTable

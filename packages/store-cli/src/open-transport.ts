@@ -11,10 +11,10 @@ const backlogRetries = 50
 const backlogMs = 20
 
 /** Throws DAEMON_UNAVAILABLE. */
-export async function openTransport(address: Address): Promise<Duplex> {
+export async function openTransport(address: Address, sshConfig?: string): Promise<Duplex> {
   if (address.kind === 'ssh') {
     const { openSsh } = await import('./ssh-transport.ts')
-    return openSsh(address)
+    return openSsh(address, sshConfig)
   }
   const options = address.kind === 'unix' ? { path: address.path } : { ...address, noDelay: true }
   const where = address.kind === 'unix' ? address.path : `guix://${address.host}:${address.port}`

@@ -18,9 +18,9 @@ const run = promisify(execFile)
 const command = 'store-daemon --stdio'
 
 /** Throws DAEMON_UNAVAILABLE, HOST_KEY_UNKNOWN. */
-export async function openSsh(address: SshAddress): Promise<Duplex> {
+export async function openSsh(address: SshAddress, config?: string): Promise<Duplex> {
   const { Client } = await import('ssh2')
-  const settings = await readSettings(address)
+  const settings = await readSettings(address, config)
   const single = (name: string) => settings[name]?.[0] ?? ''
   const client = new Client()
   let hostKeyError: ToolError | undefined
@@ -74,8 +74,15 @@ function openChannel(client: Client): Promise<Duplex> {
 }
 
 /** Keyword → values, as `ssh -G` prints them. */
-async function readSettings({ user, host, port }: SshAddress): Promise<Settings> {
-  const args = ['-G', ...(user ? ['-l', user] : []), ...(port ? ['-p', String(port)] : []), '--', host]
+async function readSettings({ user, host, port }: SshAddress, config?: string): Promise<Settings> {
+  const args = [
+    '-G',
+    ...(config ? ['-F', config] : []),
+    ...(user ? ['-l', user] : []),
+    ...(port ? ['-p', String(port)] : []),
+    '--',
+    host,
+  ]
   const { stdout } = await run('ssh', args)
   const settings: Record<string, string[]> = {}
   for (const line of stdout.split('\n')) {
