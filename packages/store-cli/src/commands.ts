@@ -61,6 +61,11 @@ export const commands: Readonly<Record<string, Command>> = {
   verify: make('', 'check that what is valid is there', {
     contents: { type: 'boolean', describe: 'and that it is what was registered' },
     repair: { type: 'boolean', describe: 'and repair what is not' },
+    from: {
+      type: 'string',
+      argument: 'PATH',
+      describe: 'go on after this path, which an interrupted run named',
+    },
   }),
   optimise: make('', 'link equal files to each other'),
   export: make('[PATH…]', 'write items to standard output', {

@@ -61,7 +61,7 @@ export class StoreClient {
       op: callNumber.setOptions,
       write: (writer) => {
         const pairs = Object.entries(settings)
-        const verbosity = 1
+        const verbosity = 2
         // keep-failed, keep-going, fallback, verbosity, build hook, build verbosity, log type, trace, substitutes
         for (const value of [0, 0, 0, verbosity, 1, 0, 0, 0, 1, pairs.length]) writer.int(value)
         for (const [name, value] of pairs) writer.string(name).string(value)

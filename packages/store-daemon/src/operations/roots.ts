@@ -7,6 +7,7 @@ import { digest } from '@plumbline/common/store/hash'
 import { errnoOf } from '@plumbline/common/error/translate'
 import type { FoundRoots, Root } from '../gc/find-roots.ts'
 import type { Session } from '../session.ts'
+import { scratchName } from '../store/scratch-name.ts'
 
 export async function addTempRoot({ store, roots }: Session, path: string): Promise<void> {
   await store.tempRoots.add(roots, path)
@@ -18,7 +19,7 @@ export function addIndirectRoot({ store }: Session, file: string): void {
   const target = resolve('/', file)
   const directory = join(store.config.state, 'gcroots/auto')
   mkdirSync(directory, { recursive: true })
-  replaceSymlink(join(directory, formatBase32(digest('sha1', target))), target, store.pid)
+  replaceSymlink(join(directory, formatBase32(digest('sha1', target))), target)
 }
 
 /** Returns once no collection is going on that was when it was called. */
@@ -36,10 +37,8 @@ export async function findValidRoots({ store, log }: Session): Promise<Root[]> {
   return [...byLink.values()].sort((a, b) => (a.link < b.link ? -1 : 1))
 }
 
-let counter = 0
-
-function replaceSymlink(link: string, target: string, pid: number): void {
-  const scratch = `${link}.tmp-${pid}-${counter++}`
+function replaceSymlink(link: string, target: string): void {
+  const scratch = scratchName(`${link}.tmp`)
   symlinkSync(toPath(target), scratch)
   try {
     renameSync(scratch, link)

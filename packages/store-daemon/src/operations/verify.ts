@@ -83,31 +83,32 @@ async function checkPresence(
 
 async function checkContents(session: Session, verify: Verify, valid: readonly string[]): Promise<boolean> {
   const { store, log, signal } = session
-  const paths = verify.from === undefined ? valid : valid.filter((path) => path > (verify.from ?? ''))
-  let errors = false
-  let checked = 0
-  let bad = 0
+  const { from = '' } = verify
+  const paths = valid.filter((path) => path > from)
   const repairs: string[] = []
-  const take = (items: HashedItem[]) => {
+  const progress = { checked: 0, total: paths.length, bad: 0, last: from }
+  const take = (items: readonly HashedItem[]) => {
     for (const item of items) {
-      checked++
-      if (judge(session, item)) continue
-      bad++
-      if (verify.repair) repairs.push(item.path)
-      else errors = true
+      if (!judge(session, item)) {
+        progress.bad++
+        repairs.push(item.path)
+      }
     }
-    const last = items.at(-1)?.path ?? ''
-    verify.onProgress?.({ checked, total: paths.length, bad, last })
+    progress.checked += items.length
+    verify.onProgress?.({ ...progress })
   }
-  await inParts(paths, async (part) => {
+  const run = async (part: readonly string[]) => {
     if (signal.aborted) return
     const job = store.pool.start('hashItems', { paths: part }, (items) => take(items as HashedItem[]))
     const stop = () => job.stop()
     signal.addEventListener('abort', stop, { once: true })
     await job.result.finally(() => signal.removeEventListener('abort', stop))
-  })
-  for (const path of repairs) if (!(await tryRepair(session, path))) errors = true
-  if (signal.aborted) log(0, 'interrupted')
+  }
+  await inParts(paths, run, (last) => (progress.last = last))
+  verify.onProgress?.({ ...progress })
+  if (signal.aborted) log(0, `interrupted after \`${progress.last}'`)
+  let errors = false
+  for (const path of repairs) if (!verify.repair || !(await tryRepair(session, path))) errors = true
   return errors
 }
 
@@ -146,18 +147,28 @@ async function tryRepair(session: Session, path: string): Promise<boolean> {
   }
 }
 
-/** Two lists at a time, each short enough that both threads are busy until the end. */
+/**
+ * Two parts at a time, each short enough that both threads are busy until the end. `onDone` is told the path up to
+ * which everything has been done: parts end in any order.
+ */
 async function inParts(
   paths: readonly string[],
   run: (part: readonly string[]) => Promise<void>,
+  onDone: (last: string) => void,
 ): Promise<void> {
-  let at = 0
   const size = Math.max(1, Math.min(200, Math.ceil(paths.length / 16)))
-  const next = async (): Promise<void> => {
-    while (at < paths.length) {
-      const part = paths.slice(at, (at += size))
-      await run(part)
+  const done = new Set<number>()
+  let next = 0
+  let complete = 0
+  const work = async (): Promise<void> => {
+    while (next * size < paths.length) {
+      const index = next++
+      await run(paths.slice(index * size, (index + 1) * size))
+      done.add(index)
+      while (done.delete(complete)) complete++
+      const last = paths[Math.min(complete * size, paths.length) - 1]
+      if (last !== undefined) onDone(last)
     }
   }
-  await Promise.all([next(), next()])
+  await Promise.all([work(), work()])
 }

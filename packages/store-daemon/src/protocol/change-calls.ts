@@ -9,6 +9,7 @@ import { addIndirectRoot, addTempRoot, findValidRoots, syncWithCollection } from
 import { verifyStore } from '../operations/verify.ts'
 import type { CollectAction } from '../gc/collect-job.ts'
 import type { Root } from '../gc/find-roots.ts'
+import type { Session } from '../session.ts'
 import { addToStore } from './add-to-store.ts'
 import {
   makeCall,
@@ -84,9 +85,31 @@ export const changeCalls: Readonly<Record<number, AnyCall>> = {
   // verify-store
   35: makeCall({
     read: async ({ reader }) => ({ contents: await reader.bool(), repair: await reader.bool() }),
-    run: verifyStore,
+    run: verify,
     write: (writer, errors) => void writer.int(errors ? 1 : 0),
   }),
+}
+
+const progressMs = 1000
+
+/** Progress goes to the log at level 2, where clients of Guix do not see it. */
+function verify(session: Session, args: { contents: boolean; repair: boolean }): Promise<boolean> {
+  let told = Date.now()
+  const from = readSetting(session, 'verify-from')
+  return verifyStore(session, {
+    ...args,
+    ...(from !== undefined && { from }),
+    onProgress: ({ checked, total, bad, last }) => {
+      if (Date.now() - told < progressMs && checked < total) return
+      told = Date.now()
+      session.log(2, `checked ${checked} of ${total} paths, ${bad} bad, complete up to \`${last}'`)
+    },
+  })
+}
+
+/** A setting of our own, whoever made it: it concerns nobody but the client. */
+function readSetting({ options }: Session, name: string): string | undefined {
+  return options.settings.get(name) ?? options.settings.get(`untrusted-${name}`)
 }
 
 async function readCollect(wire: Wire): Promise<Collect> {
@@ -105,7 +128,6 @@ async function readCollect(wire: Wire): Promise<Collect> {
   }
   if (!action) throw new ToolError('WIRE_INVALID', { reason: 'unknown garbage collection action' })
   const maxFreed = limit > BigInt(Number.MAX_SAFE_INTEGER) ? Infinity : Number(limit)
-  const settings = session.options.settings
-  const keepDead = Number(settings.get('gc-keep-dead-ms') ?? settings.get('untrusted-gc-keep-dead-ms') ?? 0)
+  const keepDead = Number(readSetting(session, 'gc-keep-dead-ms') ?? 0)
   return { action, paths, ignoreLiveness, maxFreed, keepDeadMs: Number.isFinite(keepDead) ? keepDead : 0 }
 }

@@ -1,10 +1,10 @@
 // Files of equal contents share an inode: `.links/HASH`, HASH = nix-base32 of the sha256 of the file's own nar.
 import { chmodSync, linkSync, lstatSync, lutimesSync, renameSync, unlinkSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
-import { pid } from 'node:process'
 import { formatBase32 } from '@plumbline/common/store/base32'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { errnoOf } from '@plumbline/common/error/translate'
+import { scratchName } from './scratch-name.ts'
 
 /** Smaller files are left alone: the link costs more than it saves. */
 export const deduplicationMinimum = 8192
@@ -35,11 +35,9 @@ export function deduplicateFile(store: string, path: string, narHash: Uint8Array
   }
 }
 
-let counter = 0
-
 function replaceByLink(store: string, link: string, path: string): boolean {
   const directory = dirname(path)
-  const scratch = `${store}/.tmp-link-${pid}-${counter++}`
+  const scratch = `${store}/${scratchName('.tmp-link')}`
   try {
     linkSync(link, scratch)
   } catch (error) {

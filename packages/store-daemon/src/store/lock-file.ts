@@ -7,9 +7,9 @@
 // lock, see by the byte in it that it was removed, and open the name again, as after any lock file's end.
 import { closeSync, linkSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { pid } from 'node:process'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
+import { scratchName } from './scratch-name.ts'
 
 const maxUses = 64
 const idleMs = 20
@@ -17,7 +17,6 @@ const idleMs = 20
 type LockFile = { fd: number; name: string; uses: number; active: number; timer: NodeJS.Timeout | undefined }
 
 let current: LockFile | undefined
-let counter = 0
 
 /** Takes `PATH.lock` under another name of the current file; undefined when somebody has one of that name. */
 export function linkLock(path: string): LockFile | undefined {
@@ -75,7 +74,7 @@ function giveUp(file: LockFile): void {
 }
 
 function makeLockFile(store: string): LockFile {
-  const name = `${store}/.tmp-link-${pid}-lock-${counter++}`
+  const name = `${store}/${scratchName('.tmp-link')}`
   const fd = openSync(name, 'wx', 0o600)
   native().recordLock(fd, recordLockType.exclusive)
   return { fd, name, uses: 0, active: 0, timer: undefined }

@@ -10,7 +10,8 @@ import { findUnknown } from '../work/sweep-store.ts'
 import { WorkerPool } from '../work/worker-pool.ts'
 import { makeDirectories } from './layout.ts'
 import { endLockFile } from './lock-file.ts'
-import { isPathLocked } from './path-locks.ts'
+import { claimPath, unlockPath } from './path-locks.ts'
+import { scratchName } from './scratch-name.ts'
 import { ProcessLock } from './process-lock.ts'
 import { Protectors } from './protectors.ts'
 import { TempRoots } from './temp-roots.ts'
@@ -28,7 +29,6 @@ export class Store {
   readonly tempRoots: TempRoots
   readonly gcLock: ProcessLock
   readonly #bigLock: ProcessLock
-  #scratches = 0
 
   private constructor(config: Config, pid: number) {
     this.config = config
@@ -44,12 +44,13 @@ export class Store {
 
   /** Throws STORE_CONFIG, SCHEMA_UNSUPPORTED. */
   static async open(config: Config, pid: number): Promise<Store> {
+    const now = Date.now()
     const store = new Store(config, pid)
     // Alone on this state: whatever is not registered was left by a daemon that is no more.
     const alone = store.#bigLock.trySole()
     await store.#bigLock.share()
     // A collection or a client that waits for one waits for this too.
-    if (alone) void store.gcLock.exclusively(() => store.#sweep()).catch(() => undefined)
+    if (alone) void store.gcLock.exclusively(() => store.#sweep(now)).catch(() => undefined)
     return store
   }
 
@@ -70,7 +71,7 @@ export class Store {
 
   /** A name in the store for an item whose own is not known yet. Its maker has to make it a temporary root. */
   scratchPath(): string {
-    return `${this.config.store}/tmp-unpack-${this.pid}-${this.#scratches++}`
+    return `${this.config.store}/${scratchName('tmp-unpack')}`
   }
 
   async close(): Promise<void> {
@@ -82,19 +83,29 @@ export class Store {
     this.#bigLock.close()
   }
 
-  async #sweep(): Promise<void> {
+  /** Removes what nobody can need: unknown to the database, and older than this process's use of the store. */
+  async #sweep(before: number): Promise<void> {
     const { store, database } = this.config
     // A thread of its own costs ten megabytes and fifty milliseconds: only for what takes longer than that.
     const isSmall = countEntries(store) + countEntries(`${store}/.links`) < maxSweptHere
-    const names = isSmall
-      ? await findUnknown({ store, database })
-      : await this.pool.run<string[]>('sweepStore', { store, database })
-    const isLeft = (path: string) => {
+    const args = { store, database, before }
+    const names = isSmall ? await findUnknown(args) : await this.pool.run<string[]>('sweepStore', args)
+    const paths: string[] = []
+    const claimed = new Set<string>()
+    for (const name of names) {
+      const path = `${store}/${name}`
       const base = path.replace(/\.(lock|chroot)$/, '')
-      return !isPathLocked(base) && !this.tempRoots.has(base) && this.database.idOf(path) === undefined
+      if (this.tempRoots.has(base) || this.database.idOf(path) !== undefined) continue
+      // Whoever wants to make an item of that name waits until the old one has gone.
+      if (!claimed.has(base) && !claimPath(base)) continue
+      claimed.add(base)
+      paths.push(path)
     }
-    const paths = names.map((name) => `${store}/${name}`).filter(isLeft)
-    if (paths.length > 0) await this.pool.run('removeItems', { paths })
+    try {
+      if (paths.length > 0) await this.pool.run('removeItems', { paths })
+    } finally {
+      for (const base of claimed) unlockPath(base)
+    }
   }
 }
 

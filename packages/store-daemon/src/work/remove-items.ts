@@ -1,7 +1,17 @@
 // Removes trees.
+import { errnoOf } from '@plumbline/common/error/translate'
 import { removeTree } from '../store/remove-tree.ts'
 import type { Job } from './job.ts'
 
+/** One that cannot be removed does not keep the others. */
 export const removeItems: Job<{ paths: readonly string[] }, void> = async ({ paths }) => {
-  for (const path of paths) removeTree(path)
+  let failure: unknown
+  for (const path of paths) {
+    try {
+      removeTree(path)
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') failure = error
+    }
+  }
+  if (failure) throw failure
 }
