@@ -1,10 +1,10 @@
 // Sites: virtual hosts, the default host, TLS by name, mounts, the shapes of modules, and exchanges without a gap.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { Agent, get, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { TestService } from './support/daemonize.ts'
+import { TestService, until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
 
 const scratch = new Scratch('daemonize-sites')
@@ -384,6 +384,28 @@ describe('restart and reload under load', () => {
     expect((await service.run('reload')).status).toBe(0)
     expect(curl(`http://127.0.0.1:${two}/`).body).toBe('hello2 GET /')
     expect(curl(`http://127.0.0.1:${one}/`).status).toBeNaN()
+  })
+})
+
+describe('cachedir', () => {
+  it('keeps what V8 compiled of CommonJS modules, for the service only, and is believed only when it fits', async () => {
+    const port = freePort()
+    const service = await startSites({ user: 'nobody', sites: [['old', null, port]] })
+    const folder = `${service.folder}/cache/v8`
+    const ask = () => curl(`http://127.0.0.1:${port}/`).body
+    expect(ask()).toBe('cjs')
+    await until('it is written', () => existsSync(folder) && readdirSync(folder).length === 1)
+    const [name = ''] = readdirSync(folder)
+    expect(statSync(`${folder}/${name}`)).toMatchObject({ uid: 65534, mode: 0o100600 })
+    const first = statSync(`${folder}/${name}`).ino
+    expect((await service.run('restart')).status).toBe(0)
+    expect(ask()).toBe('cjs')
+    // It was used, and not written again.
+    expect(statSync(`${folder}/${name}`).ino).toBe(first)
+    writeFileSync(`${folder}/${name}`, 'nonsense')
+    expect((await service.run('restart')).status).toBe(0)
+    expect(ask()).toBe('cjs')
+    await until('it is written anew', () => statSync(`${folder}/${name}`).ino !== first)
   })
 })
 

@@ -10,22 +10,22 @@ const scratch = new Scratch('daemonize-readiness')
 const port = 30_000 + (process.pid % 2000)
 
 /** Waits for a file, then does what makes it ready. */
-const python = (then: string) => `
+const python = (act: string) => `
 import os, socket, sys, time, http.server
 while not os.path.exists(sys.argv[1]): time.sleep(0.01)
-${then}
+${act}
 open(sys.argv[1] + '.ready', 'w')
 time.sleep(1000)
 `
 
-const kinds: Record<string, { ready: unknown; then: string; config?: Record<string, unknown> }> = {
+const kinds: Record<string, { ready: unknown; act: string; config?: Record<string, unknown> }> = {
   'a descriptor': {
     ready: { fd: 7 },
-    then: `os.write(7, b'still loading'); os.write(7, b'\\n'); os.close(7)`,
+    act: `os.write(7, b'still loading'); os.write(7, b'\\n'); os.close(7)`,
   },
   sd_notify: {
     ready: 'notify',
-    then: `
+    act: `
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.sendto(b'STATUS=loading', '\\0' + os.environ['NOTIFY_SOCKET'][1:])
 s.sendto(b'STATUS=done\\nREADY=1\\n', '\\0' + os.environ['NOTIFY_SOCKET'][1:])`,
@@ -33,16 +33,16 @@ s.sendto(b'STATUS=done\\nREADY=1\\n', '\\0' + os.environ['NOTIFY_SOCKET'][1:])`,
   'sd_notify, of another user': {
     ready: 'notify',
     config: { user: 'nobody' },
-    then: `socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', '\\0' + os.environ['NOTIFY_SOCKET'][1:])`,
+    act: `socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', '\\0' + os.environ['NOTIFY_SOCKET'][1:])`,
   },
-  'a port': { ready: { port }, then: `s = socket.create_server(('127.0.0.1', ${port}))` },
+  'a port': { ready: { port }, act: `s = socket.create_server(('127.0.0.1', ${port}))` },
   'a unix socket': {
     ready: { socket: '@SOCKET@' },
-    then: `s = socket.socket(socket.AF_UNIX); s.bind('@SOCKET@'); s.listen()`,
+    act: `s = socket.socket(socket.AF_UNIX); s.bind('@SOCKET@'); s.listen()`,
   },
   'an HTTP status': {
     ready: { http: `http://127.0.0.1:${port + 1}/health`, status: 204 },
-    then: `
+    act: `
 class H(http.server.BaseHTTPRequestHandler):
   n = 0
   def do_GET(self):
@@ -53,23 +53,23 @@ http.server.HTTPServer(('127.0.0.1', ${port + 1}), H).serve_forever()`,
   },
   'a line': {
     ready: { line: '^listening on \\d+$' },
-    then: `print('listening soon'); print('listening on 80', flush=True)`,
+    act: `print('listening soon'); print('listening on 80', flush=True)`,
   },
   'a line, with a log that is kept': {
     ready: { line: '^listening on \\d+$' },
     config: { log: { path: '@KEPT@' } },
-    then: `print('listening on 80', flush=True)`,
+    act: `print('listening on 80', flush=True)`,
   },
   'a line, with syslog': {
     ready: { line: 'listening' },
     config: { log: { syslog: '/nowhere/log' } },
-    then: `print('listening on 80', flush=True)`,
+    act: `print('listening on 80', flush=True)`,
   },
 }
 
 describe('start returns when the service is ready, as it shows by', () => {
   it.each(Object.keys(kinds))('%s', async (kind) => {
-    const { ready, then, config = {} } = kinds[kind] ?? { ready: 'exec', then: '' }
+    const { ready, act, config = {} } = kinds[kind] ?? { ready: 'exec', act: '' }
     const service = new TestService(scratch, {})
     const marker = `${service.folder}/open/go`
     spawnSync('mkdir', ['-m', '1777', `${service.folder}/open`])
@@ -77,7 +77,7 @@ describe('start returns when the service is ready, as it shows by', () => {
       text
         .replaceAll('@SOCKET@', `${service.folder}/s.sock`)
         .replaceAll('@KEPT@', `${service.folder}/kept.log`)
-    writeFileSync(`${service.folder}/service.py`, python(fill(then)))
+    writeFileSync(`${service.folder}/service.py`, python(fill(act)))
     const whole = { command: ['/usr/bin/python3', `${service.folder}/service.py`, marker], ready, ...config }
     service.configure(JSON.parse(fill(JSON.stringify(whole))) as Record<string, unknown>)
     let returned = false

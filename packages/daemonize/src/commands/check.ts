@@ -2,13 +2,13 @@
 import { accessSync, constants } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
+import { requireAccounts } from '../config/settings.ts'
 import { answer, type Context, type Outcome } from './command.ts'
 import { actionStatus } from './lsb-status.ts'
 
 export async function check(context: Context): Promise<Outcome> {
   const { settings } = context
-  // What is looked up only when it is needed.
-  void [settings.environment, settings.capabilities, settings.noNewPrivileges]
+  requireAccounts(settings)
   if (settings.command) checkProgram(settings.command[0] ?? '', settings.environment['PATH'] ?? '')
   else {
     const { resolveModule } = await import('../sites/resolve-module.ts')

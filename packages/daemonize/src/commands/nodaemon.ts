@@ -7,6 +7,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { keeperPath } from '../launch/keeper-link.ts'
 import { chooseProgram } from '../launch/program.ts'
 import { formatSpecification } from '../launch/specification.ts'
+import { requireAccounts } from '../config/settings.ts'
 import { makeCacheFolder } from '../service/folders.ts'
 import { inspectService } from '../service/inspect.ts'
 import { makeIncarnationId } from '../service/incarnation-id.ts'
@@ -17,6 +18,7 @@ import { clearAway } from './start.ts'
 
 export async function nodaemon(context: Context): Promise<undefined> {
   const { settings, action, environment } = context
+  requireAccounts(settings)
   return withLock(context, async (lock) => {
     const seen = inspectService(settings)
     if (seen.main)

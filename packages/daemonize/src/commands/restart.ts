@@ -8,6 +8,7 @@ import { removePrepared } from '../service/folders.ts'
 import { inspectService, type Seen } from '../service/inspect.ts'
 import type { Lock } from '../service/lock.ts'
 import { takeSockets } from '../launch/sockets.ts'
+import { requireAccounts } from '../config/settings.ts'
 import { answer, withLock, type Context, type Outcome } from './command.ts'
 import { actionStatus } from './lsb-status.ts'
 import { clearAway, startAfresh } from './start.ts'
@@ -15,7 +16,8 @@ import { clearAway, startAfresh } from './start.ts'
 /** To our own server: finish, without hurry. */
 const drainSignal = constants.signals.SIGUSR2
 
-export function restart(context: Context): Promise<Outcome> {
+export async function restart(context: Context): Promise<Outcome> {
+  requireAccounts(context.settings)
   return withLock(context, async (lock) => {
     const seen = inspectService(context.settings)
     if (

@@ -1,6 +1,6 @@
 // start: returns when the service is ready. One that runs is left alone; what a start that was interrupted, or a
 // crash, has left is ended first.
-import type { Settings } from '../config/settings.ts'
+import { requireAccounts, type Settings } from '../config/settings.ts'
 import { launchService } from '../launch/launch.ts'
 import { chooseProgram } from '../launch/program.ts'
 import { endIncarnation, endStrays } from '../service/end.ts'
@@ -13,6 +13,7 @@ import { actionStatus } from './lsb-status.ts'
 export async function start(context: Context): Promise<Outcome> {
   // Most often it does run: that is seen without taking turns.
   if (isWell(context.settings, inspectService(context.settings))) return alreadyRunning(context)
+  requireAccounts(context.settings)
   return withLock(context, async (lock) => {
     const seen = inspectService(context.settings)
     if (isWell(context.settings, seen)) return alreadyRunning(context)

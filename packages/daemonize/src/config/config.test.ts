@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { anything, assert, property } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from './config.ts'
 import { parseListen, parseSite } from './site.ts'
@@ -32,8 +32,8 @@ describe('parseConfig()', () => {
     )
   })
   it('answers any value with a configuration or a CONFIG_INVALID', () => {
-    fc.assert(
-      fc.property(fc.anything(), (value) => {
+    assert(
+      property(anything(), (value) => {
         try {
           parseConfig(value, 'x')
           return true

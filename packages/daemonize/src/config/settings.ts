@@ -7,16 +7,8 @@ import { capabilityMask } from './capabilities.ts'
 import { serverReadyFd } from '../sites/descriptors.ts'
 import type { Config } from './config.ts'
 import type { ConfigFile } from './read-config.ts'
+import { resolveReady, type Ready } from './ready.ts'
 import { parseListen, parseSite, type ListenAddress, type Site } from './site.ts'
-
-export type Ready =
-  | { kind: 'exec' | 'notify' }
-  | { kind: 'delay'; ms: number }
-  | { kind: 'fd'; fd: number }
-  | { kind: 'port'; host: string; port: number }
-  | { kind: 'socket'; path: string }
-  | { kind: 'http'; url: string; status: number | undefined }
-  | { kind: 'line'; pattern: RegExp }
 
 export type Log =
   | { kind: 'none' | 'journal' | 'terminal' }
@@ -76,6 +68,7 @@ export function resolveSettings(
   const folders = defaultFolders(name, uid, environment)
   const pidfile = at(config.pidfile ?? `${folders.run}/${name}.pid`)
   const base = pidfile.replace(/\.pid$/, '')
+  const capabilities = config.capabilities && capabilityMask(config.capabilities, conf)
   // Looked up when first asked for: who only wants to know how a service does needs no account.
   const identity = once(() => resolveIdentity(config, uid))
   const own = once(() => buildEnvironment(config, identity(), environment))
@@ -108,8 +101,7 @@ export function resolveSettings(
       return own()
     },
     get capabilities() {
-      if (config.capabilities) return capabilityMask(config.capabilities, conf)
-      return identity() && 0n
+      return capabilities ?? (identity() && 0n)
     },
     get noNewPrivileges() {
       return config.no_new_privileges ?? identity() !== undefined
@@ -128,6 +120,11 @@ export function resolveSettings(
     restart,
     keep: restart !== 'no' || log.kind === 'kept' || log.kind === 'syslog',
   }
+}
+
+/** Before anything is touched. Throws ACCOUNT_UNKNOWN, SERVICE_FORBIDDEN. */
+export function requireAccounts(settings: Settings): void {
+  void [settings.identity, settings.environment]
 }
 
 function once<T>(make: () => T): () => T {
@@ -190,27 +187,6 @@ function buildEnvironment(
     return value === undefined ? [] : [[name, value] as const]
   })
   return { PATH: path, ...own, ...Object.fromEntries(passed), ...config.env }
-}
-
-function resolveReady(config: Config, at: (file: string) => string): Ready {
-  // Long enough to see a service that cannot run at all, short enough not to be in anyone's way.
-  const ready = config.ready ?? { delay: 250 }
-  if (typeof ready === 'string') return { kind: ready }
-  if ('delay' in ready) return { kind: 'delay', ms: ready.delay }
-  if ('fd' in ready) return { kind: 'fd', fd: ready.fd }
-  if ('port' in ready) return { kind: 'port', port: ready.port, host: ready.host ?? '127.0.0.1' }
-  if ('socket' in ready) return { kind: 'socket', path: at(ready.socket) }
-  if ('http' in ready) return { kind: 'http', url: ready.http, status: ready.status }
-  return { kind: 'line', pattern: toPattern(ready.line) }
-}
-
-function toPattern(text: string): RegExp {
-  try {
-    return new RegExp(text)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : error
-    throw new ToolError('CONFIG_INVALID', { where: 'ready.line', reason }, { cause: error })
-  }
 }
 
 function resolveLog(log: NonNullable<Config['log']>, at: (file: string) => string): Log {

@@ -1,5 +1,5 @@
 // The loop of the keeper: makes the service, watches it, makes it again when it should, ends it when told to.
-#include "keeper.h"
+#include "loop.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,12 +15,15 @@
 #include <time.h>
 #include <unistd.h>
 
-static struct specification spec;
-static struct incarnation service;
-static int signals = -1, notifications = -1, output = -1, failures = -1;
-static bool control_open = true, ready, stopping;
-static int quick_failures;
-static long long started_at, kill_at, respawn_at;
+struct specification spec;
+struct incarnation service;
+int output = -1, failures = -1;
+bool control_open = true, ready;
+long long started_at;
+
+static int signals = -1, notifications = -1, quick_failures;
+static bool stopping;
+static long long kill_at, respawn_at;
 
 long long now_ms(void) {
   struct timespec now;
@@ -28,122 +31,9 @@ long long now_ms(void) {
   return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void tell(const char *format, ...) {
-  if (!control_open) return;
-  va_list arguments;
-  va_start(arguments, format);
-  vdprintf(CONTROL, format, arguments);
-  va_end(arguments);
-}
-
-/** For the log, or in the foreground for the terminal. */
-static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void note(const char *format, ...) {
-  char text[512], line[600];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  int length = snprintf(line, sizeof line, "daemonize: %s\n", text);
-  if (spec.log_file || spec.syslog) log_bytes(line, length);
-  else if (write(2, line, length) < 0) errno = 0;
-}
-
 static void leave(int status) {
   finish_log();
   _exit(status);
-}
-
-static bool carries_output(void) {
-  return spec.log_file || spec.syslog;
-}
-
-static void become_service(int errors, int go, int to_log) {
-  char byte;
-  // Nothing is run before it is written down who runs: end of file means that it was not.
-  if (read(go, &byte, 1) != 1) _exit(1);
-  if (to_log >= 0) {
-    dup2(to_log, 1);
-    dup2(to_log, 2);
-  }
-  struct stage_failure failure = confine_and_execute(&spec);
-  if (write(errors, &failure, sizeof failure) < 0) _exit(2);
-  _exit(1);
-}
-
-/** False when it could not even be made or written down. */
-static bool make_service(void) {
-  int errors[2], go[2], carried[2] = {-1, -1};
-  if (pipe2(errors, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0) return tell("failed pipe %d\n", errno), false;
-  if (carries_output() && pipe2(carried, O_CLOEXEC) < 0) return tell("failed pipe %d\n", errno), false;
-  // Its own process must not have the low numbers that the service's descriptors will get.
-  int error_end = fcntl(errors[1], F_DUPFD_CLOEXEC, 768), go_end = fcntl(go[0], F_DUPFD_CLOEXEC, 768);
-  int log_end = spec.journal ? open_journal(&spec) : carried[1];
-  close(errors[1]), close(go[0]);
-  pid_t pid = fork();
-  if (pid < 0) return tell("failed fork %d\n", errno), false;
-  if (pid == 0) {
-    close(go[1]);
-    become_service(error_end, go_end, log_end);
-  }
-  close(error_end), close(go_end);
-  if (log_end >= 0) close(log_end);
-  if (spec.ready_source >= 0) close(spec.ready_source), spec.ready_source = -1;
-  service.pid = pid;
-  service.start = start_time(pid);
-  failures = errors[0];
-  output = carried[0];
-  if (output >= 0) fcntl(output, F_SETFL, O_NONBLOCK);
-  started_at = now_ms();
-  if (ready) {
-    renew_records(&spec, &service);
-  } else if (!prepare_records(&spec, &service)) {
-    tell("failed record %d\n", errno);
-    remove_records(&spec);
-    // The end of `go` ends it.
-    close(go[1]);
-    return false;
-  }
-  tell("pid %d %llu\n", pid, service.start);
-  bool gone = write(go[1], "g", 1) != 1;
-  close(go[1]);
-  return !gone;
-}
-
-static void read_failures(void) {
-  struct stage_failure failure;
-  ssize_t length = read(failures, &failure, sizeof failure);
-  if (length == (ssize_t)sizeof failure) {
-    // Spaces would be read as fields.
-    for (char *c = failure.stage; *c; c++) if (*c == ' ') *c = '_';
-    tell("failed %s %d\n", failure.stage, failure.error);
-    if (ready) note("cannot be made again: %s: %s", failure.stage, strerror(failure.error));
-  } else if (length == 0) {
-    tell("exec\n");
-  } else if (errno == EINTR) {
-    return;
-  }
-  close(failures);
-  failures = -1;
-}
-
-static void read_output(void) {
-  static char bytes[1 << 16];
-  ssize_t length;
-  while (output >= 0 && (length = read(output, bytes, sizeof bytes)) != 0) {
-    if (length < 0) {
-      if (errno == EINTR) continue;
-      return;
-    }
-    if (control_open && !ready) {
-      tell("out %zd\n", length);
-      for (ssize_t done = 0, n; done < length && (n = write(CONTROL, bytes + done, length - done)) > 0;) done += n;
-    }
-    log_bytes(bytes, length);
-  }
-  if (output >= 0) close(output);
-  output = -1;
 }
 
 static void stop_service(int number) {

@@ -1,7 +1,7 @@
 // How a service says, or shows, that it is ready; one function for each kind.
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Ready } from '../config/settings.ts'
+import type { Ready } from '../config/ready.ts'
 import type { KeeperEvent } from '../launch/keeper-link.ts'
 
 export type Watched = {

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { writeDiagnostic } from '@plumbline/common/cli/diagnose'
 import { toToolError } from '@plumbline/common/error/translate'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { openCompileCache } from './compile-cache.ts'
 import { dispatch, type Dispatching, type LiveSite } from './dispatch.ts'
 import type { HostConfiguration } from './host-configuration.ts'
 import { importModule } from './import-module.ts'
@@ -70,6 +71,7 @@ function readConfiguration(fd: number): HostConfiguration {
 async function openHost(config: HostConfiguration) {
   const { name, load, modulePaths, conf, redirect, redirectStatus, readyFd, drainTimeout } = config
   process.title = `daemonize: ${name}`
+  const compiled = openCompileCache(config.cachedir)
   provideDefineSite()
   for (const module of load) await loadModule(module, modulePaths, conf)
   const sites = await loadSites(config)
@@ -94,6 +96,7 @@ async function openHost(config: HostConfiguration) {
     sayReady() {
       writeSync(readyFd, '\n')
       closeSync(readyFd)
+      compiled.save()
     },
     async close(patience: number) {
       if (draining) return

@@ -1,0 +1,20 @@
+// What the keeper's loop (keeper.c) shares with its making of the service (spawn.c) and its words (say.c).
+#pragma once
+#include "keeper.h"
+
+extern struct specification spec;
+extern struct incarnation service;
+/** The service's output when it is carried, and where its process says that it could not be prepared; or -1. */
+extern int output, failures;
+extern bool control_open, ready;
+extern long long started_at;
+
+/** False when the service could not even be made or written down. */
+bool make_service(void);
+void read_failures(void);
+void read_output(void);
+
+/** A line to the starter, while there is one. */
+void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/** A line for the log, or in the foreground for the terminal. */
+void note(const char *format, ...) __attribute__((format(printf, 1, 2)));

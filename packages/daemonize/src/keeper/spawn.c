@@ -1,0 +1,97 @@
+// Makes the service's process, and reads what comes out of it.
+#include "loop.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool carries_output(void) {
+  return spec.log_file || spec.syslog;
+}
+
+static void become_service(int errors, int go, int to_log) {
+  char byte;
+  // Nothing is run before it is written down who runs: end of file means that it was not.
+  if (read(go, &byte, 1) != 1) _exit(1);
+  if (to_log >= 0) {
+    dup2(to_log, 1);
+    dup2(to_log, 2);
+  }
+  struct stage_failure failure = confine_and_execute(&spec);
+  if (write(errors, &failure, sizeof failure) < 0) _exit(2);
+  _exit(1);
+}
+
+bool make_service(void) {
+  int errors[2], go[2], carried[2] = {-1, -1};
+  if (pipe2(errors, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0) return tell("failed pipe %d\n", errno), false;
+  if (carries_output() && pipe2(carried, O_CLOEXEC) < 0) return tell("failed pipe %d\n", errno), false;
+  // Its own process must not have the low numbers that the service's descriptors will get.
+  int error_end = fcntl(errors[1], F_DUPFD_CLOEXEC, 768), go_end = fcntl(go[0], F_DUPFD_CLOEXEC, 768);
+  int log_end = spec.journal ? open_journal(&spec) : carried[1];
+  close(errors[1]), close(go[0]);
+  pid_t pid = fork();
+  if (pid < 0) return tell("failed fork %d\n", errno), false;
+  if (pid == 0) {
+    close(go[1]);
+    become_service(error_end, go_end, log_end);
+  }
+  close(error_end), close(go_end);
+  if (log_end >= 0) close(log_end);
+  if (spec.ready_source >= 0) close(spec.ready_source), spec.ready_source = -1;
+  service.pid = pid;
+  service.start = start_time(pid);
+  failures = errors[0];
+  output = carried[0];
+  if (output >= 0) fcntl(output, F_SETFL, O_NONBLOCK);
+  started_at = now_ms();
+  if (ready) {
+    renew_records(&spec, &service);
+  } else if (!prepare_records(&spec, &service)) {
+    tell("failed record %d\n", errno);
+    remove_records(&spec);
+    // The end of `go` ends it.
+    close(go[1]);
+    return false;
+  }
+  tell("pid %d %llu\n", pid, service.start);
+  bool gone = write(go[1], "g", 1) != 1;
+  close(go[1]);
+  return !gone;
+}
+
+void read_failures(void) {
+  struct stage_failure failure;
+  ssize_t length = read(failures, &failure, sizeof failure);
+  if (length == (ssize_t)sizeof failure) {
+    // Spaces would be read as fields.
+    for (char *c = failure.stage; *c; c++) if (*c == ' ') *c = '_';
+    tell("failed %s %d\n", failure.stage, failure.error);
+    if (ready) note("cannot be made again: %s: %s", failure.stage, strerror(failure.error));
+  } else if (length == 0) {
+    tell("exec\n");
+  } else if (errno == EINTR) {
+    return;
+  }
+  close(failures);
+  failures = -1;
+}
+
+void read_output(void) {
+  static char bytes[1 << 16];
+  ssize_t length;
+  while (output >= 0 && (length = read(output, bytes, sizeof bytes)) != 0) {
+    if (length < 0) {
+      if (errno == EINTR) continue;
+      return;
+    }
+    if (control_open && !ready) {
+      tell("out %zd\n", length);
+      for (ssize_t done = 0, n; done < length && (n = write(CONTROL, bytes + done, length - done)) > 0;) done += n;
+    }
+    log_bytes(bytes, length);
+  }
+  if (output >= 0) close(output);
+  output = -1;
+}

@@ -1,0 +1,71 @@
+// Keeps what V8 compiles of CommonJS modules in the service's own cache folder, for the next start. A file is named
+// by the digest of the source and of Node's version, so that it can be stale for nobody. (Node 20 has no such cache
+// itself, and none can be made for ES modules.)
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import Module from 'node:module'
+import { dirname } from 'node:path'
+import { constants, Script } from 'node:vm'
+
+type Compile = (this: NodeModule, content: string, filename: string) => unknown
+type Internals = {
+  prototype: { _compile: Compile }
+  wrap(source: string): string
+  _resolveFilename(request: string, parent: NodeModule, isMain: boolean, options?: object): string
+  _cache: object
+}
+
+const internals = Module as unknown as Internals
+
+export type CompileCache = { /** Writes what is new. */ save(): void }
+
+export function openCompileCache(folder: string): CompileCache {
+  const fresh: { script: Script; path: string }[] = []
+  internals.prototype._compile = function compile(content, filename) {
+    const source = internals.wrap(content.replace(/^#!.*/, ''))
+    const key = createHash('sha256').update(process.version).update(source).digest('hex')
+    const path = `${folder}/v8/${key}`
+    const cachedData = readCached(path)
+    const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
+    const script = new Script(source, {
+      filename,
+      importModuleDynamically,
+      ...(cachedData && { cachedData }),
+    })
+    if (!cachedData || script.cachedDataRejected) fresh.push({ script, path })
+    const run = script.runInThisContext() as (...args: unknown[]) => unknown
+    return run.call(this.exports, this.exports, makeRequire(this), this, filename, dirname(filename))
+  }
+  return {
+    save() {
+      for (const { script, path } of fresh.splice(0)) writeCached(path, script.createCachedData())
+    },
+  }
+}
+
+/** What Node hands to each module as `require`. */
+function makeRequire(module: NodeModule): object {
+  const require = (id: string): unknown => module.require(id)
+  const resolve = (request: string, options?: object) =>
+    internals._resolveFilename(request, module, false, options)
+  return Object.assign(require, { resolve, main: process.mainModule, cache: internals._cache })
+}
+
+function readCached(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** Without room for it there is no cache, and no error. */
+function writeCached(path: string, data: Buffer): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    writeFileSync(`${path}.${process.pid}`, data, { mode: 0o600 })
+    renameSync(`${path}.${process.pid}`, path)
+  } catch {
+    // The next start compiles again.
+  }
+}
