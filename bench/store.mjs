@@ -1,7 +1,7 @@
 // Measures the store daemon, one record a figure, each beside its limit on this machine and the goal.
 //   node bench/store.mjs [NAME…]
 // What deletes comes last: ext4 is slow at making files for a while after many have been deleted.
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,8 +16,9 @@ const environment = { ...process.env }
 delete environment.NODE_EXTRA_CA_CERTS
 const chosen = process.argv.slice(2)
 const scratch = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'plumbline-bench-'))
-const store = join(scratch, 'store')
-const socket = join(scratch, 'state/daemon-socket/socket')
+let daemon
+let store
+let socket
 const load = join(root, '.cache/store-load')
 
 const report = (name, value, unit, goal, more = {}) => {
@@ -41,18 +42,32 @@ const strLength = (length) => 8 + Math.ceil(length / 8) * 8
 mkdirSync(join(root, '.cache'), { recursive: true })
 execFileSync('cc', ['-O2', '-o', load, join(root, 'bench/store-load.c')])
 
-const daemon = spawn(
-  process.execPath,
-  [
-    join(root, 'packages/store-daemon/bin/store-daemon.js'),
+/** A daemon of its own for each measure: one does not inherit the other's items. */
+async function startDaemon(name) {
+  store = join(scratch, name, 'store')
+  socket = join(scratch, name, 'state/daemon-socket/socket')
+  const args = [
+    'packages/store-daemon/bin/store-daemon.js',
     '--store',
     store,
     '--state',
-    join(scratch, 'state'),
-  ],
-  { env: environment, stdio: 'inherit' },
-)
-while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 20))
+    join(scratch, name, 'state'),
+  ]
+  daemon = spawn(process.execPath, args, { env: environment, stdio: 'inherit', cwd: root })
+  while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
+async function stopDaemon() {
+  daemon.kill()
+  await once(daemon, 'exit')
+}
+
+/** Seconds that nix-store takes for it, on a store of its own; null where there is none. */
+function timeNix(place, ...args) {
+  const from = performance.now()
+  const { status } = spawnSync('nix-store', ['--store', join(scratch, place), ...args], { stdio: 'ignore' })
+  return status === 0 ? round(seconds(from)) : null
+}
 
 /** A connection that has greeted: send(bytes) resolves to so many bytes of reply. */
 async function open() {
@@ -102,7 +117,6 @@ function runLoad(connections, requests) {
 
 const best = (count, run) => Math.max(...Array.from({ length: count }, run))
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))[1]) / 1024
-const wanted = (name) => chosen.length === 0 || chosen.includes(name)
 
 const measures = {
   async memory() {
@@ -186,7 +200,7 @@ const measures = {
     )
   },
   async tree() {
-    const tree = join(scratch, 'tree')
+    const tree = join(scratch, 'source')
     mkdirSync(tree)
     for (let i = 0; i < 16; i++) writeFileSync(join(tree, `f${i}`), randomBytes(16 << 20))
     const from0 = performance.now()
@@ -204,6 +218,7 @@ const measures = {
     await addNar('add of a 256 MiB tree', nar, 256 * 1.048576, 'MB/s', 500, {
       limit_cp: round(copy),
       limit_sha256: round(hash),
+      nix_seconds: timeNix('nix', '--add', tree),
     })
     report('memory after it', rss(), 'MB', 300)
   },
@@ -230,7 +245,8 @@ const measures = {
     }
     await addNar('add of 20,000 small files', Buffer.concat([...parts, str(')')]), 20000, 'files/s', 15000)
   },
-  async references() {
+  /** Ten thousand texts that refer to each other: asked about, listed as dead, collected. */
+  async gc() {
     const client = await open()
     const paths = []
     for (let i = 0; i < 10000; i++) {
@@ -260,6 +276,7 @@ const measures = {
       '/s',
       15000,
     )
+    await collect()
   },
   async verify() {
     const client = await open()
@@ -278,38 +295,30 @@ const measures = {
     report('verify with contents, 1 GB in 10,000 paths', 1 / seconds(from), 'GB/s', 1.6, { errors })
     client.peer.destroy()
   },
-  async gc() {
-    const client = await open()
-    for (const [name, action, goal] of [
-      ['list the dead', 1, 0.05],
-      ['list the dead again', 1, 0.05],
-      ['collect all of it', 2, 0.6],
-    ]) {
-      const from = performance.now()
-      client.peer.write(
-        Buffer.concat([
-          int(20),
-          int(action),
-          int(0),
-          int(0),
-          int(0xffffffffffffffffn),
-          int(0),
-          int(0),
-          int(0),
-        ]),
-      )
-      await readReply(client)
-      const took = seconds(from)
-      const count = Number((await client.take(8)).readBigUInt64LE())
-      for (let i = 0; i < count; i++) {
-        const length = Number((await client.take(8)).readBigUInt64LE())
-        await client.take(Math.ceil(length / 8) * 8)
-      }
-      await client.take(16)
-      report(`gc: ${name}`, took, 's', goal, { paths: count })
+}
+
+async function collect() {
+  const client = await open()
+  for (const [name, action, goal] of [
+    ['list the dead', 1, 0.05],
+    ['list the dead again', 1, 0.05],
+    ['collect all of it', 2, 0.6],
+  ]) {
+    const from = performance.now()
+    client.peer.write(
+      Buffer.concat([int(20), int(action), int(0), int(0), int(0xffffffffffffffffn), int(0), int(0), int(0)]),
+    )
+    await readReply(client)
+    const took = seconds(from)
+    const count = Number((await client.take(8)).readBigUInt64LE())
+    for (let i = 0; i < count; i++) {
+      const length = Number((await client.take(8)).readBigUInt64LE())
+      await client.take(Math.ceil(length / 8) * 8)
     }
-    client.peer.destroy()
-  },
+    await client.take(16)
+    report(`gc: ${name}`, took, 's', goal, { paths: count })
+  }
+  client.peer.destroy()
 }
 
 async function addNar(name, nar, amount, unit, goal, more = {}) {
@@ -330,10 +339,15 @@ async function addNar(name, nar, amount, unit, goal, more = {}) {
   report(name, result, unit, goal, more)
 }
 
+// What deletes, last.
+const order = ['memory', 'connect', 'texts', 'valid', 'tree', 'files', 'verify', 'gc']
 try {
-  for (const [name, measure] of Object.entries(measures)) if (wanted(name)) await measure()
+  for (const name of order.filter((each) => chosen.length === 0 || chosen.includes(each))) {
+    await startDaemon(name)
+    await measures[name]()
+    await stopDaemon()
+  }
 } finally {
-  daemon.kill()
-  await once(daemon, 'exit')
+  daemon?.kill()
   rmSync(scratch, { recursive: true, force: true })
 }
