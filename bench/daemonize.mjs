@@ -12,7 +12,7 @@ const folder = mkdtempSync(`${tmpdir()}/daemonize-bench-`)
 const daemonize = fileURLToPath(new URL('../packages/daemonize/bin/daemonize.js', import.meta.url))
 const env = { PATH: process.env.PATH, HOME: folder, PM2_HOME: `${folder}/pm2` }
 const node = process.execPath
-let nextPort = 34_000 + (process.pid % 1000) * 10
+let nextPort = 30_000 + (process.pid % 200) * 10
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const now = () => performance.now()

@@ -7,7 +7,7 @@ import { runDaemonize, TestService, until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
 
 const scratch = new Scratch('daemonize-readiness')
-const port = 30_000 + (process.pid % 2000)
+const port = 24_000 + (process.pid % 1000) * 4
 
 /** Waits for a file, then does what makes it ready. */
 const python = (act: string) => `

@@ -80,7 +80,7 @@ describe('a full disk', () => {
       `${modules}/chatty.mjs`,
       'export default (req, res) => { console.log("x".repeat(9000)); console.error("y"); res.end("ok") }',
     )
-    const port = 33_000 + (process.pid % 2000)
+    const port = 28_000 + (process.pid % 2000)
     const service = new TestService(scratch, {
       log: `${path}/s.log`,
       module_paths: [modules],
