@@ -375,5 +375,6 @@ it('W24: no command loads more than it needs', async () => {
     ['-f', '-e', 'trace=openat', process.execPath, daemonize, service.conf, 'status'],
     { encoding: 'utf8' },
   )
-  if (stderr) expect(stderr).not.toMatch(/yaml\.cjs"|yargs\.cjs"|ndjson\.cjs"|syscall\.node/)
+  expect(stderr, 'strace is missing: apt-get install strace').toContain('openat')
+  expect(stderr).not.toMatch(/yaml\.cjs"|yargs\.cjs"|ndjson\.cjs"|syscall\.node/)
 })
