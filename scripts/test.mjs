@@ -1,0 +1,64 @@
+// `npm test`: installs what the tests need, builds, and runs all of them. Arguments go to vitest.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { buildPrograms, environment, installDependencies, root, run } from './prepare.mjs'
+
+// Command that a test runs → Debian package that has it.
+const needed = {
+  awk: 'mawk',
+  busybox: 'busybox-static',
+  csh: 'tcsh',
+  curl: 'curl',
+  diff: 'diffutils',
+  fish: 'fish',
+  gawk: 'gawk',
+  gcc: 'gcc',
+  ip: 'iproute2',
+  jq: 'jq',
+  make: 'make',
+  nc: 'netcat-openbsd',
+  'nix-store': 'nix-bin',
+  ps: 'procps',
+  script: 'bsdutils',
+  ssh: 'openssh-client',
+  sshd: 'openssh-server',
+  strace: 'strace',
+  sudo: 'sudo',
+}
+
+const searchPath = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`
+const isThere = (name) =>
+  spawnSync('/bin/sh', ['-c', 'command -v "$1"', 'sh', name], { env: { PATH: searchPath } }).status === 0
+const missing = Object.keys(needed).filter((name) => !isThere(name))
+
+if (missing.length > 0) {
+  const packages = [...new Set(missing.map((name) => needed[name]))]
+  if (process.getuid() === 0 && isThere('apt-get')) {
+    console.error(`Installing ${packages.join(' ')} …`)
+    const env = { ...environment, DEBIAN_FRONTEND: 'noninteractive' }
+    run('apt-get', ['update', '-qq'], { env, quiet: true })
+    run('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...packages], { env, quiet: true })
+  } else {
+    console.error(`Missing: ${missing.join(', ')}. As root: apt-get install ${packages.join(' ')}`)
+    process.exit(1)
+  }
+}
+if (process.getuid() !== 0)
+  console.error('Not root: the tests that make users, mounts and an sshd are skipped.')
+
+installDependencies()
+buildPrograms()
+mkdirSync(`${root}/.cache`, { recursive: true })
+const report = `${root}/.cache/test-report.json`
+const { status } = spawnSync(
+  'vitest',
+  ['run', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)],
+  { cwd: root, env: { ...environment, PATH: `${environment.PATH}:${searchPath}` }, stdio: 'inherit' },
+)
+try {
+  const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, 'utf8'))
+  console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`)
+} catch {
+  // vitest has said why there is no report.
+}
+process.exitCode = status ?? 1
