@@ -52,7 +52,7 @@ mkdirSync(`${root}/.cache`, { recursive: true })
 const report = `${root}/.cache/test-report.json`
 const { status } = spawnSync(
   'vitest',
-  ['run', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)],
+  ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)],
   { cwd: root, env: { ...environment, PATH: `${environment.PATH}:${searchPath}` }, stdio: 'inherit' },
 )
 try {

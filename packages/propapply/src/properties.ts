@@ -1,5 +1,4 @@
 // The catalogue of properties. Adding one is one file and one line here.
-// Pure: no I/O.
 import type { Property } from './property.ts'
 import { single } from './properties/cmd.ts'
 import { containsBlock } from './properties/file/block.ts'

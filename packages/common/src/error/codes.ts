@@ -86,7 +86,6 @@ export const codes = {
 
   // Sites and properties
   SITE_INVALID: say(data, (d) => `${d.where}: ${d.reason}${hint(d.hint)}`),
-  SITE_UNREADABLE: say(noInput, (d) => `Cannot read site "${d.path}": ${d.reason}`),
   PROPERTY_FAILED: say(someFailed, (d) => `${d.reason}`),
   PROPERTY_UNKNOWN: say(usage, (d) => `There is no property "${d.name}"${hint(d.hint)}`),
   SH_FAILED: say(unavailable, (d) => `The shell on ${d.host} ended early${because(d.reason)}`),

@@ -84,7 +84,8 @@ export class SshSession {
 
   async #open(command: string): Promise<ClientChannel> {
     for (;;) {
-      for (const client of [...this.#clients]) {
+      // A copy: clients go while we wait.
+      for (const client of this.#clients.slice()) {
         const channel = await this.#exec(client, command)
         if (channel) return channel
       }

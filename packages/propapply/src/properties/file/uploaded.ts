@@ -1,10 +1,7 @@
 // file.uploaded: the file there is a copy of a file of this machine.
-import { createReadStream } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import * as v from 'valibot'
-import { ToolError } from '@plumbline/common/error/tool-error'
-import { reasonOf } from '@plumbline/common/error/translate'
+import { openLocalFile } from '../../local-file.ts'
 import { defineProperty } from '../../property.ts'
 import { access, path, text } from '../fields.ts'
 import { largestInline, putBytes, putStream } from './put-bytes.ts'
@@ -15,14 +12,9 @@ export const uploaded = defineProperty({
   fields: { path, source: v.pipe(text, v.minLength(1, 'expected a path')), ...access },
   describe: ({ path: file, source }) => `${file} is ${source} uploaded`,
   apply: async (given, { directory }) => {
-    const source = resolve(directory, given.source)
-    try {
-      const { size } = await stat(source)
-      if (size <= largestInline) return await putBytes(await readFile(source), given, true)
-      return await putStream(() => createReadStream(source), given, true)
-    } catch (error) {
-      throw new ToolError('INPUT_FAILED', { path: source, reason: reasonOf(error) }, { cause: error })
-    }
+    const source = await openLocalFile(resolve(directory, given.source))
+    if (source.bytes <= largestInline) return putBytes(await source.read(), given, true)
+    return putStream(source.stream, given, true)
   },
   unapply: ({ path: file }) => ({ call: ['does_not_exist', file] }),
   notes: [
