@@ -18,7 +18,11 @@ writeFileSync(
   [
     { property: 'file.directory-exists', path: target, mode: '0755' },
     { property: 'file.has-content', path: `${target}/motd`, content: 'Welcome\n', mode: '0644' },
-    { property: 'file.contains-conf-space', path: `${target}/sshd_config`, settings: { PermitRootLogin: 'no' } },
+    {
+      property: 'file.contains-conf-space',
+      path: `${target}/sshd_config`,
+      settings: { PermitRootLogin: 'no' },
+    },
     { property: 'file.contains-lines', path: `${target}/hosts`, lines: ['127.0.0.1 localhost'] },
     { property: 'file.symlinked', path: `${target}/issue`, target: 'motd' },
     { property: 'cmd.single', command: `date >${target}/installed`, creates: `${target}/installed` },
@@ -30,10 +34,14 @@ writeFileSync(
 const command = `connect local -n | propapply ${site}`
 for (const round of ['First run', 'Second run']) {
   console.log(`\n${round}: ${command}\n`)
-  const { stdout, stderr, status } = spawnSync('/bin/sh', ['-c', command], { env: environment, encoding: 'utf8' })
+  const { stdout, stderr, status } = spawnSync('/bin/sh', ['-c', command], {
+    env: environment,
+    encoding: 'utf8',
+  })
   process.stderr.write(stderr)
   const records = stdout.split('\n').flatMap((line) => (line ? [JSON.parse(line)] : []))
-  for (const { type, result, desc } of records) if (type === 'property') console.log(`  ${result.padEnd(8)} ${desc}`)
+  for (const { type, result, desc } of records)
+    if (type === 'property') console.log(`  ${result.padEnd(8)} ${desc}`)
   const end = records.find(({ type }) => type === 'end')
   console.log(`  ${end?.counts.changed === 0 ? 'nothing changed' : `${end?.counts.changed} changed`}`)
   if (status !== 0 || !end?.ok) process.exit(status || 1)
