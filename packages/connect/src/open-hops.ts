@@ -1,6 +1,6 @@
 // `connect HOP`: opens the hop on every connection that comes in, emits the records in order, serves them.
 import { closeSync, openSync } from 'node:fs'
-import { parseDuration } from '@plumbline/common/cli/duration'
+import { parseDurationOption } from '@plumbline/common/cli/duration'
 import type { Tool } from '@plumbline/common/cli/run-tool'
 import { exitStatus } from '@plumbline/common/error/exit'
 import type { Hop } from './hop.ts'
@@ -13,8 +13,8 @@ import { readUpstream } from './upstream.ts'
 
 export async function openHops(tool: Tool, hop: Hop): Promise<number> {
   const { flags, values } = tool.arguments
-  const lingerMs = parseDuration(values['linger']?.[0] ?? hopOptions.linger.default, '--linger')
-  const timeoutMs = parseDuration(values['timeout']?.[0] ?? hopOptions.timeout.default, '--timeout')
+  const lingerMs = parseDurationOption(values['linger']?.[0] ?? hopOptions.linger.default, '--linger')
+  const timeoutMs = parseDurationOption(values['timeout']?.[0] ?? hopOptions.timeout.default, '--timeout')
   const targets = hop.targets(tool.arguments)
   const directory = openRuntimeDirectory(tool.environment)
   const secrets = new Secrets(tool.arguments)

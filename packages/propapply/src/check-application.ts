@@ -1,10 +1,10 @@
 // One item of a site against the catalogue: the application, or every fault in it.
+import { parseDuration } from '@plumbline/common/cli/duration'
 import { suggestName } from '@plumbline/common/cli/suggest-name'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { propertyApplication } from '@plumbline/common/records/property'
 import { formatMismatch, validate, type Mismatch } from '@plumbline/common/records/validate'
 import { describeField } from './describe-field.ts'
-import { parseDuration } from './duration.ts'
 import { properties } from './properties.ts'
 import type { Action, Property } from './property.ts'
 import type { SiteItem } from './site/item.ts'
@@ -95,10 +95,10 @@ function explain(
   return { field, reason: `${reason}, found ${JSON.stringify(value.slice(0, 60))}` }
 }
 
-/** Milliseconds; undefined when not given, null when it is none. */
+/** Milliseconds above 0; undefined when not given, null when it is none. */
 function parseTimeout(timeout: unknown): number | undefined | null {
   if (typeof timeout !== 'string') return undefined
-  return parseDuration(timeout) ?? null
+  return parseDuration(timeout) || null
 }
 
 function unknownFields(given: Readonly<Record<string, unknown>>, fields: readonly string[]): Mismatch[] {

@@ -1,12 +1,14 @@
 // The command line of `propapply`.
 import type { Program, Tool } from '@plumbline/common/cli/run-tool'
 import { optionTable } from './options.ts'
-import { propapply } from './propapply.ts'
 
 async function run(tool: Tool): Promise<number> {
   const { flags, values } = tool.arguments
   const [explained] = values['explain'] ?? []
-  if (!flags.has('list') && explained === undefined) return propapply(tool)
+  if (!flags.has('list') && explained === undefined) {
+    const { propapply } = await import('./propapply.ts')
+    return propapply(tool)
+  }
   const { explainProperty, listProperties } = await import('./describe-properties.ts')
   return explained === undefined ? listProperties(tool) : explainProperty(tool, explained)
 }

@@ -1,9 +1,9 @@
 // --list and --explain: the catalogue for people, and as records.
 import type { Tool } from '@plumbline/common/cli/run-tool'
+import { isTerminal } from '@plumbline/common/cli/terminal'
 import { suggestName } from '@plumbline/common/cli/suggest-name'
 import { exitStatus } from '@plumbline/common/error/exit'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { isatty } from 'node:tty'
 import { describeField } from './describe-field.ts'
 import { properties } from './properties.ts'
 import type { Property } from './property.ts'
@@ -12,7 +12,7 @@ import type { Property } from './property.ts'
 export async function listProperties(tool: Tool): Promise<number> {
   const width = Math.max(...[...properties.keys()].map((name) => name.length))
   for (const { name, summary, fields, canUnapply } of properties.values()) {
-    if (isatty(1)) await tool.records.writeBytes(Buffer.from(`${name.padEnd(width)}  ${summary}\n`))
+    if (isTerminal(1)) await tool.records.writeBytes(Buffer.from(`${name.padEnd(width)}  ${summary}\n`))
     else {
       const names = Object.keys(fields)
       await tool.records.write({

@@ -1,8 +1,8 @@
 // The options of propapply: the table for parsing and help, and their values.
 // Pure: no I/O.
+import { parseDurationOption } from '@plumbline/common/cli/duration'
 import type { Arguments, OptionTable } from '@plumbline/common/cli/option-table'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { parseDuration } from './duration.ts'
 
 export const optionTable = {
   property: {
@@ -72,7 +72,7 @@ function parseJobs(text: string | undefined): number {
 
 function parseTimeout(text: string | undefined): number {
   if (text === undefined) return defaultTimeoutMs
-  const ms = parseDuration(text)
-  if (ms !== undefined) return ms
-  throw new ToolError('USAGE', { reason: `Option --timeout expects a time such as 30s, found "${text}"` })
+  const ms = parseDurationOption(text, '--timeout')
+  if (ms > 0) return ms
+  throw new ToolError('USAGE', { reason: 'Option --timeout expects a duration above 0' })
 }

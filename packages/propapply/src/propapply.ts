@@ -1,6 +1,6 @@
 // The work of propapply from the site to the `end` record.
-import { isatty } from 'node:tty'
 import type { Tool } from '@plumbline/common/cli/run-tool'
+import { isTerminal } from '@plumbline/common/cli/terminal'
 import { exitStatus } from '@plumbline/common/error/exit'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { applySite, planHost } from './apply-site.ts'
@@ -67,7 +67,7 @@ async function applyAndReport(
 }
 
 async function makeReporter(tool: Tool, { mode }: Options, hosts: readonly string[]): Promise<Reporter> {
-  const table = isatty(1) ? await makeTable(tool, hosts) : undefined
+  const table = isTerminal(1) ? await makeTable(tool, hosts) : undefined
   return new Reporter(tool, { table, diff: mode.diff })
 }
 
@@ -78,7 +78,7 @@ async function makeTable({ environment }: Tool, hosts: readonly string[]) {
 
 /** Where results are shown as they come, they are the progress. */
 async function makeProgress(total: number) {
-  if (isatty(1) || !isatty(2)) return undefined
+  if (isTerminal(1) || !isTerminal(2)) return undefined
   const { Progress } = await import('./report/progress.ts')
   return new Progress(total)
 }

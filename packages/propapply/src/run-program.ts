@@ -1,9 +1,9 @@
 // One run: sends the program of some steps over a connection, answers its requests for content, and hands out each
 // result as it comes.
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import type { Connection, Running } from '@plumbline/common/connection/connection'
+import { randomBytes } from '@plumbline/common/process/random-bytes'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf, toToolError } from '@plumbline/common/error/translate'
 import type { PropertyResult } from '@plumbline/common/records/property'

@@ -1,14 +1,12 @@
 // Where a program's records come from: standard input, files, or nowhere (a terminal, /dev/null).
-import { createReadStream, fstatSync, statSync } from 'node:fs'
-import { isatty } from 'node:tty'
+import { createReadStream } from 'node:fs'
 import { ToolError } from '../error/tool-error.ts'
 import { reasonOf } from '../error/translate.ts'
+import { isNull, isTerminal } from './terminal.ts'
 
 /** True when standard input can hold no records: a terminal, /dev/null, or closed (which Node makes /dev/null). */
 export function isInputAbsent(fd = 0): boolean {
-  if (isatty(fd)) return true
-  const stat = fstatSync(fd)
-  return stat.isCharacterDevice() && stat.rdev === statSync('/dev/null').rdev
+  return isTerminal(fd) || isNull(fd)
 }
 
 export function readStdin(): AsyncIterable<Buffer> {

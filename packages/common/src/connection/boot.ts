@@ -10,15 +10,9 @@
 // pass it on inside single quotes like any other shell. read(1) takes its line byte by byte and nothing after it
 // (POSIX XCU read), so the rest of the stream is the command's own standard input.
 // Pure: no I/O.
-import { randomBytes } from 'node:crypto'
 import { quoteCommand, quoteWord } from '../process/quote.ts'
 import { ToolError } from '../error/tool-error.ts'
 import type { RunRequest } from './connection.ts'
-
-/** Marks our lines in both streams, and our processes in ps. No secret: only a name that nothing else has. */
-export function makeToken(): string {
-  return `plumbline-${randomBytes(16).toString('hex')}`
-}
 
 export function formatBoot(token: string): string {
   return (

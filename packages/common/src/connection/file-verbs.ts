@@ -1,11 +1,11 @@
 // runlines, readfile and writefile, for any connection that can run.
-import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path/posix'
 import { PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ToolError } from '../error/tool-error.ts'
 import { toToolError } from '../error/translate.ts'
 import type { Running, RunRequest, WriteOptions } from './connection.ts'
+import { randomBytes } from '../process/random-bytes.ts'
 import { fileStatus, formatBlock, formatRead, formatWrite } from './file-commands.ts'
 
 type Runner = { readonly host: string; run(request: RunRequest): Running }

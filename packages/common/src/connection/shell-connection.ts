@@ -2,13 +2,14 @@
 // up through the lifeline (lifeline.ts). Every hop of kind posix is this with another Entry.
 import type { Readable } from 'node:stream'
 import { ToolError } from '../error/tool-error.ts'
-import { formatBoot, formatRun, formatShellCommand, makeToken } from './boot.ts'
+import { formatBoot, formatRun, formatShellCommand } from './boot.ts'
 import type { Connection, Place, Running, RunRequest, WriteOptions } from './connection.ts'
 import { Lifeline } from './lifeline-process.ts'
 import { formatLifeline } from './lifeline.ts'
 import { readfile, runlines, writefile } from './file-verbs.ts'
 import type { Entry, RawProcess } from './raw-process.ts'
 import { ShellProcess } from './shell-process.ts'
+import { makeToken } from './token.ts'
 
 /** How long a lifeline that nobody waits for may take, and a command that is cancelled before it has answered. */
 const lazyLifelineMs = 10_000

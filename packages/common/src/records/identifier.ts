@@ -1,6 +1,5 @@
 // ULIDs (github.com/ulid/spec): 48 bits of time, 80 of chance, in Crockford's base 32; they sort by time.
-// Pure: no I/O.
-import { randomBytes } from 'node:crypto'
+import { randomBytes } from '../process/random-bytes.ts'
 
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const timeDigits = 10

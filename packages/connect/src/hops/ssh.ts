@@ -1,6 +1,6 @@
 // `connect ssh HOST…`: other machines, through ssh2 from this one, through its ssh(1) from any other.
 import { ShellConnection } from '@plumbline/common/connection/shell-connection'
-import { makeToken } from '@plumbline/common/connection/boot'
+import { makeToken } from '@plumbline/common/connection/token'
 import type { Connection, Place } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { secretOptions } from '@plumbline/common/secret/secret-options'

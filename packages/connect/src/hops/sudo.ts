@@ -5,7 +5,7 @@
 // has been asked before, so that it always asks, or never. The line is sent without waiting for the prompt; where
 // none comes, it is BOOT that reads it, and skips it like any line without its token.
 import type { Connection } from '@plumbline/common/connection/connection'
-import { makeToken } from '@plumbline/common/connection/boot'
+import { makeToken } from '@plumbline/common/connection/token'
 import type { Entry } from '@plumbline/common/connection/raw-process'
 import { ShellConnection } from '@plumbline/common/connection/shell-connection'
 import { ToolError } from '@plumbline/common/error/tool-error'

@@ -1,5 +1,5 @@
 // Collects garbage, lists what is dead or alive, or says why a path is alive.
-import { parseDuration } from '@plumbline/common/cli/duration'
+import { parseDurationOption } from '@plumbline/common/cli/duration'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import type { Context } from '../context.ts'
@@ -17,7 +17,8 @@ export async function gc(context: Context): Promise<void> {
   }
   const keepDead = context.option('keep-dead')
   if (keepDead !== undefined) {
-    await context.client.setOptions({ 'gc-keep-dead-ms': String(parseDuration(keepDead, '--keep-dead')) })
+    const ms = parseDurationOption(keepDead, '--keep-dead', Infinity)
+    await context.client.setOptions({ 'gc-keep-dead-ms': String(ms) })
   }
   const maxFreed = context.option('max-freed')
   const request: Collection = {

@@ -1,0 +1,51 @@
+// Start-up, as ratios to `node -e 0`: --version of every program, and the two smallest jobs.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { compare, report } from './measure.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const scratch = mkdtempSync(join(tmpdir(), 'plumbline-bench-'))
+const site = join(scratch, 'site.ndjson')
+writeFileSync(join(scratch, 'motd'), 'Welcome\n')
+writeFileSync(site, `{"property":"file.has-content","path":"${scratch}/motd","content":"Welcome\\n"}\n`)
+
+const bin = (name) => join(root, 'packages', name, 'bin', `${name}.js`)
+const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env
+const start = (args) => spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: '/', env })
+
+async function finish(child) {
+  child.stdout.resume()
+  const [status] = await once(child, 'exit')
+  if (status !== 0) throw new Error(`status ${status}`)
+}
+
+/** Reads the record, connects, and leaves: what ends a connect. */
+async function connectLocal() {
+  const child = start([bin('connect'), 'local', '-n'])
+  let text = ''
+  for await (const chunk of child.stdout) text += chunk
+  connect(JSON.parse(text.split('\n')[0]).socket, function () {
+    this.end()
+  })
+  const [status] = await once(child, 'exit')
+  if (status !== 0) throw new Error(`status ${status}`)
+}
+
+const programs = ['connect', 'propapply', 'daemonize', 'store-daemon', 'store-cli']
+const rows = await compare(
+  [
+    ['node -e 0', () => finish(start(['-e', '0']))],
+    ...programs.map((name) => [`${name} --version`, () => finish(start([bin(name), '--version']))]),
+    ['connect local -n', connectLocal],
+    ['propapply -n', () => finish(start([bin('propapply'), '-n', site]))],
+  ],
+  { rounds: Number(process.env.BENCH_ROUNDS ?? 25) },
+)
+for (const row of rows)
+  report('startup', row, row.name.endsWith('--version') ? 1.3 : row.name === 'node -e 0' ? 1 : 1.7)
+rmSync(scratch, { recursive: true })

@@ -1,0 +1,14 @@
+// Bytes of chance for names that must not meet: tokens, identifiers, temporary files.
+import { closeSync, openSync, readSync } from 'node:fs'
+
+/** From the kernel itself (random(4)): node:crypto would take longer to load than all else a small program does. */
+export function randomBytes(length: number): Buffer {
+  const bytes = Buffer.alloc(length)
+  const fd = openSync('/dev/urandom', 'r')
+  try {
+    readSync(fd, bytes, 0, length, null)
+  } finally {
+    closeSync(fd)
+  }
+  return bytes
+}
