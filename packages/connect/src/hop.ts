@@ -5,7 +5,7 @@ import type { Diagnose } from '@plumbline/common/cli/diagnose'
 import type { Connection, Place } from '@plumbline/common/connection/connection'
 import type { Secrets } from './secrets.ts'
 
-/** The connection beneath a hop. */
+/** The connection beneath a hop; an agent's has `fork`. */
 export type Lower = {
   connection: Connection
   place: Place

@@ -87,5 +87,6 @@ export class Opener {
 function describe(lower: Lower, opened: OpenedHop, where: { id: string; socket: string }): ConnectionRecord {
   const { place, label, host = lower.host } = opened
   const hops = [...lower.hops, label]
-  return { type: 'connection', id: where.id, host, hops, kind: 'posix', socket: where.socket, ...place }
+  const kind = opened.connection.fork ? 'agent' : 'posix'
+  return { type: 'connection', id: where.id, host, hops, kind, socket: where.socket, ...place }
 }

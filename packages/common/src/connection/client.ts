@@ -1,6 +1,6 @@
-// A connection that another process serves: the four verbs as requests on its socket.
+// A connection that another process serves: the four verbs as requests on its socket, or on any stream to it.
 import { connect, type Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { ToolError } from '../error/tool-error.ts'
 import { errnoOf, reasonOf, toToolError } from '../error/translate.ts'
 import { bytesField } from '../ndjson/bytes.ts'
@@ -9,7 +9,7 @@ import { readRecords } from '../ndjson/read.ts'
 import type { ConnectionRecord } from '../records/connection.ts'
 import { longestRequest, windowBytes } from '../records/verb.ts'
 import { Call } from './call.ts'
-import type { Connection, Running, RunRequest, WriteOptions } from './connection.ts'
+import type { Change, Connection, Running, RunRequest, WriteOptions } from './connection.ts'
 
 /** A backlog that is full answers EAGAIN at once instead of letting a non-blocking connect wait. */
 const backlogTries = 100
@@ -17,7 +17,17 @@ const backlogMs = 10
 
 /** Connects to the socket that the record names. Throws SOCKET_UNAVAILABLE. */
 export async function openClient(record: ConnectionRecord): Promise<Connection> {
-  return new SocketConnection(await openSocket(record.socket), record.host)
+  const lost = 'the connect that served it has ended'
+  const serving = { host: record.host, agent: record.kind === 'agent', lost }
+  return new ServedConnection(await openSocket(record.socket), serving)
+}
+
+/** What is at the other end: `lost` says why its end of the stream ends early. */
+export type Serving = { host: string; agent: boolean; lost: string }
+
+/** The same over a stream that leads to an agent. */
+export function openStream(stream: Duplex, serving: Serving): Connection {
+  return new ServedConnection(stream, serving)
 }
 
 async function openSocket(path: string): Promise<Socket> {
@@ -40,22 +50,28 @@ function explain(error: unknown): string {
   return gone ? 'the connect that served it has ended' : reasonOf(error)
 }
 
-class SocketConnection implements Connection {
-  readonly #socket: Socket
-  readonly #host: string
+class ServedConnection implements Connection {
+  readonly #stream: Duplex
+  readonly #serving: Serving
   readonly #calls = new Map<string, Call>()
+  readonly fork?: (changes: readonly Change[]) => Running
   #count = 0
   #lost: ToolError | undefined
 
-  constructor(socket: Socket, host: string) {
-    this.#socket = socket
-    this.#host = host
-    socket.on('error', () => undefined)
+  constructor(stream: Duplex, serving: Serving) {
+    this.#stream = stream
+    this.#serving = serving
+    if (serving.agent) this.fork = (changes) => this.#start({ type: 'fork', changes })
+    stream.on('error', () => undefined)
     void this.#read()
   }
 
   run(request: RunRequest): Running {
-    const call = this.#call({ type: 'run', ...request, input_follows: true, window: windowBytes })
+    return this.#start({ type: 'run', ...request })
+  }
+
+  #start(request: OutRecord): Running {
+    const call = this.#call({ ...request, input_follows: true, window: windowBytes })
     const status = call.last.then((answer) => Number(answer['status']))
     status.catch(() => undefined)
     return {
@@ -95,8 +111,8 @@ class SocketConnection implements Connection {
   }
 
   async close(): Promise<void> {
-    this.#socket.end()
-    this.#lose(new ToolError('CONNECTION_LOST', { host: this.#host, reason: 'it was closed' }))
+    this.#stream.end()
+    this.#lose(new ToolError('CONNECTION_LOST', { host: this.#serving.host, reason: 'it was closed' }))
   }
 
   #call(request: OutRecord): Call {
@@ -114,13 +130,13 @@ class SocketConnection implements Connection {
   }
 
   #send(record: OutRecord): void {
-    if (!this.#lost) this.#socket.write(encodeRecord(record))
+    if (!this.#lost) this.#stream.write(encodeRecord(record))
   }
 
   async #read(): Promise<void> {
-    let reason = 'the connect that served it has ended'
+    let reason = this.#serving.lost
     try {
-      for await (const batch of readRecords(this.#socket, {
+      for await (const batch of readRecords(this.#stream, {
         input: 'the connection',
         maxLine: longestRequest,
       })) {
@@ -129,8 +145,8 @@ class SocketConnection implements Connection {
     } catch (error) {
       reason = toToolError(error).message
     }
-    this.#lose(new ToolError('CONNECTION_LOST', { host: this.#host, reason }))
-    this.#socket.destroy()
+    this.#lose(new ToolError('CONNECTION_LOST', { host: this.#serving.host, reason }))
+    this.#stream.destroy()
   }
 
   #lose(error: ToolError): void {

@@ -29,6 +29,13 @@ export type WriteOptions = {
   bytes?: number
 }
 
+/** How a fresh child of an agent is to differ from it. */
+export type Change =
+  | { change: 'setuid'; user: string }
+  | { change: 'chroot'; directory: string }
+  /** Into the namespaces of a process, as a user there. */
+  | { change: 'setns'; pid: number; uid: number; gid: number }
+
 export interface Connection {
   run(request: RunRequest): Running
   /** Standard output of a command that succeeds, in lines. Throws COMMAND_FAILED. */
@@ -38,6 +45,11 @@ export interface Connection {
   /** Replaces the file at once or not at all; never readable more widely than asked. Throws FILE_UNWRITABLE. */
   writefile(path: string, content: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<void>
   close(): Promise<void>
+  /**
+   * On an agent connection only: starts a fresh agent there, which makes the changes in order and then speaks the
+   * agent's protocol on its standard streams.
+   */
+  fork?(changes: readonly Change[]): Running
 }
 
 /** What a hop knows of where it has arrived. */

@@ -1,7 +1,7 @@
 // What goes over a connection's socket: requests, and the answers that repeat their id (design §2).
 //
-//   client   run | runlines | readfile | writefile           begins a request
-//            input* input_end                                its input: run with "input_follows", writefile
+//   client   run | runlines | readfile | writefile | fork    begins a request
+//            input* input_end                                its input: run with "input_follows", writefile, fork
 //            more                                            more output may come: bytes the client has taken
 //            cancel                                          ends the command's process group there
 //   connect  output*                                         stdout, stderr; or a file's content
@@ -27,6 +27,12 @@ const command = {
 }
 const octal = v.pipe(v.string(), v.regex(/^0?[0-7]{3,4}$/, 'expected an octal mode such as "0644"'))
 
+export const change = v.variant('change', [
+  v.object({ change: v.literal('setuid'), user: v.string() }),
+  v.object({ change: v.literal('chroot'), directory: v.string() }),
+  v.object({ change: v.literal('setns'), pid: count, uid: count, gid: count }),
+])
+
 export const requestRecord = v.variant('type', [
   v.looseObject({
     type: v.literal('run'),
@@ -48,6 +54,13 @@ export const requestRecord = v.variant('type', [
     input: text,
     input_base64: text,
     input_follows: v.optional(v.boolean()),
+  }),
+  v.looseObject({
+    type: v.literal('fork'),
+    id,
+    changes: v.array(change),
+    input_follows: v.optional(v.boolean()),
+    window: v.optional(count),
   }),
   v.looseObject({ type: v.literal('input'), id, data: text, data_base64: text }),
   v.looseObject({ type: v.literal('input_end'), id }),

@@ -1,5 +1,5 @@
 // One client of a connection's socket: its requests run concurrently, and end with it.
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Connection } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
@@ -10,15 +10,15 @@ import { formatMismatch, validate } from '@plumbline/common/records/validate'
 import { longestRequest, requestRecord, type RequestRecord } from '@plumbline/common/records/verb'
 import { Request } from './request.ts'
 
-const begins = new Set(['run', 'runlines', 'readfile', 'writefile'])
+const begins = new Set(['run', 'runlines', 'readfile', 'writefile', 'fork'])
 
 export class ClientSession {
   readonly #connection: Connection
-  readonly #socket: Socket
+  readonly #socket: Duplex
   readonly #requests = new Map<string, Request>()
   #drained: Promise<void> | undefined
 
-  constructor(connection: Connection, socket: Socket) {
+  constructor(connection: Connection, socket: Duplex) {
     this.#connection = connection
     this.#socket = socket
     socket.on('error', () => undefined)

@@ -1,6 +1,6 @@
 // One request of a client: carried out on the connection, its output sent back as it comes.
 import type { Readable, Writable } from 'node:stream'
-import type { Connection, RunRequest } from '@plumbline/common/connection/connection'
+import type { Change, Connection, Running, RunRequest } from '@plumbline/common/connection/connection'
 import { Credit } from '@plumbline/common/connection/credit'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
@@ -51,7 +51,8 @@ export class Request {
   }
 
   async #carryOut(connection: Connection, request: RequestRecord): Promise<void> {
-    if (request.type === 'run') return this.#run(connection, request)
+    if (request.type === 'run') return this.#run(connection.run(toRunRequest(request)), request)
+    if (request.type === 'fork') return this.#run(fork(connection, request.changes), request)
     if (request.type === 'runlines') return this.#runlines(connection, request)
     if (request.type === 'readfile') return this.#readfile(connection, request)
     if (request.type === 'writefile') return this.#writefile(connection, request)
@@ -61,8 +62,7 @@ export class Request {
     })
   }
 
-  async #run(connection: Connection, request: RequestRecord & { type: 'run' }): Promise<void> {
-    const running = connection.run(toRunRequest(request))
+  async #run(running: Running, request: RequestRecord & { type: 'run' | 'fork' }): Promise<void> {
     this.#cancel = () => running.cancel()
     this.#open(request)
     this.#begin(running.stdin, request)
@@ -102,7 +102,7 @@ export class Request {
     this.#credit = request.window === undefined ? undefined : new Credit(request.window)
   }
 
-  #begin(input: Writable, request: RequestRecord & { type: 'run' | 'writefile' }): void {
+  #begin(input: Writable, request: RequestRecord & { type: 'run' | 'fork' | 'writefile' }): void {
     this.#input = input
     // The command may end before its input does; its status says what matters.
     input.on('error', () => undefined)
@@ -124,6 +124,11 @@ export class Request {
       // A stream breaks off only with its command, whose own error is the answer.
     }
   }
+}
+
+function fork(connection: Connection, changes: readonly Change[]): Running {
+  if (connection.fork) return connection.fork(changes)
+  throw new ToolError('PROTOCOL', { peer: 'the client', reason: '"fork" on a connection without an agent' })
 }
 
 function toRunRequest(request: RequestRecord & { type: 'run' | 'runlines' }): RunRequest {
