@@ -2,9 +2,11 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import { ConnectionProxy } from './support/proxy.ts'
 import { Scratch } from './support/scratch.ts'
-import { finish, recordsOf, shell, startShell } from './support/shell.ts'
+import { exited, finish, recordsOf, shell, startShell } from './support/shell.ts'
 import { startSshd } from './support/sshd.ts'
+import { until } from './support/until.ts'
 import { makeUser } from './support/users.ts'
 
 const scratch = new Scratch('propapply')
@@ -207,17 +209,22 @@ describe('propapply', () => {
     mkdirSync(directory)
     writeFileSync(`${directory}/f`, 'old')
     const large = scratch.file('large')
-    writeFileSync(large, Buffer.alloc(40_000_000, 'x'))
+    writeFileSync(large, Buffer.alloc(4_000_000, 'x'))
     const path = writeSite('killed.ndjson', [
       { property: 'file.uploaded', path: `${directory}/f`, source: large },
     ])
-    const child = startShell(`exec propapply -n ${path}`)
-    while (temporaries(directory).length === 0) await new Promise((resolve) => setImmediate(resolve))
+    const proxy = new ConnectionProxy(scratch)
+    const held = new Promise((resolve) => (proxy.onRelay = (relay) => resolve(relay.hold(1_000_000))))
+    const upstream = startShell('exec connect local')
+    const child = startShell(`exec propapply ${path}`, { input: proxy.filter(upstream) })
+    await held
+    // The far side waits for the rest.
+    await until(() => temporaries(directory).length > 0)
     child.kill('SIGKILL')
-    await finish(child)
-    while (temporaries(directory).length > 0) await new Promise((resolve) => setImmediate(resolve))
-    const size = readFileSync(`${directory}/f`).length
-    expect([3, 40_000_000]).toContain(size)
+    await Promise.all([finish(child), exited(upstream)])
+    await until(() => temporaries(directory).length === 0)
+    expect(readFileSync(`${directory}/f`, 'utf8')).toBe('old')
+    expect(readdirSync(directory)).toEqual(['f'])
   })
 
   it('leaves the old file and nothing beside it on a full disk', async () => {

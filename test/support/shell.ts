@@ -1,6 +1,8 @@
 // Runs pipelines of the programs as a user's shell would, and whole programs as processes.
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { delimiter, resolve } from 'node:path'
+import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 
 export const root = resolve(import.meta.dirname, '../..')
@@ -13,7 +15,11 @@ export type Result = {
   signal: string | null
 }
 
-export type ShellOptions = { env?: Record<string, string | undefined>; cwd?: string; input?: string | Buffer }
+export type ShellOptions = {
+  env?: Record<string, string | undefined>
+  cwd?: string
+  input?: string | Buffer | AsyncIterable<string>
+}
 
 export function environment(extra: Record<string, string | undefined> = {}): Record<string, string> {
   const path = [`${root}/node_modules/.bin`, process.env['PATH']].join(delimiter)
@@ -31,7 +37,9 @@ export function startShell(script: string, { env, cwd, input }: ShellOptions = {
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     detached: true,
   })
-  if (input !== undefined) child.stdin?.on('error', () => undefined).end(input)
+  child.stdin?.on('error', () => undefined)
+  if (typeof input === 'string' || Buffer.isBuffer(input)) child.stdin?.end(input)
+  else if (input && child.stdin) Readable.from(input).pipe(child.stdin)
   return child
 }
 
@@ -41,15 +49,14 @@ export async function shell(script: string, options: ShellOptions = {}): Promise
 
 export async function finish(child: ChildProcess): Promise<Result> {
   if (!child.stdout || !child.stderr) throw new Error('the child has no streams')
-  const ended = new Promise<[number | null, string | null]>((done) =>
-    child.once('exit', (...end) => done(end)),
-  )
-  const [bytes, stderr, [status, signal]] = await Promise.all([
-    buffer(child.stdout),
-    text(child.stderr),
-    ended,
-  ])
+  const [bytes, stderr] = await Promise.all([buffer(child.stdout), text(child.stderr), exited(child)])
+  const { exitCode: status, signalCode: signal } = child
   return { bytes, stdout: bytes.toString('utf8'), stderr, status, signal }
+}
+
+/** Resolves when the process has ended, its streams aside. */
+export async function exited(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
 }
 
 export type TestRecord = { type: string; [key: string]: unknown }

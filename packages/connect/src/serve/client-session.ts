@@ -10,18 +10,23 @@ import { formatMismatch, validate } from '@plumbline/common/records/validate'
 import { longestRequest, requestRecord, type RequestRecord } from '@plumbline/common/records/verb'
 import { Request } from './request.ts'
 
+/** How often a client that only waits for answers is tried. */
+const probeMs = 1000
+
 const begins = new Set(['run', 'runlines', 'readfile', 'writefile', 'fork'])
 
 export class ClientSession {
   readonly #connection: Connection
   readonly #socket: Duplex
   readonly #requests = new Map<string, Request>()
+  readonly #gone: Promise<void>
   #drained: Promise<void> | undefined
 
   constructor(connection: Connection, socket: Duplex) {
     this.#connection = connection
     this.#socket = socket
     socket.on('error', () => undefined)
+    this.#gone = new Promise((resolve) => socket.once('close', () => resolve()))
   }
 
   /** Resolves when the client has left and nothing that it started is left running. */
@@ -35,13 +40,22 @@ export class ClientSession {
     } catch (error) {
       await this.#send(makeErrorRecord('connect', toToolError(error)))
     }
-    // A client that closes its writing half, as nc -N does, still waits for its answers; one that was killed looks
-    // the same until something is written to it. A blank line is no record.
-    if (this.#requests.size > 0) this.#socket.write('\n')
-    const gone = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()))
-    const answered = Promise.all([...this.#requests.values()].map(({ done }) => done))
-    await Promise.race([gone, answered])
+    await this.#answerAll()
     await this.end()
+  }
+
+  /**
+   * A client that closes its writing half, as nc -N does, still waits for its answers; one that was killed looks the
+   * same until something is written to it. A blank line is no record.
+   */
+  async #answerAll(): Promise<void> {
+    if (this.#requests.size === 0) return
+    const probe = () => void this.#socket.write('\n')
+    probe()
+    const probing = setInterval(probe, probeMs)
+    const answered = Promise.all([...this.#requests.values()].map(({ done }) => done))
+    await Promise.race([this.#gone, answered])
+    clearInterval(probing)
   }
 
   async end(): Promise<void> {
