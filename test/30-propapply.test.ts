@@ -152,7 +152,7 @@ describe('propapply', () => {
     writeSite(`${name}.ndjson`, [{ property: 'cmd.single', command: `touch ${scratch.file(name)}` }])
 
   it.each([
-    ['cut', 'connect local | head -c 30'],
+    ['cut', 'connect local --linger 0 | head -c 30'],
     ['empty', 'true'],
     ['endless', 'connect local | grep -v end'],
   ])('applies nothing anywhere when its upstream died: %s', async (name, upstream) => {
@@ -178,7 +178,8 @@ describe('propapply', () => {
       { property: 'cmd.single', command: `touch ${scratch.file('bad')}` },
       { property: 'file.has-mode', path: '/x', mode: 644 },
     ])
-    const { stdout, stderr, status } = await shell(`propapply -n ${path}`)
+    // Whoever would serve it for an hour must not wait for it.
+    const { stdout, stderr, status } = await shell(`connect local --linger 1h | propapply ${path}`)
     expect([stdout, status]).toEqual(['', 65])
     expect(stderr).toContain('bad.ndjson, line 2: field "mode"')
     expect(existsSync(scratch.file('bad'))).toBe(false)

@@ -32,8 +32,16 @@ async function run(tool: Tool): Promise<number> {
   return runVerb(tool)
 }
 
+/** Whoever serves connections to a run that was refused must not wait for it. */
+async function leave({ arguments: { flags }, signal }: Tool): Promise<void> {
+  if (flags.has('local')) return
+  const { leaveConnections } = await import('@plumbline/common/connection/leave-connections')
+  await leaveConnections(signal)
+}
+
 export const program: Program = {
   line,
   schemas: async () => (await import('./schemas.ts')).schemas,
   run,
+  afterFailure: leave,
 }

@@ -12,13 +12,14 @@ import { openRuntimeDirectory } from './serve/runtime-directory.ts'
 import { readUpstream } from './upstream.ts'
 
 export async function openHops(tool: Tool, hop: Hop): Promise<number> {
-  const { flags, values } = tool.arguments
+  const { values } = tool.arguments
   const lingerMs = parseDurationOption(values['linger']?.[0] ?? hopOptions.linger.default, '--linger')
   const timeoutMs = parseDurationOption(values['timeout']?.[0] ?? hopOptions.timeout.default, '--timeout')
   const targets = hop.targets(tool.arguments)
   const directory = openRuntimeDirectory(tool.environment)
   const secrets = new Secrets(tool.arguments)
   const opener = new Opener({ tool, hop, timeoutMs, directory: directory.path, secrets })
+  let upstreamOk = true
   const counts = { connections: 0, errors: 0 }
   // Records leave in the order in which what they answer came in, each as soon as those before it have.
   let emitted = Promise.resolve()
@@ -32,16 +33,19 @@ export async function openHops(tool: Tool, hop: Hop): Promise<number> {
     emitted.catch(() => undefined)
   }
   try {
-    for await (const item of readUpstream(flags.has('local'), tool.environment)) {
-      if (item.kind === 'other') emit(Promise.resolve(item))
+    for await (const item of readUpstream(tool)) {
+      if (item.kind === 'end') upstreamOk = item.ok
+      else if (item.kind === 'other') emit(Promise.resolve(item))
       else for (const outcome of opener.open(item, targets)) emit(outcome)
     }
     await emitted
-    await tool.records.write({ type: 'end', tool: 'connect', ok: counts.errors === 0, counts })
+    const ok = upstreamOk && counts.errors === 0
+    await tool.records.write({ type: 'end', tool: 'connect', ok, counts })
     await tool.records.flush()
     closeOutput()
-    await serveOut(opener.servers, lingerMs, tool.signal)
-    return counts.errors > 0 ? exitStatus.someFailed : exitStatus.ok
+    const lost = await serveOut(opener.servers, lingerMs, tool.signal)
+    for (const error of lost) tool.diagnose(error.message)
+    return ok && lost.length === 0 ? exitStatus.ok : exitStatus.someFailed
   } finally {
     await opener.close()
     directory.remove(opener.sockets)

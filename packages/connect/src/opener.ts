@@ -10,15 +10,20 @@ import { makeIdentifier } from '@plumbline/common/records/identifier'
 import type { Hop, Lower, OpenedHop } from './hop.ts'
 import { ConnectionServer } from './serve/connection-server.ts'
 import type { Secrets } from './secrets.ts'
-import type { UpstreamItem } from './upstream.ts'
+import { Limit } from './limit.ts'
+import type { UpstreamConnection } from './upstream.ts'
 
 export type Outcome = { record: OutRecord; failed: boolean }
 
 type Run = { tool: Tool; hop: Hop; timeoutMs: number; directory: string; secrets: Secrets }
 
+/** Each of them logs in, or starts processes, all at the same time. */
+const mostAtOnce = 32
+
 export class Opener {
   readonly servers: ConnectionServer[] = []
   readonly sockets: string[] = []
+  readonly #limit = new Limit(mostAtOnce)
   readonly #run: Run
   readonly #lowers: Promise<Lower>[] = []
   readonly #outcomes: Promise<Outcome>[] = []
@@ -28,11 +33,12 @@ export class Opener {
   }
 
   /** One outcome, a connection or an error record, for each target on this connection. */
-  open(item: UpstreamItem & { kind: 'connection' }, targets: readonly string[]): Promise<Outcome>[] {
-    const lower = item.open()
+  open(upstream: UpstreamConnection, targets: readonly string[]): Promise<Outcome>[] {
+    const { lower } = upstream
     this.#lowers.push(lower)
+    const open = (target: string) => this.#limit.run(() => this.#openOne(lower, target))
     const outcomes = targets.map((target) =>
-      this.#openOne(lower, target).catch((error) => this.#refuse(item, target, toToolError(error))),
+      open(target).catch((error) => this.#refuse(upstream, target, toToolError(error))),
     )
     this.#outcomes.push(...outcomes)
     return outcomes

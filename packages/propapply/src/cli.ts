@@ -35,4 +35,5 @@ export const program: Program = {
   },
   schemas: async () => (await import('./schemas.ts')).schemas,
   run,
+  afterFailure: async (tool) => (await import('./hosts.ts')).leaveConnections(tool),
 }

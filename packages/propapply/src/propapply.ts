@@ -4,7 +4,7 @@ import { isTerminal } from '@plumbline/common/cli/terminal'
 import { exitStatus } from '@plumbline/common/error/exit'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { applySite, planHost } from './apply-site.ts'
-import { closeHost, findHosts, type Hosts } from './hosts.ts'
+import { closeHost, findHosts, leaveConnections, type Hosts } from './hosts.ts'
 import { parseOptions, type Options } from './options.ts'
 import { Reporter } from './report/reporter.ts'
 import { loadSite } from './site.ts'
@@ -15,6 +15,7 @@ export async function propapply(tool: Tool): Promise<number> {
   const { applications, faults } = await loadSite(options.sites, options.inline, options.unapply)
   if (faults.length > 0) {
     for (const fault of faults) tool.diagnose(fault)
+    await leaveConnections(tool)
     return exitStatus.data
   }
   // What was built last is taken down first.

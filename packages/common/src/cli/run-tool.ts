@@ -23,6 +23,8 @@ export type Program = {
   schemas: () => Promise<SchemaTable>
   /** Does the work; resolves to the exit status. */
   run: (tool: Tool) => Promise<number>
+  /** What others wait for, once `run` has failed and the reason has been told. */
+  afterFailure?: (tool: Tool) => Promise<void>
   /** The exit status of an error, for a program that does not keep to sysexits. */
   exitOf?: (error: ToolError) => number
 }
@@ -36,8 +38,12 @@ export async function runTool(program: Program): Promise<void> {
   const diagnose = makeDiagnose(name)
   const records = new RecordWriter(1)
   const ending = handleSignals(records, diagnose)
+  let tool: Tool | undefined
   try {
-    const status = await runArguments(program, records, diagnose, ending.controller.signal)
+    const { signal } = ending.controller
+    const begin = (args: Arguments) =>
+      program.run((tool = { arguments: args, records, diagnose, signal, environment: process.env }))
+    const status = await runArguments(program, records, begin)
     await records.flush()
     process.exitCode ??= status
   } catch (error) {
@@ -48,6 +54,7 @@ export async function runTool(program: Program): Promise<void> {
       if (known.code === 'INTERNAL' && process.env['PLUMBLINE_TRACE']) diagnose(String(known.cause))
     }
     await records.flush().catch(() => undefined)
+    if (tool) await program.afterFailure?.(tool)
     process.exitCode = (program.exitOf ?? exitOf)(known)
   } finally {
     ending.finish()
@@ -59,8 +66,7 @@ const exitOf = (error: ToolError) => error.exit
 async function runArguments(
   program: Program,
   records: RecordWriter,
-  diagnose: Diagnose,
-  signal: AbortSignal,
+  begin: (args: Arguments) => Promise<number>,
 ): Promise<number> {
   const { line } = program
   const args = parseArguments(line, process.argv.slice(2))
@@ -81,7 +87,7 @@ async function runArguments(
   if (args.command === '' && !Object.hasOwn(line.commands, '')) {
     throw new ToolError('USAGE', { reason: 'Expected a command' })
   }
-  return program.run({ arguments: args, records, diagnose, signal, environment: process.env })
+  return begin(args)
 }
 
 /**

@@ -9,6 +9,7 @@ import { readRecords } from '../ndjson/read.ts'
 import type { ConnectionRecord } from '../records/connection.ts'
 import { longestRequest, windowBytes } from '../records/verb.ts'
 import { Call } from './call.ts'
+import { removeStaleSocket } from './stale-socket.ts'
 import type { Change, Connection, Running, RunRequest, WriteOptions } from './connection.ts'
 
 /** A backlog that is full answers EAGAIN at once instead of letting a non-blocking connect wait. */
@@ -19,7 +20,10 @@ const backlogMs = 10
 export async function openClient(record: ConnectionRecord): Promise<Connection> {
   const lost = 'the connect that served it has ended'
   const serving = { host: record.host, agent: record.kind === 'agent', lost }
-  return new ServedConnection(await openSocket(record.socket), serving)
+  const connection = new ServedConnection(await openSocket(record.socket), serving)
+  // A server that was killed has left its socket behind, and nobody else may ever come by.
+  void connection.lost.then(() => removeStaleSocket(record.socket))
+  return connection
 }
 
 /** What is at the other end: `lost` says why its end of the stream ends early. */
@@ -55,12 +59,15 @@ class ServedConnection implements Connection {
   readonly #serving: Serving
   readonly #calls = new Map<string, Call>()
   readonly fork?: (changes: readonly Change[]) => Running
+  readonly lost: Promise<ToolError>
+  #tellLost: (error: ToolError) => void = () => undefined
   #count = 0
   #lost: ToolError | undefined
 
   constructor(stream: Duplex, serving: Serving) {
     this.#stream = stream
     this.#serving = serving
+    this.lost = new Promise((resolve) => (this.#tellLost = resolve))
     if (serving.agent) this.fork = (changes) => this.#start({ type: 'fork', changes })
     stream.on('error', () => undefined)
     void this.#read()
@@ -143,9 +150,12 @@ class ServedConnection implements Connection {
         for (const { record } of batch) this.#calls.get(String(record['id']))?.receive(record)
       }
     } catch (error) {
-      reason = toToolError(error).message
+      // A reset says no more than an end does.
+      if (error instanceof ToolError) reason = error.message
     }
-    this.#lose(new ToolError('CONNECTION_LOST', { host: this.#serving.host, reason }))
+    const error = new ToolError('CONNECTION_LOST', { host: this.#serving.host, reason })
+    if (!this.#lost) this.#tellLost(error)
+    this.#lose(error)
     this.#stream.destroy()
   }
 

@@ -1,6 +1,7 @@
 // The four verbs: all that a hop, or a program, may ask of a connection (design §2).
 // Pure: no I/O.
 import type { Readable, Writable } from 'node:stream'
+import type { ToolError } from '../error/tool-error.ts'
 
 export type RunRequest = {
   /** Text for /bin/sh there, of any length; it is quoted once whatever the depth. */
@@ -45,6 +46,8 @@ export interface Connection {
   /** Replaces the file at once or not at all; never readable more widely than asked. Throws FILE_UNWRITABLE. */
   writefile(path: string, content: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<void>
   close(): Promise<void>
+  /** Resolves when the way there is lost, to why; it stays pending when the connection is closed. */
+  readonly lost: Promise<ToolError>
   /**
    * On an agent connection only: starts a fresh agent there, which makes the changes in order and then speaks the
    * agent's protocol on its standard streams.

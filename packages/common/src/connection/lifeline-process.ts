@@ -1,7 +1,8 @@
 // The lifeline as this side holds it: what it says of its place, and the process groups it is asked to end.
 import { ToolError } from '../error/tool-error.ts'
+import { toToolError } from '../error/translate.ts'
 import type { Place } from './connection.ts'
-import { formatEnd, leave } from './lifeline.ts'
+import { formatEnd, formatLeave } from './lifeline.ts'
 import type { ShellProcess } from './shell-process.ts'
 
 /** A lifeline that does not answer must not hold up the end of everything. */
@@ -10,13 +11,15 @@ const answerMs = 5000
 export class Lifeline {
   readonly place: Place
   readonly #process: ShellProcess
-  readonly #ended: Promise<unknown>
+  /** Resolves when it is gone, to what that means while it is still needed. */
+  readonly ended: Promise<ToolError>
   readonly #waiting = new Map<number, () => void>()
 
   private constructor(process: ShellProcess, place: Place) {
     this.#process = process
     this.place = place
-    this.#ended = process.status.catch(() => undefined)
+    const lost = (reason: string) => new ToolError('CONNECTION_LOST', { host: process.hop, reason })
+    this.ended = process.status.then((status) => lost(`its shell ended with status ${status}`), toToolError)
   }
 
   /** Reads the place that the lifeline prints first. Throws HOP_TIMEOUT, or why the hop failed. */
@@ -56,14 +59,14 @@ export class Lifeline {
   /** Resolves when nothing of the process group is left, or nothing more can be done. */
   async end(group: number): Promise<void> {
     const gone = new Promise<void>((resolve) => this.#waiting.set(group, resolve))
-    this.#process.stdin.write(formatEnd(group))
+    this.#process.stdin.write(formatEnd(this.#process.token, group))
     await this.#within(gone)
     this.#waiting.delete(group)
   }
 
   async leave(): Promise<void> {
-    this.#process.stdin.end(leave)
-    await this.#within(this.#ended)
+    this.#process.stdin.end(formatLeave(this.#process.token))
+    await this.#within(this.ended)
     this.#process.abandon()
   }
 
@@ -81,7 +84,7 @@ export class Lifeline {
   async #within(done: Promise<unknown>): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise((resolve) => (timer = setTimeout(resolve, answerMs)))
-    await Promise.race([done, this.#ended, late])
+    await Promise.race([done, this.ended, late])
     clearTimeout(timer)
   }
 }

@@ -36,19 +36,24 @@ const sweep = (token: string) =>
   `else for pl_e in $(ps -A -o pgid= -o args= | grep ${token} | sed "s/^ *//;s/ .*//"); do ` +
   '[ "$pl_e" = "$pl_g" ] || pl_end $pl_e & done; fi; wait'
 
+// Only a line with the token is for it: where a hop sends a password that nobody asks for, it arrives here.
+const obey = (token: string) =>
+  `while IFS= read -r pl_l; do case $pl_l in ${token}*) eval "\${pl_l#${token}}" ;; esac; done`
+
 /** The lifeline's text, in one line. After the facts its output is a line "gone GROUP" for each one ended. */
 export function formatLifeline(token: string, { changedUser }: { changedUser: boolean }): string {
   return (
     `trap "" HUP INT TERM PIPE; ${formatHeader(token)}; ${facts(changedUser)}; ${endGroup}; ` +
-    'exec 2>/dev/null; cd /; while IFS= read -r pl_l; do eval "$pl_l"; done; ' +
-    sweep(token)
+    `exec 2>/dev/null; cd /; ${obey(token)}; ${sweep(token)}`
   )
 }
 
 /** A request to the lifeline to end a process group. */
-export function formatEnd(group: number): string {
-  return `pl_end ${group} &\n`
+export function formatEnd(token: string, group: number): string {
+  return `${token}pl_end ${group} &\n`
 }
 
 /** A request to end, when nothing runs any more that would have to be looked for. */
-export const leave = 'wait; exit 0\n'
+export function formatLeave(token: string): string {
+  return `${token}wait; exit 0\n`
+}

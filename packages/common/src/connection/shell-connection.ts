@@ -19,6 +19,8 @@ export class ShellConnection implements Connection {
   readonly #entry: Entry
   readonly #token: string
   readonly #running = new Set<ShellProcess>()
+  readonly lost: Promise<ToolError>
+  #tellLost: (error: ToolError) => void = () => undefined
   #lifeline: Promise<Lifeline> | undefined
   #home: string | undefined
   #closed = false
@@ -27,6 +29,7 @@ export class ShellConnection implements Connection {
     this.#entry = entry
     this.#token = token
     this.#home = home
+    this.lost = new Promise((resolve) => (this.#tellLost = resolve))
   }
 
   get host(): string {
@@ -89,7 +92,11 @@ export class ShellConnection implements Connection {
     const raw = this.#entry.readsInput ? this.#entry.start(formatShellCommand(text)) : this.#start()
     const process = new ShellProcess(this.#entry, raw, this.#token)
     if (!this.#entry.readsInput) process.stdin.write(`${this.#token}${text}\n`)
-    return Lifeline.open(process, timeoutMs)
+    const lifeline = await Lifeline.open(process, timeoutMs)
+    void lifeline.ended.then((error) => {
+      if (!this.#closed) this.#tellLost(error)
+    })
+    return lifeline
   }
 
   #cancel(process: ShellProcess): Promise<void> {

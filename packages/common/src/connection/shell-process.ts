@@ -9,6 +9,7 @@ const quotedLines = 5
 
 export class ShellProcess {
   readonly hop: string
+  readonly token: string
   readonly stdin: Writable
   readonly stdout: Readable
   readonly stderr: Readable
@@ -24,6 +25,7 @@ export class ShellProcess {
     this.#entry = entry
     this.#raw = raw
     this.hop = entry.hop
+    this.token = token
     this.#out = new HeaderFilter(token)
     this.#err = new HeaderFilter(token)
     this.stdin = raw.stdin

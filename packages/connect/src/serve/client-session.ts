@@ -13,6 +13,9 @@ import { Request } from './request.ts'
 /** How often a client that only waits for answers is tried. */
 const probeMs = 1000
 
+/** How long a client may take to read its last answers. */
+const patienceMs = 2000
+
 const begins = new Set(['run', 'runlines', 'readfile', 'writefile', 'fork'])
 
 export class ClientSession {
@@ -59,11 +62,17 @@ export class ClientSession {
   }
 
   async end(): Promise<void> {
-    this.#socket.end()
     const requests = [...this.#requests.values()]
     for (const request of requests) request.cancel()
-    await Promise.all(requests.map(({ done }) => done))
+    const answered = Promise.all(requests.map(({ done }) => done))
+    // A client that has stopped reading would hold up its answers for ever.
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, patienceMs)))
+    const ended = answered.then(() => new Promise<void>((resolve) => this.#socket.end(() => resolve())))
+    await Promise.race([ended, this.#gone, late])
+    clearTimeout(timer)
     this.#socket.destroy()
+    await answered
   }
 
   #receive(record: unknown): void {

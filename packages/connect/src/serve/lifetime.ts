@@ -1,15 +1,20 @@
 // How long a connect serves (design §2): each connection until its last client has left; one that nobody has used
-// until no connection of this process has had a client for `lingerMs`.
+// until no connection of this process has had a client for `lingerMs`; and none whose way is lost.
+import type { ToolError } from '@plumbline/common/error/tool-error'
 import type { ConnectionServer } from './connection-server.ts'
 
-/** Resolves when every server has been closed, by its clients' leaving, the linger, or the signal. */
+/**
+ * Resolves when every server has been closed, by its clients' leaving, the linger, the signal, or the loss of its
+ * connection: to the losses.
+ */
 export async function serveOut(
   servers: readonly ConnectionServer[],
   lingerMs: number,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<ToolError[]> {
   const open = new Set(servers)
   const closing: Promise<void>[] = []
+  const losses: ToolError[] = []
   let timer: NodeJS.Timeout | undefined
   let finish: () => void = () => undefined
   const finished = new Promise<void>((resolve) => (finish = resolve))
@@ -19,6 +24,12 @@ export async function serveOut(
     closing.push(server.close())
     if (open.size === 0) finish()
   }
+  const lose = (server: ConnectionServer, error: ToolError) => {
+    // Below everything ends at the same time when a signal is for the whole pipeline.
+    if (signal.aborted || !open.has(server)) return
+    losses.push(error)
+    close(server)
+  }
   const closeAll = () => [...open].forEach(close)
   const review = () => {
     for (const server of open) if (server.used && server.clients === 0) close(server)
@@ -27,7 +38,10 @@ export async function serveOut(
     if (!busy && open.size > 0) timer = setTimeout(closeAll, lingerMs)
   }
 
-  for (const server of servers) server.onChange = review
+  for (const server of servers) {
+    server.onChange = review
+    void server.connection.lost.then((error) => lose(server, error))
+  }
   signal.addEventListener('abort', closeAll, { once: true })
   if (servers.length === 0) finish()
   else if (signal.aborted) closeAll()
@@ -36,4 +50,5 @@ export async function serveOut(
   clearTimeout(timer)
   signal.removeEventListener('abort', closeAll)
   await Promise.all(closing)
+  return losses
 }

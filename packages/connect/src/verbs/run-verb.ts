@@ -5,7 +5,7 @@ import type { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
 import { makeErrorRecord } from '@plumbline/common/records/error'
 import type { Lower } from '../hop.ts'
-import { readUpstream } from '../upstream.ts'
+import { readUpstream, type UpstreamConnection } from '../upstream.ts'
 
 /** Does one verb on one connection; resolves to an exit status. `alone`: there is one connection only. */
 export type VerbOnHost = (lower: Lower, alone: boolean) => Promise<number>
@@ -28,7 +28,7 @@ export async function runVerb(tool: Tool): Promise<number> {
   if (!load) return exitStatus.usage
   const verb = await load()
   const perform = verb.prepare(tool)
-  const { items, failures } = await readAll(tool)
+  const { items, failures, upstreamOk } = await readAll(tool)
   const alone = items.length === 1
   const raw = verb.isRaw(tool, alone)
   const fail = async (error: ToolError, host: string) => {
@@ -50,7 +50,7 @@ export async function runVerb(tool: Tool): Promise<number> {
     }),
   )
   await Promise.all(items.map(async ({ lower }) => (await lower.catch(() => undefined))?.connection.close()))
-  const failed = failures.some((failure) => failure.failed)
+  const failed = !upstreamOk || failures.some((failure) => failure.failed)
   const status = mergeStatuses(statuses, failed)
   if (!raw) {
     const errors =
@@ -58,7 +58,7 @@ export async function runVerb(tool: Tool): Promise<number> {
     await tool.records.write({
       type: 'end',
       tool: 'connect',
-      ok: errors === 0,
+      ok: upstreamOk && errors === 0,
       counts: { hosts: items.length, errors },
     })
   }
@@ -73,18 +73,18 @@ function mergeStatuses(statuses: readonly number[], failed: boolean): number {
 }
 
 async function readAll(tool: Tool) {
-  const items: { host: string; lower: Promise<Lower> }[] = []
+  const items: UpstreamConnection[] = []
+  let upstreamOk = true
   const failures: { record: Parameters<Tool['records']['write']>[0]; message: string; failed: boolean }[] = []
-  for await (const item of readUpstream(tool.arguments.flags.has('local'), tool.environment)) {
+  for await (const item of readUpstream(tool)) {
     if (item.kind === 'connection') {
-      // Connecting at once keeps every connection open until its turn.
-      const lower = item.open()
-      lower.catch(() => undefined)
-      items.push({ host: item.host, lower })
+      items.push(item)
+    } else if (item.kind === 'end') {
+      upstreamOk = item.ok
     } else {
       const { record, failed } = item
       failures.push({ record, failed, message: `${String(record['tool'])}: ${String(record['message'])}` })
     }
   }
-  return { items, failures }
+  return { items, failures, upstreamOk }
 }
