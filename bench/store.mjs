@@ -144,7 +144,8 @@ const measures = {
         return { request, reply: 8 + strLength(store.length + 34 + name.length) }
       })
     const Database = createRequire(join(root, 'packages/store-daemon/package.json'))('better-sqlite3')
-    const db = new Database(join(scratch, 'limit.sqlite'))
+    const nativeBinding = join(root, `packages/store-daemon/dist/sqlite-abi${process.versions.modules}.node`)
+    const db = new Database(join(scratch, 'limit.sqlite'), { nativeBinding })
     db.pragma('journal_mode = wal')
     db.pragma('synchronous = normal')
     db.exec('create table t (id integer primary key, path text unique)')

@@ -4,9 +4,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { createRequire } from 'node:module'
 import { Duplex } from 'node:stream'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { openDatabase } from './support/database.ts'
 import { Scratch } from './support/scratch.ts'
 import { root } from './support/shell.ts'
 import { TestStore } from './support/store.ts'
@@ -121,8 +121,7 @@ async function prepare(name: string, only: string[] | undefined): Promise<TestSt
   const client = await daemon.connect()
   await client.call(13)
   client.close()
-  const Database = createRequire(`${root}/packages/store-daemon/package.json`)('better-sqlite3')
-  const database = new Database(`${place}/state/db/db.sqlite`)
+  const database = openDatabase(`${place}/state/db/db.sqlite`)
   const put = (path: string, contents: string) =>
     writeFileSync(`${place}/items/${path.slice(store.length + 1)}`, contents)
   const add = (path: string, hash: string, size: number, contents: string, deriver: string | null = null) => {

@@ -1,14 +1,16 @@
 // The daemon is killed at every named point, and at random moments under load. After each start: what is valid is there
 // and is what was registered, nothing that was acknowledged is lost, nothing that was not registered is left.
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'
 import { root } from './support/shell.ts'
+import { installKey, makeSigningKey } from './support/signing-key.ts'
 import { TestStore } from './support/store.ts'
-import { fileNar, str, type WireClient } from './support/wire.ts'
+import { fileNar, int, str, type WireClient } from './support/wire.ts'
 
 const scratch = new Scratch('store-crash')
+const key = makeSigningKey()
 
 /** The points, as they stand in the code: a new one is tested the day it is added. */
 const points = findSources(join(root, 'packages/store-daemon/src')).flatMap((file) =>
@@ -21,7 +23,7 @@ function findSources(folder: string): string[] {
     .map((file) => join(folder, file))
 }
 
-/** Adds, roots, collects and imports, until the daemon dies; what it had acknowledged by then. */
+/** Takes every step that changes anything, until the daemon dies; what it had acknowledged by then. */
 async function useEverything(daemon: TestStore): Promise<string[]> {
   const acknowledged: string[] = []
   const attempt = async (action: (client: WireClient) => Promise<void>) => {
@@ -30,21 +32,30 @@ async function useEverything(daemon: TestStore): Promise<string[]> {
     await action(client).catch(() => undefined)
     client.close()
   }
+  const bulk = Buffer.alloc(20_000, 'x')
   await attempt(async (client) => {
     for (let index = 0; index < 3; index++)
       acknowledged.push(await client.addText(`text-${index}`, `text ${index}`))
-    acknowledged.push(await client.addNar('file', fileNar(Buffer.alloc(20_000, 'x'))))
+    // The second is linked to the first.
+    for (const name of ['file', 'twin']) acknowledged.push(await client.addNar(name, fileNar(bulk)))
     acknowledged.push(await client.addNar('large', fileNar(Buffer.alloc(300_000, 'y'))))
-    // A root keeps it from the collection below.
+    symlinkSync(acknowledged[0] ?? '', `${daemon.folder}/root`)
     await client.call(12, str(`${daemon.folder}/root`))
     await client.int()
   })
+  let exported: Buffer = Buffer.alloc(0)
   await attempt(async (client) => {
     const garbage = await client.addText('garbage', 'garbage')
-    const other = await client.addText('referrer', 'of garbage', [garbage])
-    await client.collect(3, [garbage, other])
+    const other = await client.addNar('other-garbage', fileNar(Buffer.alloc(10_000, 'g')))
+    const referrer = await client.addText('referrer', 'of garbage', [garbage])
+    exported = await client.exportItem(garbage)
+    await client.collect(3, [garbage, other, referrer])
   })
   await attempt(async (client) => {
+    acknowledged.push(...(await client.importItems(Buffer.concat([int(1), exported, int(0)]))))
+  })
+  await attempt(async (client) => {
+    rmSync(await client.addText('lost', 'lost'))
     await client.verify(false)
     await client.call(34)
   })
@@ -63,17 +74,28 @@ async function expectSound(daemon: TestStore, paths: readonly string[]): Promise
   const valid = new Set((await client.list()).map((path) => path.slice(daemon.store.length + 1)))
   const strays = readdirSync(daemon.store).filter((name) => name !== '.links' && !valid.has(name))
   expect(strays).toEqual([])
+  expect(readdirSync(`${daemon.state}/gcroots/auto`).filter((name) => name.includes('.tmp-'))).toEqual([])
+  expect(readdirSync(`${daemon.state}/temproots`).filter((name) => name !== String(daemon.pid))).toEqual([])
   client.close()
 }
 
 describe('crash points', () => {
-  it('are there', () => expect(points.length).toBeGreaterThan(8))
+  it('are there', () => expect(points.length).toBeGreaterThan(16))
 
   it.each(points)('%s', async (point) => {
-    const daemon = new TestStore(scratch, `point-${point}`)
-    await daemon.start({ PLUMBLINE_FAULT: point })
-    const acknowledged = await useEverything(daemon)
-    await daemon.stop('SIGKILL')
+    const configuration = scratch.file(`etc-${point}`)
+    installKey(configuration, key)
+    const daemon = new TestStore(scratch, `point-${point}`, {
+      env: { GUIX_CONFIGURATION_DIRECTORY: configuration },
+    })
+    // What a daemon before has left: the first thing to be removed.
+    mkdirSync(daemon.store)
+    writeFileSync(`${daemon.store}/left-behind`, '')
+    const started = await daemon.start({ PLUMBLINE_FAULT: point }).catch((error: unknown) => error)
+    const acknowledged = started ? [] : await useEverything(daemon)
+    // A point that is never come to would test nothing.
+    expect(await daemon.connect().catch(() => 'dead')).toBe('dead')
+    await daemon.untilDead()
     await daemon.start()
     // Without a root, a collection may have taken them: those of the first connection were never collected.
     await expectSound(daemon, acknowledged)
@@ -109,7 +131,6 @@ describe('kill -9 at random moments', () => {
 
 /** Adds and roots, or collects, until the daemon is gone. What is rooted when it is acknowledged must stay. */
 async function work(daemon: TestStore, index: number, rooted: string[], next: () => number): Promise<void> {
-  const { symlinkSync } = await import('node:fs')
   try {
     const client = await daemon.connect()
     for (;;) {

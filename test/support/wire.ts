@@ -104,15 +104,17 @@ export class WireClient {
   }
 
   /** Frames up to LAST; throws what an ERROR frame says. */
-  async reply(onWrite: (bytes: Buffer) => void = () => undefined, onRead?: () => Buffer): Promise<void> {
+  async reply(
+    onWrite: (bytes: Buffer) => void = () => undefined,
+    onRead?: (max: number) => Buffer,
+  ): Promise<void> {
     for (;;) {
       const tag = await this.int()
       if (tag === tags.last) return
       if (tag === tags.next) this.log += await this.str()
       else if (tag === tags.write) onWrite(Buffer.from(await this.bytes()))
       else if (tag === tags.read) {
-        await this.int()
-        this.socket.write(str(onRead?.() ?? Buffer.alloc(0)))
+        this.socket.write(str(onRead?.(await this.int()) ?? Buffer.alloc(0)))
       } else if (tag === tags.error) {
         const message = await this.str()
         await this.int()
@@ -151,6 +153,23 @@ export class WireClient {
     const result = { paths: await this.list(), freed: await this.int() }
     await this.int()
     return result
+  }
+
+  /** One item of an export stream, signed. */
+  async exportItem(path: string): Promise<Buffer> {
+    const parts: Buffer[] = []
+    this.socket.write(Buffer.concat([int(16), str(path), int(1)]))
+    await this.reply((bytes) => parts.push(bytes))
+    await this.int()
+    return Buffer.concat(parts)
+  }
+
+  /** What a whole export stream holds. */
+  async importItems(stream: Buffer): Promise<string[]> {
+    let at = 0
+    this.socket.write(int(27))
+    await this.reply(undefined, (max) => stream.subarray(at, (at += max)))
+    return this.list()
   }
 
   /** Whether errors remain. */

@@ -1,5 +1,6 @@
 // Compiles better-sqlite3 once per version, Node ABI and platform, and keeps the result in the user's cache, so
-// that neither a second clone nor a second `npm ci` compiles it again. Install scripts are off in this workspace.
+// that neither a second clone nor a second `npm ci` compiles it again; puts it beside the bundle, from where it is
+// loaded. Install scripts are off in this workspace.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -38,3 +39,4 @@ if (!existsSync(built)) {
   if (status !== 0 || !existsSync(built)) throw new Error('Cannot compile better-sqlite3: npm rebuild failed')
 }
 if (!existsSync(cache)) place(built, cache)
+place(built, `dist/sqlite-abi${process.versions.modules}.node`)

@@ -1,16 +1,6 @@
 // The command line of `store-daemon`.
-import { createReadStream, createWriteStream, fstatSync } from 'node:fs'
-import { connect } from 'node:net'
-import { Duplex } from 'node:stream'
-import { getuid, pid } from 'node:process'
-import { pipeline } from 'node:stream/promises'
-import type { Program, Tool } from '@plumbline/common/cli/run-tool'
+import type { Program } from '@plumbline/common/cli/run-tool'
 import type { OptionTable } from '@plumbline/common/cli/option-table'
-import { exitStatus } from '@plumbline/common/error/exit'
-import { ToolError } from '@plumbline/common/error/tool-error'
-import { native } from '@plumbline/common/syscall/native'
-import { defaultSettings, defaultSocket, makeConfig, type Config } from './config.ts'
-import type { Address, StoreServer } from './server.ts'
 
 const yesNo = ['yes', 'no']
 
@@ -56,91 +46,6 @@ export const program: Program = {
     const { requestSchemas, answerSchemas } = await import('./records/schemas.ts')
     return { reads: requestSchemas, writes: answerSchemas }
   },
-  run,
-}
-
-async function run(tool: Tool): Promise<number> {
-  const { arguments: args, environment, diagnose, signal } = tool
-  if (args.operands.length > 0)
-    throw new ToolError('USAGE', { reason: `Unexpected operand "${args.operands[0]}"` })
-  const config = readConfig(tool)
-  const { StoreServer } = await import('./server.ts')
-  const say = args.flags.has('debug') ? diagnose : () => undefined
-  const server = new StoreServer(config, pid, say)
-  try {
-    if (args.flags.has('stdio')) await serveStdio(server, config)
-    else {
-      const listen = args.values['listen']
-      const passed = listen ? [] : passedSockets(environment)
-      const addresses =
-        listen?.map(parseAddress) ?? (passed.length > 0 ? passed : [{ path: defaultSocket(config) }])
-      for (const address of addresses) await server.listen(address)
-      await new Promise((resolve) => signal.addEventListener('abort', resolve))
-    }
-  } finally {
-    await server.close()
-  }
-  return exitStatus.ok
-}
-
-function readConfig({ arguments: { flags, values }, environment }: Tool): Config {
-  const single = (name: string) => values[name]?.[0]
-  const choice = (name: 'gc-keep-outputs' | 'gc-keep-derivations', otherwise: boolean) =>
-    flags.has(name) ? true : single(name) ? single(name) === 'yes' : otherwise
-  return makeConfig(
-    { store: single('store'), state: single('state') },
-    {
-      deduplicate: !flags.has('disable-deduplication') && !flags.has('disable-store-optimization'),
-      useSubstitutes: !flags.has('no-substitutes'),
-      keepOutputs: choice('gc-keep-outputs', defaultSettings.keepOutputs),
-      keepDerivations: choice('gc-keep-derivations', defaultSettings.keepDerivations),
-      buildUsersGroup: single('build-users-group') ?? null,
-    },
-    environment,
-    getuid?.() ?? 0,
-  )
-}
-
-const defaultPort = 44146
-
-/** `/FILE`, `HOST`, `HOST:PORT`; an IPv6 address with a port goes in brackets. Throws USAGE. */
-export function parseAddress(text: string): Address {
-  if (text.startsWith('/')) return { path: text }
-  const bracketed = /^\[(.*)\](?::([0-9]+))?$/.exec(text)
-  const colon = text.lastIndexOf(':')
-  const [host, port] = bracketed
-    ? [bracketed[1] ?? '', bracketed[2]]
-    : colon < 0
-      ? [text, undefined]
-      : [text.slice(0, colon), text.slice(colon + 1)]
-  if (port !== undefined && !/^[0-9]{1,5}$/.test(port)) {
-    throw new ToolError('USAGE', { reason: `"${text}" is neither a file name nor HOST:PORT` })
-  }
-  return { host, port: port === undefined ? defaultPort : Number(port) }
-}
-
-/** Sockets that systemd (sd_listen_fds(3)) or s6 (s6-ipcserver-socketbinder, on descriptor 0) has opened. */
-function passedSockets(environment: Readonly<Record<string, string | undefined>>): Address[] {
-  if (environment['LISTEN_PID'] === String(pid)) {
-    return Array.from({ length: Number(environment['LISTEN_FDS'] ?? 0) }, (_, index) => ({ fd: 3 + index }))
-  }
-  return fstatSync(0).isSocket() && native().isListening(0) === 1 ? [{ fd: 0 }] : []
-}
-
-/** Through the daemon that serves this state, if there is one; else by itself. */
-async function serveStdio(server: StoreServer, config: Config): Promise<void> {
-  const input = createReadStream('', { fd: 0 })
-  const output = createWriteStream('', { fd: 1 })
-  const daemon = connect({ path: defaultSocket(config), allowHalfOpen: true })
-  const isThere = await new Promise<boolean>((resolve) => {
-    daemon.once('connect', () => resolve(true)).once('error', () => resolve(false))
-  })
-  if (isThere) {
-    await Promise.all([pipeline(input, daemon), pipeline(daemon, output, { end: false })])
-    return
-  }
-  const uid = getuid?.()
-  const socket = Duplex.from({ readable: input, writable: output })
-  socket.on('error', () => socket.destroy())
-  await server.serve(socket, { uid, pid, name: 'standard input' }, false)
+  // All but the options is loaded when a daemon is wanted: `--version` and `--help` need none of it.
+  run: async (tool) => (await import('./run-daemon.ts')).runDaemon(tool),
 }

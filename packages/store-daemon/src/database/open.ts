@@ -1,6 +1,9 @@
 // Opens the store's database: the only file that imports better-sqlite3.
 import type Sqlite from 'better-sqlite3'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { versions } from 'node:process'
+import { fileURLToPath } from 'node:url'
 
 export type Connection = Sqlite.Database
 export type Statement = Sqlite.Statement
@@ -14,7 +17,10 @@ export type OpenOptions = {
 export function openConnection(file: string, { readonly = false, busyMs = 0 }: OpenOptions = {}): Connection {
   // Loaded here and not by an import, so that `--help` does not load a megabyte of SQLite.
   const Database = createRequire(import.meta.url)('better-sqlite3') as typeof Sqlite
-  return new Database(file, { readonly, timeout: busyMs })
+  // Beside the bundle: what is in node_modules goes with every `npm ci`.
+  const beside = fileURLToPath(new URL(`sqlite-abi${versions.modules}.node`, import.meta.url))
+  const options = { readonly, timeout: busyMs }
+  return new Database(file, existsSync(beside) ? { ...options, nativeBinding: beside } : options)
 }
 
 /** Whether another process holds a lock that has to be waited for. */

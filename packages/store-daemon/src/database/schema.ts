@@ -1,7 +1,9 @@
 // The schema that Guix and Nix share, and its pragmas. Other programs write to the same file: nothing may be added.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { fault } from '../fault.ts'
+import { replaceFile } from '../store/replace-file.ts'
 import { openConnection, type Connection } from './open.ts'
 
 const version = 7
@@ -56,7 +58,8 @@ export function openDatabase(directory: string): Connection {
   connection.pragma('wal_autocheckpoint = 40000')
   if (isNew) {
     connection.exec(schema)
-    writeFileSync(schemaFile, String(version))
+    fault('schema-before-version')
+    replaceFile(schemaFile, String(version))
   }
   // From here on a lock is waited for without blocking the thread: see Registrar.
   connection.pragma('busy_timeout = 0')

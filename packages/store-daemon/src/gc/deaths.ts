@@ -1,8 +1,9 @@
 // When items were first seen dead, so that a collection can keep what died a short while ago. Guix's schema has no
 // place for it, so it is a file of our own beside: one line an item, "SECONDS PATH".
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { errnoOf } from '@plumbline/common/error/translate'
+import { replaceFile } from '../store/replace-file.ts'
 
 /** Updates the record for what is dead now, and returns the time of death of each, in seconds since 1970. */
 export function recordDeaths(state: string, dead: Iterable<string>, now: number): Map<string, number> {
@@ -17,9 +18,7 @@ export function recordDeaths(state: string, dead: Iterable<string>, now: number)
   }
   if (changed || deaths.size !== known.size) {
     mkdirSync(dirname(file), { recursive: true })
-    const scratch = `${file}.new`
-    writeFileSync(scratch, [...deaths].map(([path, time]) => `${time} ${path}\n`).join(''), 'latin1')
-    renameSync(scratch, file)
+    replaceFile(file, [...deaths].map(([path, time]) => `${time} ${path}\n`).join(''))
   }
   return deaths
 }

@@ -5,6 +5,7 @@ import { formatBase32 } from '@plumbline/common/store/base32'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { digest } from '@plumbline/common/store/hash'
 import { errnoOf } from '@plumbline/common/error/translate'
+import { fault } from '../fault.ts'
 import type { FoundRoots, Root } from '../gc/find-roots.ts'
 import type { Session } from '../session.ts'
 import { scratchName } from '../store/scratch-name.ts'
@@ -40,6 +41,7 @@ export async function findValidRoots({ store, log }: Session): Promise<Root[]> {
 function replaceSymlink(link: string, target: string): void {
   const scratch = scratchName(`${link}.tmp`)
   symlinkSync(toPath(target), scratch)
+  fault('root-before-rename')
   try {
     renameSync(scratch, link)
   } catch (error) {

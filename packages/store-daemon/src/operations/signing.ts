@@ -1,5 +1,5 @@
 // Keys: the one that signs what is exported, and those whose signatures are trusted at import.
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
@@ -15,6 +15,7 @@ import {
 } from '@plumbline/common/store/sexp'
 import { signHash, verifySignature } from '@plumbline/common/store/signature'
 import type { Config } from '../config.ts'
+import { replaceFile } from '../store/replace-file.ts'
 
 /** A signature of `hash` by this machine's key. Throws STORE_FAILED. */
 export function signExport({ configuration }: Config, hash: Buffer): string {
@@ -57,7 +58,7 @@ function makeAccessList(configuration: string): string {
   }
   const tag = makeList('tag', makeList('guix', 'import'))
   const text = formatSexp(makeList('acl', makeList('entry', key, tag)))
-  writeFileSync(join(configuration, 'acl'), text, { encoding: 'latin1', mode: 0o644 })
+  replaceFile(join(configuration, 'acl'), text)
   return text
 }
 

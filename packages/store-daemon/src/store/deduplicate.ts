@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { formatBase32 } from '@plumbline/common/store/base32'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { errnoOf } from '@plumbline/common/error/translate'
+import { fault } from '../fault.ts'
 import { scratchName } from './scratch-name.ts'
 
 /** Smaller files are left alone: the link costs more than it saves. */
@@ -45,6 +46,7 @@ function replaceByLink(store: string, link: string, path: string): boolean {
     if (errnoOf(error) === 'EMLINK' || errnoOf(error) === 'ENOSPC') return false
     throw error
   }
+  fault('link-before-rename')
   const mode = directory === store ? undefined : lstatSync(toPath(directory)).mode & 0o7777
   if (mode !== undefined) chmodSync(toPath(directory), mode | 0o200)
   try {

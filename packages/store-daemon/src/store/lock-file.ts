@@ -9,6 +9,7 @@ import { closeSync, linkSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
+import { fault } from '../fault.ts'
 import { scratchName } from './scratch-name.ts'
 
 const maxUses = 64
@@ -34,6 +35,7 @@ export function linkLock(path: string): LockFile | undefined {
       }
       throw error
     }
+    fault('lock-taken')
     file.active++
     if (++file.uses >= maxUses) current = undefined
     return file

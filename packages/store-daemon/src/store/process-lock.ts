@@ -9,16 +9,13 @@ import { Mutex } from './mutex.ts'
 export class ProcessLock {
   readonly #fd: number
   readonly #mutex = new Mutex()
+  #isSole = false
 
   constructor(file: string) {
     this.#fd = openSync(file, 'a+', 0o600)
   }
 
-  get isHeld(): boolean {
-    return this.#mutex.isHeld
-  }
-
-  /** Holds it shared until close(), whatever the mutex says. */
+  /** Takes it shared, whatever the mutex says. */
   async share(): Promise<void> {
     if (native().recordLock(this.#fd, recordLockType.shared) === 0) {
       await native().recordLockWait(this.#fd, recordLockType.shared)
@@ -28,6 +25,20 @@ export class ProcessLock {
   /** Takes it alone, if no other process has it. */
   trySole(): boolean {
     return native().recordLock(this.#fd, recordLockType.exclusive) === 1
+  }
+
+  /** Runs `action` while no other process has it alone: at once, unless one does. */
+  whileNobodyCollects(action: () => void): void | Promise<void> {
+    // Then it is this process that does, and other connections go on.
+    if (this.#isSole) return action()
+    if (this.#mutex.isHeld || native().recordLock(this.#fd, recordLockType.shared) === 0) {
+      return this.#sharedly(action)
+    }
+    try {
+      return action()
+    } finally {
+      native().recordLock(this.#fd, recordLockType.unlock)
+    }
   }
 
   /** Runs `action` while nobody else, here or in another process, holds it so. `onWait` is told if it takes time. */
@@ -41,7 +52,20 @@ export class ProcessLock {
         onWait()
         await native().recordLockWait(this.#fd, recordLockType.exclusive)
       }
+      this.#isSole = true
       return await action()
+    } finally {
+      this.#isSole = false
+      native().recordLock(this.#fd, recordLockType.unlock)
+      this.#mutex.release()
+    }
+  }
+
+  async #sharedly(action: () => void): Promise<void> {
+    await this.#mutex.take()
+    try {
+      await this.share()
+      action()
     } finally {
       native().recordLock(this.#fd, recordLockType.unlock)
       this.#mutex.release()

@@ -19,6 +19,7 @@ import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { narWords, paddingOf } from '@plumbline/common/store/nar/nar-words'
 import type { NarSink } from '@plumbline/common/store/nar/nar-parser'
+import { fault } from '../fault.ts'
 import { deduplicateFile, deduplicationMinimum } from './deduplicate.ts'
 
 const canonicalTime = 1
@@ -94,6 +95,7 @@ export class RestoreSink implements NarSink {
   }
 
   endFile(): void {
+    fault('unpack-in-file')
     const { path, size } = this.#file
     const hash = this.#hash && endFileHash(this.#hash, size)
     if (path === '') this.fileHash = hash

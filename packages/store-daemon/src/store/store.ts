@@ -1,11 +1,22 @@
 // An open store: its database, locks, temporary roots and worker threads. One for all connections of the process.
-import { closeSync, existsSync, opendirSync, openSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  opendirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { native } from '@plumbline/common/syscall/native'
 import type { Config } from '../config.ts'
 import { makePathDatabase, type PathDatabase } from '../database/path-database.ts'
 import { Registrar } from '../database/registrar.ts'
 import { openDatabase } from '../database/schema.ts'
+import { holdForeignRoots } from '../gc/foreign-roots.ts'
 import { findUnknown } from '../work/sweep-store.ts'
 import { WorkerPool } from '../work/worker-pool.ts'
 import { makeDirectories } from './layout.ts'
@@ -39,7 +50,7 @@ export class Store {
     this.#bigLock = new ProcessLock(join(config.database, 'big-lock'))
     this.gcLock = new ProcessLock(join(config.state, 'gc.lock'))
     this.registrar = new Registrar(this.database)
-    this.tempRoots = new TempRoots(config.state, pid, this.protectors)
+    this.tempRoots = new TempRoots(config.state, pid, this.gcLock, this.protectors)
   }
 
   /** Throws STORE_CONFIG, SCHEMA_UNSUPPORTED. */
@@ -85,17 +96,28 @@ export class Store {
 
   /** Removes what nobody can need: unknown to the database, and older than this process's use of the store. */
   async #sweep(before: number): Promise<void> {
-    const { store, database } = this.config
-    // A thread of its own costs ten megabytes and fifty milliseconds: only for what takes longer than that.
-    const isSmall = countEntries(store) + countEntries(`${store}/.links`) < maxSweptHere
-    const args = { store, database, before }
-    const names = isSmall ? await findUnknown(args) : await this.pool.run<string[]>('sweepStore', args)
+    const { store, state, database } = this.config
+    // A daemon that has come since can neither add roots nor, for want of a root, items.
+    const foreign = await holdForeignRoots(state, this.pid)
+    try {
+      removeOldScratch(join(state, 'gcroots/auto'), before)
+      // A thread of its own costs ten megabytes and fifty milliseconds: only for what takes longer than that.
+      const isSmall = countEntries(store) + countEntries(`${store}/.links`) < maxSweptHere
+      const args = { store, database, before }
+      const names = isSmall ? await findUnknown(args) : await this.pool.run<string[]>('sweepStore', args)
+      await this.#removeUnknown(names, foreign.paths)
+    } finally {
+      foreign.release()
+    }
+  }
+
+  async #removeUnknown(names: readonly string[], needed: ReadonlySet<string>): Promise<void> {
     const paths: string[] = []
     const claimed = new Set<string>()
     for (const name of names) {
-      const path = `${store}/${name}`
+      const path = `${this.config.store}/${name}`
       const base = path.replace(/\.(lock|chroot)$/, '')
-      if (this.tempRoots.has(base) || this.database.idOf(path) !== undefined) continue
+      if (needed.has(base) || this.tempRoots.has(base) || this.database.idOf(path) !== undefined) continue
       // Whoever wants to make an item of that name waits until the old one has gone.
       if (!claimed.has(base) && !claimPath(base)) continue
       claimed.add(base)
@@ -106,6 +128,15 @@ export class Store {
     } finally {
       for (const base of claimed) unlockPath(base)
     }
+  }
+}
+
+/** Symlinks that were to be renamed to a root's name. */
+function removeOldScratch(directory: string, before: number): void {
+  for (const name of readdirSync(directory)) {
+    if (!name.includes('.tmp-')) continue
+    const stat = lstatSync(join(directory, name), { throwIfNoEntry: false })
+    if (stat && stat.ctimeMs < before) unlinkSync(join(directory, name))
   }
 }
 

@@ -6,20 +6,29 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
+import { fault } from '../fault.ts'
+import type { ProcessLock } from './process-lock.ts'
 import type { Protectors } from './protectors.ts'
 
 /** The roots of one connection. */
 export type RootSet = Set<string>
 
+/** Paths in the file that nobody needs any more, before it is written anew. */
+const maxForgotten = 4096
+
 export class TempRoots {
   readonly #file: string
   readonly #sets = new Set<RootSet>()
   readonly #protectors: Protectors
+  readonly #gcLock: ProcessLock
   #fd: number | undefined
   #written = new Set<string>()
+  /** Path → its way into the file, while that takes time. */
+  readonly #pending = new Map<string, Promise<void>>()
 
-  constructor(state: string, pid: number, protectors: Protectors) {
+  constructor(state: string, pid: number, gcLock: ProcessLock, protectors: Protectors) {
     this.#protectors = protectors
+    this.#gcLock = gcLock
     this.#file = join(state, 'temproots', String(pid))
   }
 
@@ -32,12 +41,18 @@ export class TempRoots {
   /** Drops the roots of a connection that has ended. */
   close(set: RootSet): void {
     this.#sets.delete(set)
-    if ([...this.#sets].every(({ size }) => size === 0)) this.#empty()
+    if (set.size === 0) return
+    let alive = 0
+    for (const { size } of this.#sets) alive += size
+    // To rewrite the file for each connection that goes would be quadratic.
+    if (alive === 0 || this.#written.size > 2 * alive + maxForgotten) this.#rewrite()
   }
 
   /** All roots but those of `except`, whose owner collects: it knows what it does. */
   list(except?: RootSet): Set<string> {
-    return new Set([...this.#sets].filter((set) => set !== except).flatMap((set) => [...set]))
+    const all = new Set<string>()
+    for (const set of this.#sets) if (set !== except) for (const path of set) all.add(path)
+    return all
   }
 
   has(path: string): boolean {
@@ -45,15 +60,17 @@ export class TempRoots {
     return false
   }
 
-  /** Returns a promise only when another process's collector makes it wait. */
+  /** Returns a promise only when something has to be waited for, such as another process's collector. */
   add(set: RootSet, path: string): void | Promise<void> {
     set.add(path)
     this.#protectors.protect(path)
-    if (this.#written.has(path)) return
-    this.#fd ??= this.#create()
-    this.#written.add(path)
-    if (native().appendExclusively(this.#fd, `${path}\0`) === 1) return undefined
-    return this.#appendLater(this.#fd, path)
+    if (this.#written.has(path)) return undefined
+    const pending = this.#pending.get(path)
+    if (pending) return pending
+    if (this.#fd !== undefined && this.#append(this.#fd, path)) return undefined
+    const adding = this.#appendLater(path).finally(() => this.#pending.delete(path))
+    this.#pending.set(path, adding)
+    return adding
   }
 
   /** Takes the file away. */
@@ -65,28 +82,44 @@ export class TempRoots {
     this.#fd = undefined
   }
 
-  async #appendLater(fd: number, path: string): Promise<void> {
-    await native().recordLockWait(fd, recordLockType.exclusive)
-    writeSync(fd, `${path}\0`)
-    native().recordLock(fd, recordLockType.shared)
+  /** Whether it could be done at once. */
+  #append(fd: number, path: string): boolean {
+    fault('temp-root-before-append')
+    if (native().appendExclusively(fd, `${path}\0`) === 0) return false
+    this.#written.add(path)
+    return true
+  }
+
+  async #appendLater(path: string): Promise<void> {
+    // A collector that has read the directory would not see a new file.
+    if (this.#fd === undefined) await this.#gcLock.whileNobodyCollects(() => (this.#fd ??= this.#create()))
+    const fd = this.#fd
+    if (fd === undefined) return
+    // The lock is the process's: what else is appended meanwhile may have made it shared again.
+    while (!this.#append(fd, path)) await native().recordLockWait(fd, recordLockType.exclusive)
   }
 
   #create(): number {
     for (;;) {
       const fd = openSync(this.#file, 'a+', 0o600)
-      // A collector may have taken the file of a dead process of the same number away meanwhile.
       const locked = native().recordLock(fd, recordLockType.exclusive) === 1
-      if (locked && fstatSync(fd).size > 0) ftruncateSync(fd, 0)
-      if (locked) return fd
+      // A collector may have taken the file of a dead process of the same number away meanwhile.
+      if (locked && fstatSync(fd).nlink > 0) {
+        ftruncateSync(fd, 0)
+        native().recordLock(fd, recordLockType.shared)
+        return fd
+      }
       closeSync(fd)
     }
   }
 
-  #empty(): void {
+  /** Leaves in the file what is still needed. */
+  #rewrite(): void {
     if (this.#fd === undefined || this.#written.size === 0) return
     if (native().recordLock(this.#fd, recordLockType.exclusive) === 0) return
+    this.#written = this.list()
     ftruncateSync(this.#fd, 0)
-    this.#written = new Set()
+    writeSync(this.#fd, [...this.#written].map((path) => `${path}\0`).join(''), null, 'latin1')
     native().recordLock(this.#fd, recordLockType.shared)
   }
 }

@@ -1,5 +1,6 @@
 // Removes trees.
 import { errnoOf } from '@plumbline/common/error/translate'
+import { fault } from '../fault.ts'
 import { removeTree } from '../store/remove-tree.ts'
 import type { Job } from './job.ts'
 
@@ -7,6 +8,7 @@ import type { Job } from './job.ts'
 export const removeItems: Job<{ paths: readonly string[] }, void> = async ({ paths }) => {
   let failure: unknown
   for (const path of paths) {
+    fault('remove-before-items')
     try {
       removeTree(path)
     } catch (error) {

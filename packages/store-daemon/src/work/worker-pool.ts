@@ -74,7 +74,7 @@ export class WorkerPool {
   }
 
   #add(): Slot {
-    const worker = new Worker(this.#file, { stdout: false, stderr: false })
+    const worker = new Worker(this.#file, { argv: ['--worker-thread'], stdout: false, stderr: false })
     const slot: Slot = { worker, jobs: new Set(), idle: undefined }
     worker.on('message', (message: FromWorker) => this.#receive(slot, message))
     worker.on('error', (error) => this.#lose(slot, error))

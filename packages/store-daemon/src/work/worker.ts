@@ -1,5 +1,5 @@
 // The other end of a worker thread: runs jobs side by side.
-import type { MessagePort } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { toPlainError, type Job, type JobPort, type ToWorker } from './job.ts'
 import { collect } from '../gc/collect-job.ts'
 import { findRootsJob } from '../gc/find-roots.ts'
@@ -20,7 +20,10 @@ const jobs = {
   unpack,
 } as Readonly<Record<string, Job<never, unknown>>>
 
-export function runWorker(port: MessagePort): void {
+/** Whether this is a worker thread, which now takes jobs. */
+export function runWorker(): boolean {
+  const port = parentPort
+  if (!port) return false
   const running = new Map<number, JobPort & { stopped: boolean }>()
   const start = async (id: number, name: string, args: unknown) => {
     const job = jobs[name]
@@ -49,4 +52,5 @@ export function runWorker(port: MessagePort): void {
     job.stopped = true
     job.onStop()
   })
+  return true
 }
