@@ -100,6 +100,23 @@ describe('propapply over connect ssh | connect sudo', () => {
     expect(snapshot(tree)).toBe(snapshot(made))
   })
 
+  it('asks each host for one run, and sudo asks for one to enter and one a command', async () => {
+    const hosts = ['count1', 'count2']
+    for (const host of hosts) mkdirSync(scratch.file(host))
+    const all = hosts.flatMap((host) => site(scratch.file(host)).map((each) => ({ ...each, host })))
+    const [below, above] = [new ConnectionProxy(scratch), new ConnectionProxy(scratch)]
+    const logins = startShell(`exec ${ssh(...hosts)}`)
+    const sudos = startShell('exec connect sudo', { input: below.filter(logins) })
+    const propapply = startShell(`exec propapply ${writeSite('counted.ndjson', all)}`, {
+      input: above.filter(sudos),
+    })
+    const { stdout, status } = await finish(propapply)
+    expect([countsOf(stdout), status]).toEqual([{ ...none, changed: 200 }, 0])
+    expect(above.requests).toEqual({ count1: ['run'], count2: ['run'] })
+    expect(below.requests).toEqual({ count1: ['run', 'run'], count2: ['run', 'run'] })
+    await Promise.all([exited(logins), exited(sudos)])
+  })
+
   it('leaves nine hosts done when the tenth fails', async () => {
     const hosts = range(10).map((index) => `ten${index}`)
     const root = scratch.file('ten')
@@ -111,7 +128,7 @@ describe('propapply over connect ssh | connect sudo', () => {
         content: host,
         host,
       })),
-      { property: 'cmd.single', command: 'kill -9 $PPID; sleep 9', host: 'ten3' },
+      { property: 'cmd.single', command: 'kill -9 $PPID', host: 'ten3' },
       { property: 'file.has-mode', path: `${root}/none`, mode: '0644', host: 'ten4' },
     ])
     const { stdout, status } = await shell(`${ssh(...hosts)} | connect sudo | propapply ${path}`)

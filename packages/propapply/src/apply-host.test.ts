@@ -105,7 +105,7 @@ test('--fail-fast skips what comes after a failure', async () => {
 })
 
 test('a shell that dies fails its step; the rest goes on', async () => {
-  const given = await Promise.all([command('kill -9 $PPID; sleep 5'), command('true')])
+  const given = await Promise.all([command('kill -9 $PPID'), command('true')])
   const { outcomes, results } = await apply(given.map((action) => ({ action })))
   expect(results).toEqual(['failed', 'changed'])
   expect(outcomes[0]?.message).toContain('The shell on here ended early: status 137')
