@@ -19,6 +19,7 @@ const needed = {
   nc: 'netcat-openbsd',
   'nix-store': 'nix-bin',
   ps: 'procps',
+  python3: 'python3',
   script: 'bsdutils',
   ssh: 'openssh-client',
   sshd: 'openssh-server',

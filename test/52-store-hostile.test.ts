@@ -12,7 +12,7 @@ import { fileNar, int, list, str } from './support/wire.ts'
 const count = Number(process.env['FUZZ_COUNT'] ?? 4000)
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
 const scratch = new Scratch('store-hostile')
-const perConnection = 20
+const maxPerConnection = 20
 const maxMegabytes = 300
 
 /** mulberry32: small, and the same numbers for the same seed. */
@@ -76,9 +76,13 @@ const numbers = [
 ]
 let corpus: Buffer[] = []
 
+const helloPath = (daemon: TestStore) => `${daemon.store}/26b8xvbkhrfwsi2kbr0yk5symm00w4b7-hello`
+const derivation = (path: string) =>
+  `Derive([("out","${path}","","")],[],[],"x","/bin/sh",[],[("out","${path}")])`
+
 function makeCorpus(daemon: TestStore): Buffer[] {
-  const path = `${daemon.store}/26b8xvbkhrfwsi2kbr0yk5symm00w4b7-hello`
-  const drv = `Derive([("out","${path}","","")],[],[],"x","/bin/sh",[],[("out","${path}")])`
+  const path = helloPath(daemon)
+  const drv = derivation(path)
   const tree = [
     'nix-archive-1',
     '(',
@@ -129,6 +133,26 @@ function makeCorpus(daemon: TestStore): Buffer[] {
       .map(({ hex }) => Buffer.from(hex, 'hex'))
   })
   return [...calls, ...recorded.filter(({ length }) => length < 4000)]
+}
+
+/** Calls whose frames are right and whose contents are not: the connection survives them. */
+function makeContents(daemon: TestStore): Buffer {
+  const [path, options] = [helloPath(daemon), [0, 0, 0, 1, 1, 0, 0, 0, 1, 1].map(int)]
+  const text = (whole: string) => str(mutate(Buffer.from(whole)).subarray(0, 4000))
+  switch (Math.floor(random() * 8)) {
+    case 0:
+      return Buffer.concat([int(1), text(path)])
+    case 1:
+      return Buffer.concat([int(12), text('/nowhere/root')])
+    case 2:
+      return Buffer.concat([int(19), ...options, text('build-cores'), text('1')])
+    case 3:
+      return Buffer.concat([int(29), text('26b8xvbkhrfwsi2kbr0yk5symm00w4b7')])
+    case 4:
+      return Buffer.concat([int(8), text('name'), str('text'), list([])])
+    default:
+      return Buffer.concat([int(8), str('x.drv'), text(derivation(path)), list([])])
+  }
 }
 
 const greeting = Buffer.concat([int(0x6e697863), int(0x163), int(0), int(1)])
@@ -184,13 +208,19 @@ describe(`hostile input (FUZZ_SEED=${seed})`, () => {
       })()
       const attacker = async () => {
         while (sent < count) {
-          sent += perConnection
-          const asRecords = random() < 0.2
-          const parts = Array.from({ length: perConnection }, () => mutate(pick(asRecords ? lines : frames)))
-          await send(
-            daemon,
-            asRecords ? parts.map((part) => Buffer.concat([part, Buffer.from('\n')])) : [greeting, ...parts],
-          )
+          const several = 1 + Math.floor(random() * maxPerConnection)
+          sent += several
+          if (random() < 0.2) {
+            const parts = Array.from({ length: several }, () => mutate(pick(lines)))
+            await send(
+              daemon,
+              parts.map((part) => Buffer.concat([part, Buffer.from('\n')])),
+            )
+          } else {
+            // What comes after a frame that is wrong is not read any more: it is the last.
+            const parts = Array.from({ length: several - 1 }, () => makeContents(daemon))
+            await send(daemon, [greeting, ...parts, mutate(pick(frames))])
+          }
         }
       }
       await Promise.all(Array.from({ length: 4 }, attacker))

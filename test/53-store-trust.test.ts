@@ -185,16 +185,6 @@ describe('a daemon', () => {
     await daemon.stop()
   })
 
-  it('refuses a schema that it does not know, in the words that clients look for', async () => {
-    const daemon = new TestStore(scratch, 'schema')
-    await daemon.start()
-    ;(await daemon.connect()).close()
-    await daemon.stop()
-    writeFileSync(`${daemon.state}/db/schema`, '8')
-    await expect(daemon.start()).rejects.toThrow('current store schema is version 8, but I only support 7')
-    await daemon.stop()
-  })
-
   it('serves one connection on standard input and output', () => {
     const folder = scratch.file('stdio')
     const args = [storeDaemon, '--store', `${folder}/store`, '--state', `${folder}/state`, '--stdio']
@@ -205,31 +195,5 @@ describe('a daemon', () => {
       env: environment(),
     })
     expect([status, JSON.parse(stdout)]).toMatchObject([0, { type: 'path' }])
-  })
-
-  it('takes a socket that systemd has opened', async () => {
-    const folder = scratch.file('activated')
-    const args = `--store ${folder}/store --state ${folder}/state`
-    const script = `
-import socket, os, sys
-s = socket.socket(socket.AF_UNIX); s.bind("${scratch.file('activated.sock')}"); s.listen(5)
-os.dup2(s.fileno(), 3); os.set_inheritable(3, True)
-os.environ["LISTEN_PID"] = str(os.getpid()); os.environ["LISTEN_FDS"] = "1"
-os.execv("${process.execPath}", ["node", "${storeDaemon}", *"${args}".split()])`
-    const child = spawn('python3', ['-c', script], { env: environment(), stdio: 'inherit' })
-    while (!existsSync(scratch.file('activated.sock'))) await new Promise((resolve) => setImmediate(resolve))
-    const answer = await new Promise<string>((resolve) => {
-      const retry = () => {
-        const { stdout } = spawnSync('nc', ['-N', '-U', scratch.file('activated.sock')], {
-          input: '{"type":"ping"}\n',
-          encoding: 'utf8',
-        })
-        if (stdout) resolve(stdout)
-        else setImmediate(retry)
-      }
-      retry()
-    })
-    expect(JSON.parse(answer)).toMatchObject({ type: 'pong' })
-    child.kill()
   })
 })

@@ -72,6 +72,6 @@ function checkVersion(text: string): void {
   const reason =
     found > version
       ? `current store schema is version ${found}, but I only support ${version}`
-      : `current store schema is version ${text.trim()}, which is implausibly old: only ${version} is supported`
+      : `Your store database uses an implausibly old schema, version ${text.trim() || '0'}.`
   throw new ToolError('SCHEMA_UNSUPPORTED', { reason })
 }

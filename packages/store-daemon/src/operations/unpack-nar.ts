@@ -94,7 +94,7 @@ export async function startUnpacking(
       job.stop()
       await ended
       signal.removeEventListener('abort', stop)
-      if (exists(target)) await store.pool.run('removeItems', { paths: [target] })
+      if (exists(target)) await store.pool.run('removeItems', { paths: [target], links: unpacked?.links })
       roots.delete(target)
     },
   }

@@ -1,5 +1,14 @@
 // Files of equal contents share an inode: `.links/HASH`, HASH = nix-base32 of the sha256 of the file's own nar.
-import { chmodSync, linkSync, lstatSync, lutimesSync, renameSync, unlinkSync, type Stats } from 'node:fs'
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  type Stats,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { formatBase32 } from '@plumbline/common/store/base32'
 import { toPath } from '@plumbline/common/store/byte-string'
@@ -17,7 +26,7 @@ export type Deduplicated = 'linked' | 'first' | 'same' | 'skipped'
  * keeps its mode and time. 'first': it is now the one that others will share.
  */
 export function deduplicateFile(store: string, path: string, narHash: Uint8Array): Deduplicated {
-  const link = `${store}/.links/${formatBase32(narHash)}`
+  const link = linkOf(store, narHash)
   const stat = lstatSync(toPath(path))
   for (;;) {
     const known = statOf(link)
@@ -29,19 +38,29 @@ export function deduplicateFile(store: string, path: string, narHash: Uint8Array
     if (known.ino === stat.ino) return 'same'
     if (known.size !== stat.size) {
       // Somebody changed the file through another of its names: start over with this one.
-      unlinkSync(link)
+      rmSync(link, { force: true })
       continue
     }
-    return replaceByLink(store, link, path) ? 'linked' : 'skipped'
+    const replaced = replaceByLink(store, link, path)
+    // A collection has just removed the link, which nobody used.
+    if (replaced === undefined) continue
+    return replaced ? 'linked' : 'skipped'
   }
 }
 
-function replaceByLink(store: string, link: string, path: string): boolean {
+/** The name that files of this hash share. */
+export function linkOf(store: string, narHash: Uint8Array): string {
+  return `${store}/.links/${formatBase32(narHash)}`
+}
+
+/** Undefined when there is no link any more. */
+function replaceByLink(store: string, link: string, path: string): boolean | undefined {
   const directory = dirname(path)
   const scratch = `${store}/${scratchName('.tmp-link')}`
   try {
     linkSync(link, scratch)
   } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
     // Too many links, or a full disk: the file stays as it is.
     if (errnoOf(error) === 'EMLINK' || errnoOf(error) === 'ENOSPC') return false
     throw error

@@ -20,7 +20,7 @@ import { toPath } from '@plumbline/common/store/byte-string'
 import { narWords, paddingOf } from '@plumbline/common/store/nar/nar-words'
 import type { NarSink } from '@plumbline/common/store/nar/nar-parser'
 import { fault } from '../fault.ts'
-import { deduplicateFile, deduplicationMinimum } from './deduplicate.ts'
+import { deduplicateFile, deduplicationMinimum, linkOf } from './deduplicate.ts'
 
 const canonicalTime = 1
 
@@ -105,7 +105,7 @@ export class RestoreSink implements NarSink {
     const { deduplicateIn } = this.#options
     if (!hash || size < deduplicationMinimum || !deduplicateIn || this.failure) return
     const place = this.#root + path
-    if (deduplicateFile(deduplicateIn, place, hash) === 'first') this.links.push(hash.toString('hex'))
+    if (deduplicateFile(deduplicateIn, place, hash) === 'first') this.links.push(linkOf(deduplicateIn, hash))
   }
 
   /** Of the file last seen. */

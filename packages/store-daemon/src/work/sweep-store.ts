@@ -1,8 +1,9 @@
 // What a daemon that was killed left in the store: items that were never registered, lock files, links that nothing
 // shares. The main thread decides about each name, because it may be in use by now.
-import { lstatSync, readdirSync, unlinkSync } from 'node:fs'
+import { lstatSync, readdirSync } from 'node:fs'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { openConnection } from '../database/open.ts'
+import { removeUnusedLink } from '../gc/unused-links.ts'
 import { makeTurns, type Job } from './job.ts'
 
 /** `before`: only what was last touched before that, in milliseconds since 1970. */
@@ -29,7 +30,7 @@ export async function findUnknown({ store, database, before }: SweepArgs): Promi
   connection.close()
   for (const name of readdirSync(`${store}/.links`)) {
     const link = `${store}/.links/${name}`
-    if (isOlder(link) && lstatSync(link, { throwIfNoEntry: false })?.nlink === 1) unlinkSync(link)
+    if (isOlder(link)) removeUnusedLink(link)
     await turn()
   }
   return unknown

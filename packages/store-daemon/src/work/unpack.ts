@@ -1,10 +1,9 @@
 // Unpacks a nar into the store while its bytes arrive, and computes every hash of it in the same pass.
-import { lstatSync, unlinkSync } from 'node:fs'
 import type { Hash } from 'node:crypto'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { startHash, type HashAlgorithm } from '@plumbline/common/store/hash'
-import { formatBase32 } from '@plumbline/common/store/base32'
 import { NarParser } from '@plumbline/common/store/nar/nar-parser'
+import { removeUnusedLink } from '../gc/unused-links.ts'
 import { removeTree } from '../store/remove-tree.ts'
 import { fileNarSize, RestoreSink } from '../store/restore-sink.ts'
 import type { Job } from './job.ts'
@@ -26,6 +25,8 @@ export type Unpacked = {
   /** The tree's own nar is the one that was read. */
   canonical: boolean
   failure: { verb: string; path: string; reason: string } | undefined
+  /** Files of `.links` that were made for it. */
+  links: readonly string[]
   /** Bytes that came after the nar. */
   rest: Uint8Array
 }
@@ -46,7 +47,7 @@ export const unpack: Job<UnpackArgs, Unpacked> = (args, port) => {
   const abandon = () => {
     sink.close()
     removeTree(target)
-    for (const hash of sink.links) dropUnusedLink(`${store}/.links/${formatBase32(Buffer.from(hash, 'hex'))}`)
+    for (const link of sink.links) removeUnusedLink(link)
   }
   const finish = (rest: Buffer): Unpacked => {
     const { type, failure, fileHash } = sink
@@ -56,6 +57,7 @@ export const unpack: Job<UnpackArgs, Unpacked> = (args, port) => {
     return {
       type,
       failure,
+      links: sink.links,
       contentHash: other ? other.digest() : ownHash,
       narHash: flat ? fileHash : ownHash,
       narSize: flat ? fileNarSize(sink.size, false) : size,
@@ -89,12 +91,4 @@ export const unpack: Job<UnpackArgs, Unpacked> = (args, port) => {
       }
     }
   })
-}
-
-function dropUnusedLink(link: string): void {
-  try {
-    if (lstatSync(link).nlink === 1) unlinkSync(link)
-  } catch {
-    // Another item's collection was faster.
-  }
 }

@@ -1,0 +1,241 @@
+// A daemon beside others on the same state: a second one of its own kind, and whoever locks as guix-daemon does.
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { describe, expect, it } from 'vitest'
+import { openDatabase } from './support/database.ts'
+import { holdLock, isLockFree } from './support/record-lock.ts'
+import { Scratch } from './support/scratch.ts'
+import { environment } from './support/shell.ts'
+import { storeDaemon, TestStore } from './support/store.ts'
+import { fileNar, str, WireClient } from './support/wire.ts'
+
+const scratch = new Scratch('store-neighbours')
+
+/** True once `promise` is settled; other connections' calls in between show that the daemon is not stuck. */
+function watch(promise: Promise<unknown>): { isOver: boolean } {
+  const state = { isOver: false }
+  const over = () => void (state.isOver = true)
+  promise.then(over, over)
+  return state
+}
+
+async function askAround(client: WireClient): Promise<void> {
+  for (let index = 0; index < 50; index++) await client.isValid('/nowhere/x').catch(() => undefined)
+}
+
+describe('a second daemon on the same store', () => {
+  it('sees what the first has added, and spares what its clients use', async () => {
+    const first = new TestStore(scratch, 'pair')
+    await first.start()
+    const socket = scratch.file('second.sock')
+    const second = spawn(
+      process.execPath,
+      [storeDaemon, '--store', first.store, '--state', first.state, '--listen', socket],
+      { env: environment(), stdio: 'inherit' },
+    )
+    while (!existsSync(socket)) await new Promise((resolve) => setImmediate(resolve))
+    const [one, other] = [await first.connect(), await WireClient.open(socket)]
+    const path = await one.addText('shared', 'shared')
+    expect(await other.isValid(path)).toBe(true)
+    await expect(other.collect(3, [path])).rejects.toThrow(
+      `cannot delete path \`${path}' since it is still alive`,
+    )
+    // Both make the same item, and many of them, at once.
+    const names = Array.from({ length: 100 }, (_, index) => `both-${index}`)
+    const add = async (client: WireClient) => {
+      const paths: string[] = []
+      for (const name of names) paths.push(await client.addText(name, name))
+      return paths
+    }
+    const [ours, theirs] = await Promise.all([add(one), add(other)])
+    expect(ours).toEqual(theirs)
+    one.close()
+    other.close()
+    const last = await first.connect()
+    for (let gone = false; !gone;) gone = (await last.collect(2)).paths.includes(path)
+    // The other daemon's rows are gone with its files.
+    expect(await last.verify(true)).toBe(false)
+    last.close()
+    second.kill()
+    await once(second, 'exit')
+    await first.stop()
+    expect(readdirSync(first.store)).toEqual(['.links'])
+  })
+
+  it('is refused the same socket', async () => {
+    const daemon = new TestStore(scratch, 'taken')
+    await daemon.start()
+    const args = [storeDaemon, '--store', daemon.store, '--state', daemon.state]
+    const { status, stderr } = spawnSync(process.execPath, args, { env: environment(), encoding: 'utf8' })
+    expect([status, stderr]).toEqual([69, expect.stringContaining('another daemon listens there')])
+    await daemon.stop()
+  })
+})
+
+describe('locks', () => {
+  it('on a path: who adds it waits for the other process, and nobody else does', async () => {
+    const daemon = new TestStore(scratch, 'path')
+    await daemon.start()
+    const [client, bystander] = [await daemon.connect(), await daemon.connect()]
+    const path = await client.addText('locked', 'locked')
+    await client.collect(3, [path])
+    const lock = await holdLock(`${path}.lock`, 'exclusive', { removes: true })
+    const adding = client.addText('locked', 'locked')
+    const state = watch(adding)
+    await bystander.addText('free', 'free')
+    await askAround(bystander)
+    expect(state.isOver).toBe(false)
+    await lock.release()
+    expect(await adding).toBe(path)
+    expect(await bystander.isValid(path)).toBe(true)
+    expect(existsSync(`${path}.lock`)).toBe(false)
+    client.close()
+    bystander.close()
+    await daemon.stop()
+  })
+
+  it('gc.lock: a collector elsewhere is waited for by collections, and by the first temporary root', async () => {
+    const daemon = new TestStore(scratch, 'gc')
+    await daemon.start()
+    const [client, adder, bystander] = [
+      await daemon.connect(),
+      await daemon.connect(),
+      await daemon.connect(),
+    ]
+    await client.call(13)
+    await client.int()
+    const lock = await holdLock(`${daemon.state}/gc.lock`, 'exclusive')
+    const work = [client.collect(2), adder.addText('text', 'text')]
+    const states = work.map(watch)
+    await askAround(bystander)
+    expect(states.map(({ isOver }) => isOver)).toEqual([false, false])
+    await lock.release()
+    await Promise.all(work)
+    expect(client.log).toContain('waiting for the big garbage collector lock...')
+    for (const each of [client, adder, bystander]) each.close()
+    await daemon.stop()
+  })
+
+  it("temproots: another process's are spared while it lives, and removed when it is dead", async () => {
+    const daemon = new TestStore(scratch, 'temproots')
+    await daemon.start()
+    const client = await daemon.connect()
+    const [kept, dead] = [await client.addText('kept', 'kept'), await client.addText('dead', 'dead')]
+    const file = `${daemon.state}/temproots/1`
+    const lock = await holdLock(file, 'shared', { contents: `${kept}|` })
+    expect((await client.collect(2)).paths).toEqual([dead])
+    await lock.release()
+    expect((await client.collect(2)).paths).toEqual([kept])
+    expect(existsSync(file)).toBe(false)
+    client.close()
+    await daemon.stop()
+  })
+
+  it('big-lock is shared for as long as the store is open', async () => {
+    const daemon = new TestStore(scratch, 'big')
+    await daemon.start()
+    ;(await daemon.connect()).close()
+    expect(isLockFree(`${daemon.state}/db/big-lock`)).toBe(false)
+    await daemon.stop()
+    expect(isLockFree(`${daemon.state}/db/big-lock`)).toBe(true)
+  })
+})
+
+/** As Guix's daemon makes it, from its schema. */
+const schema = `
+create table ValidPaths (id integer primary key autoincrement not null, path text unique not null, hash text not null, registrationTime integer not null, deriver text, narSize integer);
+create table Refs (referrer integer not null, reference integer not null, primary key (referrer, reference), foreign key (referrer) references ValidPaths(id) on delete cascade, foreign key (reference) references ValidPaths(id) on delete restrict);
+create index IndexReferrer on Refs(referrer);
+create index IndexReference on Refs(reference);
+create trigger DeleteSelfRefs before delete on ValidPaths begin delete from Refs where referrer = old.id and reference = old.id; end;
+create table DerivationOutputs (drv integer not null, id text not null, path text not null, primary key (drv, id), foreign key (drv) references ValidPaths(id) on delete cascade);
+create index IndexDerivationOutputs on DerivationOutputs(path);
+create table FailedPaths (path text primary key not null, time integer not null);
+`
+
+describe('a database that Guix has made', () => {
+  it('is served, and is the same afterwards but for what was added', async () => {
+    const daemon = new TestStore(scratch, 'guix')
+    mkdirSync(`${daemon.state}/db`, { recursive: true })
+    mkdirSync(daemon.store)
+    const file = `${daemon.state}/db/db.sqlite`
+    const path = `${daemon.store}/${'0'.repeat(32)}-item`
+    writeFileSync(path, 'dead')
+    const database = openDatabase(file)
+    database.pragma('journal_mode = wal')
+    database.exec(schema)
+    const hash = createHash('sha256').update(fileNar('dead')).digest('hex')
+    database.prepare("insert into ValidPaths values (7, ?, 'sha256:' || ?, 1, null, 120)").run(path, hash)
+    database.prepare('insert into Refs values (7, 7)').run()
+    const made = database.prepare('select * from sqlite_master').all()
+    database.close()
+    writeFileSync(`${daemon.state}/db/schema`, '7')
+    await daemon.start()
+    const client = await daemon.connect()
+    await client.call(5, str(path))
+    expect(await client.list()).toEqual([path])
+    expect(await client.verify(true)).toBe(false)
+    const added = await client.addText('more', 'more', [path])
+    client.close()
+    // Somebody else reads it while it is served.
+    const script =
+      'import sqlite3, sys\nfor row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row)'
+    const query = 'select path, narSize from ValidPaths order by id'
+    const read = spawnSync('python3', ['-c', script, file, query], { encoding: 'utf8' })
+    expect(read.stdout).toBe(`${path} 120\n${added} 120\n`)
+    await daemon.stop()
+    const after = openDatabase(file, { readonly: true })
+    expect(after.prepare('select * from sqlite_master').all()).toEqual(made)
+    expect(after.pragma('integrity_check', { simple: true })).toBe('ok')
+    expect(after.pragma('journal_mode', { simple: true })).toBe('wal')
+    after.close()
+  })
+
+  it.each([
+    ['8', 'current store schema is version 8, but I only support 7'],
+    ['6', 'Your store database uses an implausibly old schema, version 6.'],
+  ])('is refused when its schema is %s, and not touched', async (version, words) => {
+    const daemon = new TestStore(scratch, `schema-${version}`)
+    mkdirSync(`${daemon.state}/db`, { recursive: true })
+    writeFileSync(`${daemon.state}/db/schema`, version)
+    await expect(daemon.start()).rejects.toThrow(words)
+    expect(await daemon.stop()).toBe('SIGTERM')
+    expect(readdirSync(`${daemon.state}/db`)).toEqual(['schema'])
+  })
+})
+
+describe('a socket that somebody else has opened', () => {
+  it.each([
+    ['systemd', 3, 'os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")'],
+    ['s6', 0, 'pass'],
+  ])('is taken from %s, on descriptor %i', async (name, descriptor, prepare) => {
+    const folder = scratch.file(`passed-${name}`)
+    const socket = scratch.file(`${name}.sock`)
+    const args = `--store ${folder}/store --state ${folder}/state`
+    const script = `
+import os, socket
+s = socket.socket(socket.AF_UNIX); s.bind("${socket}"); s.listen(5)
+os.dup2(s.fileno(), ${descriptor}); os.set_inheritable(${descriptor}, True)
+${prepare}
+print("bound", flush=True)
+os.execv("${process.execPath}", ["node", "${storeDaemon}", *"${args}".split()])`
+    const child = spawn('python3', ['-c', script], {
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(child.stdout, 'data')
+    // The socket listens: the connection waits in its queue until the daemon takes it.
+    const asking = spawn('nc', ['-N', '-U', socket], { stdio: ['pipe', 'pipe', 'inherit'] })
+    asking.stdin.end('{"type":"ping"}\n')
+    expect(JSON.parse(await text(asking.stdout))).toMatchObject({ type: 'pong', store: `${folder}/store` })
+    // Its own socket is then not opened, and the one it was given is left in its place.
+    expect(existsSync(`${folder}/state/daemon-socket`)).toBe(false)
+    child.kill()
+    await once(child, 'exit')
+    expect(existsSync(socket)).toBe(true)
+    rmSync(socket)
+  })
+})
