@@ -3,18 +3,19 @@ import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import type { Scratch } from './scratch.ts'
 
-export type UserOptions = { shell?: string; password?: string; sudoers?: string }
+export type UserOptions = { shell?: string; password?: string; sudoers?: string; home?: 'missing' }
 
 let count = 0
 
 /** Returns the user's name. `sudoers` lines have USER replaced by it. */
 export function makeUser(
   scratch: Scratch,
-  { shell = '/bin/sh', password, sudoers }: UserOptions = {},
+  { shell = '/bin/sh', password, sudoers, home }: UserOptions = {},
 ): string {
   const name = `plt${process.pid}x${count++}`
-  execFileSync('useradd', ['-m', '-s', shell, name], { stdio: 'pipe' })
-  scratch.onEnd(() => void execFileSync('userdel', ['-r', name], { stdio: 'pipe' }))
+  execFileSync('useradd', [home === 'missing' ? '-M' : '-m', '-s', shell, name], { stdio: 'pipe' })
+  const remove = home === 'missing' ? [name] : ['-r', name]
+  scratch.onEnd(() => void execFileSync('userdel', remove, { stdio: 'pipe' }))
   // "*" is a password that nothing matches, but unlike "!" it does not lock the account for sshd.
   const hash = password === undefined ? '*' : undefined
   if (hash) execFileSync('usermod', ['-p', hash, name])

@@ -39,5 +39,7 @@ export type Hop = {
   command: Command
   /** What one connection each is opened to; one empty name for a hop that has no operands. Throws USAGE. */
   targets: (args: Arguments) => string[]
+  /** Each target is another machine's name. */
+  namesHosts?: boolean
   open: (context: HopContext) => Promise<OpenedHop>
 }

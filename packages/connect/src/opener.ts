@@ -85,7 +85,7 @@ export class Opener {
     const { tool } = this.#run
     if (!tool.signal.aborted) tool.diagnose(error.message)
     const hop = target ? `${tool.arguments.command}:${target}` : tool.arguments.command
-    const where = { host: target || host, hop, hops }
+    const where = { host: this.#run.hop.namesHosts ? target : host, hop, hops }
     return { record: makeErrorRecord('connect', error, where), failed: true }
   }
 }

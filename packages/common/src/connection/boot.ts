@@ -27,10 +27,11 @@ export function formatShellCommand(text: string): string {
 }
 
 // The process group is what a cancel has to signal. Without /proc or ps the shell's own pid is a fair guess: sshd
-// and sudo's use_pty make it the leader.
+// and sudo's use_pty make it the leader. In a process namespace whose group was made outside, the group is 0, and to
+// signal that would be to signal the one who asks.
 const findGroup =
-  '{ read -r pl_a pl_b pl_c pl_d pl_g pl_r </proc/$$/stat; } 2>/dev/null || pl_g=$(ps -o pgid= -p $$ 2>/dev/null); ' +
-  'pl_g=${pl_g:-$$}'
+  '{ read -r pl_a pl_b pl_c pl_d pl_g pl_r </proc/$$/stat; } 2>&- || pl_g=$(ps -o pgid= -p $$ 2>&-); ' +
+  'case $pl_g in ""|0) pl_g=$$ ;; esac'
 
 export function formatHeader(token: string): string {
   return `${findGroup}; printf "\\n%s %s\\n" ${token} $pl_g; printf "\\n%s\\n" ${token} >&2`
@@ -42,7 +43,9 @@ const longestLine = 4096
 /** What makes BOOT run the request. Throws USAGE for a command that no shell can be given. */
 export function formatRun(token: string, { command, cwd, env = {} }: RunRequest, home?: string): Buffer {
   if (command.includes('\0')) throw new ToolError('USAGE', { reason: 'A command cannot hold a NUL byte' })
-  const setUp = [...Object.entries(env).map(formatVariable), ...formatDirectory(cwd, home)]
+  // Of the environment that a hop passes on, HOME is what is wrong most often: after su, in a chroot.
+  const variables = { ...(home !== undefined && { HOME: home }), ...env }
+  const setUp = [...Object.entries(variables).map(formatVariable), ...formatDirectory(cwd, home)]
   const before = [formatHeader(token), ...setUp].map((step) => `${step}; `).join('')
   // The subshell keeps BOOT alive, and findable by its name, while a command such as `exec sleep 60` runs.
   if (Buffer.byteLength(command) <= longestLine) {
@@ -80,5 +83,5 @@ function formatDirectory(cwd: string | undefined, home: string | undefined): str
   }
   if (home === undefined) return []
   const { newline, word } = quoteLine(home)
-  return [`${newline}cd -- ${word} 2>/dev/null || cd /`]
+  return [`${newline}cd -- ${word} 2>&- || cd /`]
 }

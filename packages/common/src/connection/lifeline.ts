@@ -16,8 +16,9 @@ const grace = 20
 // the one that dash, bash and busybox agree on. A sleep(1) that takes no fraction sleeps a second at a time.
 const endGroup =
   'pl_on() { kill -0 -$1 && { [ ! -r /proc/self/stat ] || grep -q ") [^ZX] [0-9]* $1 " /proc/[0-9]*/stat; }; }; ' +
-  'pl_end() { kill -TERM -$1; pl_i=0; while pl_on $1 && [ $pl_i -lt ' +
-  `${grace} ]; do sleep 0.1 || sleep 1; pl_i=$((pl_i+1)); done; kill -KILL -$1; echo "gone $1"; }`
+  'pl_wait() { pl_i=0; while pl_on $1 && [ $pl_i -lt ' +
+  `${grace} ]; do sleep 0.1 || sleep 1; pl_i=$((pl_i+1)); done; }; ` +
+  'pl_end() { kill -TERM -$1; pl_wait $1; kill -KILL -$1 && pl_wait $1; echo "gone $1"; }'
 
 /** Prints user, uid and home; `home` from the password database when the hop changed the user. */
 const facts = (changedUser: boolean) =>
@@ -44,7 +45,7 @@ const obey = (token: string) =>
 export function formatLifeline(token: string, { changedUser }: { changedUser: boolean }): string {
   return (
     `trap "" HUP INT TERM PIPE; ${formatHeader(token)}; ${facts(changedUser)}; ${endGroup}; ` +
-    `exec 2>/dev/null; cd /; ${obey(token)}; ${sweep(token)}`
+    `if [ -c /dev/null ]; then exec 2>/dev/null; else exec 2>&-; fi; cd /; ${obey(token)}; ${sweep(token)}`
   )
 }
 

@@ -28,4 +28,6 @@ export interface Entry {
    * process has ended instead of answering. An error ends the attempt.
    */
   explain?(noise: string, status: number | undefined): ToolError | undefined
+  /** Told, before any other command starts, the end of what was on stderr before BOOT answered for the first time. */
+  entered?(said: string): void
 }

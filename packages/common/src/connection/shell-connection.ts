@@ -96,6 +96,8 @@ export class ShellConnection implements Connection {
     void lifeline.ended.then((error) => {
       if (!this.#closed) this.#tellLost(error)
     })
+    const said = this.#entry.entered ? await process.said() : undefined
+    if (said !== undefined) this.#entry.entered?.(said)
     return lifeline
   }
 

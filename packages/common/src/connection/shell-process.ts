@@ -68,6 +68,13 @@ export class ShellProcess {
     return header === undefined ? undefined : Number(header)
   }
 
+  /** What was on stderr before BOOT answered; undefined when it has ended instead. */
+  async said(): Promise<string | undefined> {
+    const ended = this.status.then(undefined, () => undefined)
+    const header = await Promise.race([this.#err.header, ended])
+    return typeof header === 'string' ? this.#err.noise : undefined
+  }
+
   /** Ends it by what `end` does; the status is then held back until all of it is gone. */
   cancel(end: () => Promise<void>): Promise<void> {
     this.#cancelled ??= end()
@@ -86,7 +93,8 @@ export class ShellProcess {
     await Promise.all([settled(this.#out), settled(this.#err)])
     if (this.#out.open) return status
     const error =
-      this.#entry.explain?.(this.#err.noise, status) ??
+      // What a login shell such as nologin has to say, it says on stdout.
+      this.#entry.explain?.(`${this.#out.noise}${this.#err.noise}`, status) ??
       new ToolError('HOP_FAILED', {
         hop: this.hop,
         reason: lastLines(this.#err.noise || this.#out.noise, status),

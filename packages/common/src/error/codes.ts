@@ -58,6 +58,7 @@ export const codes = {
   CONNECTION_LOST: sayRetry(unavailable, (d) => `Connection to ${d.host} was lost${because(d.reason)}`),
   HOP_FAILED: say(unavailable, (d) => `Cannot enter ${d.hop}: ${d.reason}`),
   HOP_TIMEOUT: sayRetry(tryAgain, (d) => `Cannot enter ${d.hop}: no answer within ${d.ms} ms`),
+  HOP_NEEDS: say(unavailable, (d) => `Cannot enter ${d.hop}: it needs ${d.needs}${hint(d.hint)}`),
   HOST_UNKNOWN: say(unavailable, (d) => `Cannot find host "${d.host}"${because(d.reason)}`),
   HOST_UNREACHABLE: sayRetry(unavailable, (d) => `Cannot reach ${d.host}: ${d.reason}`),
   HOST_KEY_MISMATCH: say(
@@ -80,6 +81,12 @@ export const codes = {
     (d) => `Cannot enter ${d.hop}: sudo wants a terminal, and there is no script(1) to make one`,
   ),
   SUDO_REFUSED: say(permission, (d) => `Cannot enter ${d.hop}: ${d.reason}`),
+  SU_PASSWORD_REQUIRED: say(
+    permission,
+    (d) => `Cannot enter ${d.hop}: a password is required${hint(d.hint)}`,
+  ),
+  SU_PASSWORD_WRONG: say(permission, (d) => `Cannot enter ${d.hop}: the password is wrong`),
+  SU_REFUSED: say(permission, (d) => `Cannot enter ${d.hop}: ${d.reason}`),
   FILE_NOT_FOUND: say(noInput, (d) => `Cannot read "${d.path}" on ${d.host}: no such file`),
   FILE_UNREADABLE: say(permission, (d) => `Cannot read "${d.path}" on ${d.host}: ${d.reason}`),
   FILE_UNWRITABLE: say(cannotCreate, (d) => `Cannot write "${d.path}" on ${d.host}: ${d.reason}`),

@@ -35,6 +35,7 @@ export const ssh: Hop = {
     choose(values['transport']?.[0] ?? 'ssh2', transports, '--transport')
     return operands
   },
+  namesHosts: true,
   open: openSsh,
 }
 

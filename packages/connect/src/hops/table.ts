@@ -1,7 +1,21 @@
 // The hop types. Adding one is one file and one line here.
 import type { Hop } from '../hop.ts'
+import { as } from './as.ts'
+import { chrootShell } from './chroot-shell.ts'
+import { chroot } from './chroot.ts'
 import { local } from './local.ts'
 import { ssh } from './ssh.ts'
+import { su } from './su.ts'
 import { sudo } from './sudo.ts'
+import { wrap } from './wrap.ts'
 
-export const hops: Readonly<Record<string, Hop>> = { local, ssh, sudo }
+export const hops: Readonly<Record<string, Hop>> = {
+  local,
+  ssh,
+  sudo,
+  su,
+  as,
+  chroot,
+  'chroot.shell': chrootShell,
+  wrap,
+}

@@ -1,0 +1,18 @@
+// `connect as USER`: another user of the machine, in the way that the connection beneath allows.
+import { secretOptions } from '@plumbline/common/secret/secret-options'
+import type { Hop } from '../hop.ts'
+import { requireUsers } from '../operands.ts'
+import { openSu } from './su.ts'
+
+export const as: Hop = {
+  command: {
+    operands: 'USER',
+    describe: 'another user: setuid on an agent that runs as root, else su',
+    options: secretOptions('password'),
+  },
+  targets: (args) => requireUsers(args),
+  open: (context) => {
+    context.diagnose(`as:${context.target}: using su, as there is no agent beneath`)
+    return openSu(context, context.target)
+  },
+}
