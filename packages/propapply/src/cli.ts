@@ -21,8 +21,8 @@ export const program: Program = {
       '': {
         operands: '[SITE…]',
         describe:
-          'Applies the properties of the site files (.ndjson, .json, .yaml, .mjs; - is standard input) to every\n' +
-          'connection read from standard input, or to this machine when there is none.',
+          'SITE is a file of properties (.ndjson, .json, .yaml, .mjs), or - for standard input. Without connections ' +
+          'on standard input they are applied to this machine.',
         options: optionTable,
       },
     },

@@ -1,39 +1,58 @@
 // The help text, laid out by yargs, which is loaded for nothing else.
-import type { CommandLine, OptionTable } from './option-table.ts'
+import type { CommandLine, Option, OptionTable } from './option-table.ts'
 import { standardOptions } from './option-table.ts'
+
+/** As manual pages have it; a terminal is hardly ever narrower. */
+const columns = 80
 
 /** Help for the program, or for one of its commands. */
 export async function formatHelp(line: CommandLine, name: string): Promise<string> {
   const { default: yargs } = await import('yargs')
   const command = line.commands[name]
   const usage = command
-    ? `${[line.program, name].filter(Boolean).join(' ')} [OPTION…] ${command.operands}\n\n${command.describe}`
-    : `${line.program} COMMAND [OPTION…]\n\n${line.describe}`
+    ? [formatUsage([line.program, name], command), name === '' ? line.describe : '', toSentence(command.describe)]
+    : [`${line.program} COMMAND [OPTION…] [OPERAND…]`, line.describe]
   const help = yargs([])
     .scriptName(line.program)
     .locale('en')
     .help(false)
     .version(false)
-    .wrap(100)
-    .usage(usage.replaceAll('$', '$$$$'))
-    .updateStrings({ 'Options:': 'Options:' })
+    .wrap(columns)
+    .usage(usage.filter(Boolean).join('\n\n').replaceAll('$', '$$$$'))
   for (const [commandName, { operands, describe }] of command ? [] : Object.entries(line.commands)) {
-    help.command(`${commandName} ${operands}`.trim().replaceAll(/[[\]<>.…|]/g, ''), describe)
+    help.command(`${commandName} ${operands}`.trim(), describe)
   }
   addOptions(help, { ...command?.options, ...standardOptions })
-  for (const [example, what] of line.examples) help.example(example, what)
-  return `${await help.getHelp()}\n`
+  return `${await help.getHelp()}\n${formatExamples(line)}`
+}
+
+/** Not yargs's two columns: a command that is broken in two cannot be copied. */
+function formatExamples({ examples }: CommandLine): string {
+  return ['\nExamples:\n', ...examples.map(([command, what]) => `  ${command}\n      ${what}\n`)].join('')
+}
+
+function formatUsage(words: readonly string[], { operands }: { operands: string }): string {
+  return [...words, '[OPTION…]', operands].filter(Boolean).join(' ')
 }
 
 type Yargs = ReturnType<(typeof import('yargs'))['default']>
 
 function addOptions(help: Yargs, table: OptionTable): void {
   for (const [name, option] of Object.entries(table)) {
+    // Without its type, which would only be noise at the end of each line.
     help.option(name, {
-      type: option.type,
-      describe: option.argument ? `${option.argument}: ${option.describe}` : option.describe,
+      describe: describeOption(option),
       ...(option.alias && { alias: option.alias }),
       ...(option.default && { defaultDescription: option.default }),
     })
   }
+}
+
+function describeOption({ argument, describe }: Option): string {
+  return argument ? `${argument}: ${describe}` : describe
+}
+
+function toSentence(text: string): string {
+  const end = text === '' || text.endsWith('.') ? '' : '.'
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${end}`
 }
