@@ -12,7 +12,7 @@ import type { Application } from './check-application.ts'
 
 export async function propapply(tool: Tool): Promise<number> {
   const options = parseOptions(tool.arguments)
-  const { applications, faults } = await loadSite(options.sites, options.inline, options.unapply)
+  const { applications, faults } = await loadSite(options.sites, options.inline, options.unapply, tool.signal)
   if (faults.length > 0) {
     for (const fault of faults) tool.diagnose(fault)
     await leaveConnections(tool)

@@ -1,9 +1,8 @@
 // The site, checked whole: all its applications, or every fault in them.
-import { ToolError } from '@plumbline/common/error/tool-error'
 import { checkApplication, type Application, type Checked } from './check-application.ts'
 import { properties } from './properties.ts'
 import type { SiteFile, SiteItem } from './site/item.ts'
-import { readSiteFile } from './site/read-file.ts'
+import { isFault, readSiteFile } from './site/read-file.ts'
 import { parseWords } from './site/words.ts'
 
 export type Site = { applications: Application[]; faults: string[] }
@@ -13,6 +12,7 @@ export async function loadSite(
   paths: readonly string[],
   inline: readonly string[],
   unapply: boolean,
+  signal?: AbortSignal,
 ): Promise<Site> {
   const site: Site = { applications: [], faults: [] }
   const add = (all: readonly Checked[]) => {
@@ -22,7 +22,7 @@ export async function loadSite(
     }
   }
   for (const path of paths)
-    await collect(site.faults, async () => add(await checkFile(await readSiteFile(path), unapply)))
+    await collect(site.faults, async () => add(await checkFile(await readSiteFile(path, signal), unapply)))
   for (const text of inline) {
     await collect(site.faults, async () => add([await checkApplication(parseInline(text), unapply)]))
   }
@@ -34,7 +34,7 @@ async function collect(faults: string[], work: () => Promise<void>): Promise<voi
   try {
     await work()
   } catch (error) {
-    if (!(error instanceof ToolError) || error.code === 'INPUT_FAILED') throw error
+    if (!isFault(error)) throw error
     faults.push(error.message)
   }
 }

@@ -10,7 +10,11 @@ export async function formatHelp(line: CommandLine, name: string): Promise<strin
   const { default: yargs } = await import('yargs')
   const command = line.commands[name]
   const usage = command
-    ? [formatUsage([line.program, name], command), name === '' ? line.describe : '', toSentence(command.describe)]
+    ? [
+        formatUsage([line.program, name], command),
+        name === '' ? line.describe : '',
+        toSentence(command.describe),
+      ]
     : [`${line.program} COMMAND [OPTION…] [OPERAND…]`, line.describe]
   const help = yargs([])
     .scriptName(line.program)

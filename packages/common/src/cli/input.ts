@@ -9,14 +9,34 @@ export function isInputAbsent(fd = 0): boolean {
   return isTerminal(fd) || isNull(fd)
 }
 
-export function readStdin(): AsyncIterable<Buffer> {
-  return process.stdin
+/**
+ * Standard input, for one reader, after whom it is closed: a writer that goes on would hold the program. When `signal`
+ * aborts, the wait for more throws the signal's reason.
+ */
+export async function* readStdin(signal?: AbortSignal): AsyncGenerator<Buffer> {
+  const iterator: AsyncIterator<Buffer> = process.stdin[Symbol.asyncIterator]()
+  // A read cannot be cancelled, only no longer waited for.
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = () => reject(signal?.reason as Error)
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort, { once: true })
+  })
+  aborted.catch(() => undefined)
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([iterator.next(), aborted])
+      if (done) return
+      yield value
+    }
+  } finally {
+    process.stdin.destroy()
+  }
 }
 
 /** The bytes of a file, or of standard input for "-". Throws INPUT_FAILED. */
-export async function* readInput(path: string): AsyncGenerator<Buffer> {
+export async function* readInput(path: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
   if (path === '-') {
-    yield* readStdin()
+    yield* readStdin(signal)
     return
   }
   try {

@@ -29,7 +29,7 @@ export async function* readConnections({
   signal: AbortSignal
 }): AsyncGenerator<ConnectionItem> {
   let ended = false
-  for await (const batch of readRecords(abortable(readStdin(), signal), { input })) {
+  for await (const batch of readRecords(readStdin(signal), { input })) {
     for (const { record, line } of batch) {
       if (ended)
         throw new ToolError('RECORD_INVALID', { input, line, reason: 'a record after the "end" record' })
@@ -51,19 +51,4 @@ function parseConnection(record: WireRecord, line: number): ConnectionRecord {
   if ('value' in checked) return checked.value
   const reason = checked.mismatches.map(formatMismatch).join(', ')
   throw new ToolError('RECORD_INVALID', { input, line, reason })
-}
-
-/** A read from standard input cannot be cancelled, only no longer waited for. */
-async function* abortable(source: AsyncIterable<Buffer>, signal: AbortSignal): AsyncGenerator<Buffer> {
-  const iterator = source[Symbol.asyncIterator]()
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason))
-  })
-  aborted.catch(() => undefined)
-  for (;;) {
-    const { done, value } = await Promise.race([iterator.next(), aborted])
-    if (done) return
-    yield value
-  }
 }

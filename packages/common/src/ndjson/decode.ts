@@ -54,6 +54,9 @@ function reasonOf(text: string): string {
     return 'not JSON'
   } catch (error) {
     const words = error instanceof Error ? error.message : ''
-    return `not JSON: ${words.replace(/ in JSON at position (\d+).*/s, (_, at) => ` at column ${Number(at) + 1}`)}`
+    const short = words
+      .replace(/ in JSON at position (\d+).*/s, (_, at) => ` at column ${Number(at) + 1}`)
+      .replace(/ is not valid JSON$/, '')
+    return `not JSON: ${short}`
   }
 }

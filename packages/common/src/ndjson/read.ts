@@ -13,31 +13,42 @@ export const defaultMaxLine = 1024 * 1024
 /** Batches of records with their line numbers. Throws RECORD_INVALID, RECORD_TRUNCATED. */
 export async function* readRecords(
   source: AsyncIterable<Buffer>,
-  { input, maxLine = defaultMaxLine }: ReadOptions,
+  options: ReadOptions,
 ): AsyncGenerator<ReadRecord[]> {
-  const splitter = new LineSplitter(maxLine)
   const decode = await makeDecoder()
-  const decodeAll = function* (lines: Iterable<Line>): Generator<ReadRecord> {
-    for (const line of lines) {
-      try {
-        const record = decode(line)
-        if (record) yield { record, line: line.number }
-      } catch (error) {
-        throw atLine(error, input, line.number)
-      }
-    }
-  }
-  for await (const chunk of source) yield* batch(decodeAll(splitter.push(chunk)), input)
-  yield* batch(decodeAll(splitter.end()), input)
+  yield* readLines(source, options, (line) => {
+    const record = decode(line)
+    return record && { record, line: line.number }
+  })
 }
 
-function* batch(records: Iterable<ReadRecord>, input: string): Generator<ReadRecord[]> {
-  const good: ReadRecord[] = []
+/** Batches of what `decode`, which may throw LineInvalid, makes of each line; a line of which it makes nothing is skipped. */
+export async function* readLines<T>(
+  source: AsyncIterable<Buffer>,
+  { input, maxLine = defaultMaxLine }: ReadOptions,
+  decode: (line: Line) => T | undefined,
+): AsyncGenerator<T[]> {
+  const splitter = new LineSplitter(maxLine)
+  for await (const chunk of source) yield* batch(splitter.push(chunk), decode, input)
+  yield* batch(splitter.end(), decode, input)
+}
+
+function* batch<T>(
+  lines: Iterable<Line>,
+  decode: (line: Line) => T | undefined,
+  input: string,
+): Generator<T[]> {
+  const good: T[] = []
   let failure: unknown
+  let at = 0
   try {
-    for (const record of records) good.push(record)
+    for (const line of lines) {
+      at = line.number
+      const decoded = decode(line)
+      if (decoded !== undefined) good.push(decoded)
+    }
   } catch (error) {
-    failure = error instanceof LineTooLong ? atLine(error, input, error.line) : error
+    failure = error instanceof LineTooLong ? atLine(error, input, error.line) : atLine(error, input, at)
   }
   if (good.length > 0) yield good
   if (failure) throw failure

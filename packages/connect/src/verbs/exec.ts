@@ -1,5 +1,4 @@
 // `connect exec -- COMMAND`.
-import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { writeDiagnostic } from '@plumbline/common/cli/diagnose'
 import type { Tool } from '@plumbline/common/cli/run-tool'
@@ -9,6 +8,7 @@ import { bytesField } from '@plumbline/common/ndjson/bytes'
 import { RecordWriter } from '@plumbline/common/ndjson/write'
 import { quoteCommand } from '@plumbline/common/process/quote'
 import type { Lower } from '../hop.ts'
+import { checkInputFile, openInputFile } from './input-file.ts'
 import type { Verb } from './run-verb.ts'
 
 type Take = (bytes: Buffer) => Promise<void>
@@ -20,6 +20,7 @@ export const exec: Verb = {
     if (operands.length === 0) throw new ToolError('USAGE', { reason: 'connect exec needs a command' })
     const command = flags.has('shell') ? operands.join(' ') : `exec ${quoteCommand(operands)}`
     const input = values['input']?.[0]
+    checkInputFile(input, tool)
     return async (lower, alone) => {
       const raw = exec.isRaw(tool, alone)
       const status = await relay(tool, lower, { command, input, raw })
@@ -57,7 +58,7 @@ function feed(stdin: NodeJS.WritableStream, path: string | undefined, cancel: ()
     stdin.end()
     return
   }
-  createReadStream(path)
+  openInputFile(path)
     .once('error', (error) => {
       writeDiagnostic(
         `connect: ${new ToolError('INPUT_FAILED', { path, reason: reasonOf(error) }).message}\n`,

@@ -18,7 +18,12 @@ export const verbs: Readonly<Record<string, Command>> = {
     options: {
       local,
       records,
-      input: { type: 'string', alias: 'i', argument: 'FILE', describe: 'standard input of the command' },
+      input: {
+        type: 'string',
+        alias: 'i',
+        argument: 'FILE',
+        describe: 'standard input of the command; with -n, - is that of connect',
+      },
       shell: { type: 'boolean', alias: 'c', describe: 'the operand is text for sh' },
     },
   },
@@ -32,7 +37,7 @@ export const verbs: Readonly<Record<string, Command>> = {
   },
   put: {
     operands: 'FILE PATH',
-    describe: 'Writes a file of this machine to PATH on every connection read.',
+    describe: 'Writes a file of this machine to PATH on every connection read. With -n, - is standard input.',
     options: { local, mode: { type: 'string', argument: 'OCTAL', describe: 'mode of the file, e.g. 0644' } },
   },
 }

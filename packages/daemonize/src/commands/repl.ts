@@ -22,9 +22,13 @@ export async function repl({ settings, records, signal }: Context): Promise<unde
 }
 
 async function pump(socket: import('node:net').Socket): Promise<void> {
-  const input = readStdin()
-  socket.on('close', () => (input as unknown as { destroy?: () => void }).destroy?.())
-  for await (const bytes of input)
-    if (!socket.write(bytes)) await new Promise((resolve) => socket.once('drain', resolve))
-  socket.end()
+  const closed = new AbortController()
+  socket.on('close', () => closed.abort())
+  try {
+    for await (const bytes of readStdin(closed.signal))
+      if (!socket.write(bytes)) await new Promise((resolve) => socket.once('drain', resolve))
+    socket.end()
+  } catch (error) {
+    if (!closed.signal.aborted) throw error
+  }
 }

@@ -115,12 +115,14 @@ async function* listed(folders: readonly string[]): AsyncGenerator<Item> {
 }
 
 async function* named(tool: Tool, operands: readonly string[]): AsyncGenerator<Item> {
-  for (const conf of operands) yield { conf }
-  if (operands.length > 0) return
+  if (operands.length > 0 && operands.join() !== '-') {
+    for (const conf of operands) yield { conf }
+    return
+  }
   const { isInputAbsent, readStdin } = await import('@plumbline/common/cli/input')
   const { readRecords } = await import('@plumbline/common/ndjson/read')
   if (isInputAbsent()) throw new ToolError('USAGE', { reason: 'Expected a configuration before the command' })
-  for await (const batch of readRecords(readStdin(), { input: 'standard input' })) {
+  for await (const batch of readRecords(readStdin(tool.signal), { input: 'standard input' })) {
     for (const { record, line } of batch) {
       if (record.type === 'service' && typeof record['conf'] === 'string') yield { conf: record['conf'] }
       else if (record.type === 'service') {

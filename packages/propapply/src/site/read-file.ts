@@ -11,11 +11,16 @@ import { listExpected, listOf, type SiteFile, type SiteItem } from './item.ts'
 declare const importModule: ((specifier: string) => Promise<unknown>) | undefined
 
 /** Throws INPUT_FAILED, RECORD_INVALID, SITE_INVALID. Standard input, "-", is NDJSON. */
-export async function readSiteFile(path: string): Promise<SiteFile> {
+export async function readSiteFile(path: string, signal?: AbortSignal): Promise<SiteFile> {
   if (/\.m?js$/.test(path)) return { items: await readModule(path) }
   if (path.endsWith('.json')) return readJson(path)
   if (/\.ya?ml$/.test(path)) return { items: await readYaml(path, await readText(path)) }
-  return readNdjson(path)
+  return readNdjson(path, signal)
+}
+
+/** True for what is wrong with a site; false when it cannot be read at all, or no longer is to be. */
+export function isFault(error: unknown): error is ToolError {
+  return error instanceof ToolError && error.code !== 'INPUT_FAILED' && error.code !== 'CANCELLED'
 }
 
 const directoryOf = (path: string) => (path === '-' ? process.cwd() : dirname(resolve(path)))
@@ -30,19 +35,19 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-async function readNdjson(path: string): Promise<SiteFile> {
+async function readNdjson(path: string, signal?: AbortSignal): Promise<SiteFile> {
   const input = path === '-' ? 'standard input' : path
   const directory = directoryOf(path)
   const items: SiteItem[] = []
   try {
-    for await (const batch of readRecords(readInput(path), { input })) {
+    for await (const batch of readRecords(readInput(path, signal), { input })) {
       for (const { record, line } of batch) {
         items.push({ value: record, where: () => `${input}, line ${line}`, directory })
       }
     }
     return { items }
   } catch (error) {
-    if (!(error instanceof ToolError) || error.code === 'INPUT_FAILED') throw error
+    if (!isFault(error)) throw error
     return { items, fault: error.message }
   }
 }

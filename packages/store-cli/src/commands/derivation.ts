@@ -31,7 +31,7 @@ export async function derivation(context: Context): Promise<void> {
 }
 
 async function make(context: Context): Promise<void> {
-  for await (const batch of readRecords(readInput('-'), { input: 'standard input' })) {
+  for await (const batch of readRecords(readInput('-', context.tool.signal), { input: 'standard input' })) {
     for (const { record, line } of batch) {
       try {
         const result = validate(derivationRecord, record)

@@ -1,7 +1,8 @@
 // Items between stores: `export` writes a stream of them to standard output, `import` reads one.
 import { stdout } from 'node:process'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { isInputAbsent, readInput } from '@plumbline/common/cli/input'
+import { readInput } from '@plumbline/common/cli/input'
+import { isTerminal } from '@plumbline/common/cli/terminal'
 import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import { formatNumber } from '@plumbline/common/store/export-format'
 import { callNumber } from '@plumbline/common/store/wire/words'
@@ -44,8 +45,8 @@ export function exportItem(
 }
 
 export async function importItems(context: Context): Promise<void> {
-  if (isInputAbsent()) throw new ToolError('TERMINAL_INPUT', { what: 'an export' })
-  const input = readInput('-')
+  if (isTerminal(0)) throw new ToolError('TERMINAL_INPUT', { what: 'an export' })
+  const input = readInput('-', context.tool.signal)
   let rest: Buffer = Buffer.alloc(0)
   const onRead = async (max: number) => {
     while (rest.length === 0) {
