@@ -49,7 +49,7 @@ export async function runVerb(tool: Tool): Promise<number> {
       }
     }),
   )
-  await Promise.all(items.map(async ({ lower }) => (await lower.catch(() => undefined))?.connection.close()))
+  await closeAll(items)
   const failed = !upstreamOk || failures.some((failure) => failure.failed)
   const status = mergeStatuses(statuses, failed)
   if (!raw) {
@@ -76,15 +76,25 @@ async function readAll(tool: Tool) {
   const items: UpstreamConnection[] = []
   let upstreamOk = true
   const failures: { record: Parameters<Tool['records']['write']>[0]; message: string; failed: boolean }[] = []
-  for await (const item of readUpstream(tool)) {
-    if (item.kind === 'connection') {
-      items.push(item)
-    } else if (item.kind === 'end') {
-      upstreamOk = item.ok
-    } else {
-      const { record, failed } = item
-      failures.push({ record, failed, message: `${String(record['tool'])}: ${String(record['message'])}` })
+  try {
+    for await (const item of readUpstream(tool)) {
+      if (item.kind === 'connection') {
+        items.push(item)
+      } else if (item.kind === 'end') {
+        upstreamOk = item.ok
+      } else {
+        const { record, failed } = item
+        failures.push({ record, failed, message: `${String(record['tool'])}: ${String(record['message'])}` })
+      }
     }
+  } catch (error) {
+    // Else the connections would wait for us, and we for them.
+    await closeAll(items)
+    throw error
   }
   return { items, failures, upstreamOk }
+}
+
+async function closeAll(items: readonly UpstreamConnection[]): Promise<void> {
+  await Promise.all(items.map(async ({ lower }) => (await lower.catch(() => undefined))?.connection.close()))
 }
