@@ -1,7 +1,7 @@
 // Runs the daemon that a command line asks for: on its sockets until it is told to end, or on standard input.
-import { createReadStream, createWriteStream, fstatSync } from 'node:fs'
+import { createReadStream, fstatSync } from 'node:fs'
 import { connect } from 'node:net'
-import { Duplex } from 'node:stream'
+import { Duplex, Writable } from 'node:stream'
 import { getuid, pid } from 'node:process'
 import { pipeline } from 'node:stream/promises'
 import type { Tool } from '@plumbline/common/cli/run-tool'
@@ -19,7 +19,7 @@ export async function runDaemon(tool: Tool): Promise<number> {
   const say = args.flags.has('debug') ? diagnose : () => undefined
   const server = new StoreServer(config, pid, say)
   try {
-    if (args.flags.has('stdio')) await serveStdio(server, config)
+    if (args.flags.has('stdio')) await serveStdio(server, config, tool)
     else {
       const listen = args.values['listen']
       const passed = listen ? [] : passedSockets(environment)
@@ -79,9 +79,11 @@ function passedSockets(environment: Readonly<Record<string, string | undefined>>
 }
 
 /** Through the daemon that serves this state, if there is one; else by itself. */
-async function serveStdio(server: StoreServer, config: Config): Promise<void> {
+async function serveStdio(server: StoreServer, config: Config, { records, signal }: Tool): Promise<void> {
   const input = createReadStream('', { fd: 0 })
-  const output = createWriteStream('', { fd: 1 })
+  const output = new Writable({
+    write: (bytes: Buffer, _, done) => void records.writeBytes(bytes).then(() => done(), done),
+  })
   const daemon = connect({ path: defaultSocket(config), allowHalfOpen: true })
   const isThere = await new Promise<boolean>((resolve) => {
     daemon.once('connect', () => resolve(true)).once('error', () => resolve(false))
@@ -93,5 +95,6 @@ async function serveStdio(server: StoreServer, config: Config): Promise<void> {
   const uid = getuid?.()
   const socket = Duplex.from({ readable: input, writable: output })
   socket.on('error', () => socket.destroy())
+  signal.addEventListener('abort', () => socket.destroy(), { once: true })
   await server.serve(socket, { uid, pid, name: 'standard input' }, false)
 }

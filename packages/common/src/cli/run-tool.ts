@@ -50,7 +50,7 @@ export async function runTool(program: Program): Promise<void> {
     const known = toToolError(error)
     if (!(records.broken || (ending.signal && isAbort(error)))) {
       diagnose(known.message)
-      if (known.code === 'USAGE') diagnose(`Try '${name} --help'`)
+      if (known.exit === exitStatus.usage) diagnose(`Try '${name} --help'`)
       if (known.code === 'INTERNAL' && process.env['PLUMBLINE_TRACE']) diagnose(String(known.cause))
     }
     await records.flush().catch(() => undefined)
