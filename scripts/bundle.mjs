@@ -52,6 +52,8 @@ const shims = {
     onLoad({ filter: /./, namespace: 'shim' }, ({ path }) => ({
       contents: path === 'string-width' ? 'export default (s) => s.length' : 'export default (s) => s',
     }))
+    // The copy of Node's streams that some packages bring takes as long to load as the program.
+    onResolve({ filter: /^readable-stream$/ }, () => ({ path: 'node:stream', external: true }))
     // Native parts of ssh2 that are not built here; it has a fallback in JavaScript for each.
     onResolve({ filter: /(cpu-features|sshcrypto\.node)$/ }, ({ path }) => ({ path, external: true }))
   },

@@ -5,7 +5,14 @@ import { isInputAbsent } from '@plumbline/common/cli/input'
 import type { Tool } from '@plumbline/common/cli/run-tool'
 import type { Connection } from '@plumbline/common/connection/connection'
 
-export type Host = { name: string; open: Promise<Connection> }
+export type Host = {
+  name: string
+  /** This process sees what it has. */
+  isHere: boolean
+  /** The same connection at each call. */
+  open: () => Promise<Connection>
+  close: () => Promise<void>
+}
 
 export type Hosts = {
   hosts: Host[]
@@ -15,7 +22,7 @@ export type Hosts = {
 
 /** Standard input is for connections, unless it is absent, or not to be read. */
 export async function findHosts(tool: Tool, local: boolean): Promise<Hosts> {
-  if (local || isInputAbsent()) return { hosts: [await openThisMachine(tool)], upstreamOk: true }
+  if (local || isInputAbsent()) return { hosts: [makeThisMachine(tool)], upstreamOk: true }
   return readHosts(tool)
 }
 
@@ -26,9 +33,13 @@ export async function leaveConnections({ arguments: { flags, operands }, signal 
   await leaving.leaveConnections(signal)
 }
 
-async function openThisMachine(tool: Tool): Promise<Host> {
-  const { openLocal } = await import('@plumbline/common/connection/open-local')
-  return { name: hostname(), open: Promise.resolve(openLocal(tool.environment).connection) }
+function makeThisMachine({ environment }: Tool): Host {
+  const open = async () => {
+    const { openLocal } = await import('@plumbline/common/connection/open-local')
+    return openLocal(environment).connection
+  }
+  let opened: Promise<Connection> | undefined
+  return { name: hostname(), isHere: true, open: () => (opened ??= open()), close: () => close(opened) }
 }
 
 /** Other records are passed on. Throws STREAM_TRUNCATED, RECORD_INVALID, with every connection closed. */
@@ -42,7 +53,12 @@ async function readHosts({ records, signal }: Tool): Promise<Hosts> {
         const open = openClient(item.record)
         // Whoever applies finds the failure; until then it is nobody's.
         open.catch(() => undefined)
-        found.hosts.push({ name: item.record.host, open })
+        found.hosts.push({
+          name: item.record.host,
+          isHere: false,
+          open: () => open,
+          close: () => close(open),
+        })
       } else if (item.kind === 'end') {
         if (!item.ok) found.upstreamOk = false
       } else {
@@ -52,12 +68,12 @@ async function readHosts({ records, signal }: Tool): Promise<Hosts> {
     }
     return found
   } catch (error) {
-    await Promise.all(found.hosts.map(closeHost))
+    await Promise.all(found.hosts.map((host) => host.close()))
     throw error
   }
 }
 
-export async function closeHost({ open }: Host): Promise<void> {
-  const connection = await open.catch(() => undefined)
+async function close(opened: Promise<Connection> | undefined): Promise<void> {
+  const connection = await opened?.catch(() => undefined)
   await connection?.close().catch(() => undefined)
 }

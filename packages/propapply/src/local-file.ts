@@ -1,6 +1,6 @@
 // A file of this machine that a property sends.
-import { createReadStream, type ReadStream } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+// The promises by way of node:fs, which loads them when they are first used.
+import { createReadStream, promises, type ReadStream } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 
@@ -15,6 +15,6 @@ export async function openLocalFile(path: string): Promise<LocalFile> {
       throw new ToolError('INPUT_FAILED', { path, reason: reasonOf(error) }, { cause: error })
     }
   }
-  const { size } = await orFail(stat(path))
-  return { bytes: size, read: () => orFail(readFile(path)), stream: () => createReadStream(path) }
+  const { size } = await orFail(promises.stat(path))
+  return { bytes: size, read: () => orFail(promises.readFile(path)), stream: () => createReadStream(path) }
 }

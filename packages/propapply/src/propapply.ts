@@ -4,7 +4,7 @@ import { isTerminal } from '@plumbline/common/cli/terminal'
 import { exitStatus } from '@plumbline/common/error/exit'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { applySite, planHost } from './apply-site.ts'
-import { closeHost, findHosts, leaveConnections, type Hosts } from './hosts.ts'
+import { findHosts, leaveConnections, type Hosts } from './hosts.ts'
 import { parseOptions, type Options } from './options.ts'
 import { Reporter } from './report/reporter.ts'
 import { loadSite } from './site.ts'
@@ -60,7 +60,7 @@ async function applyAndReport(
     await applySite(hosts, applications, reporter, { ...options, signal: tool.signal })
   } finally {
     progress?.end()
-    await Promise.all(hosts.map(closeHost))
+    await Promise.all(hosts.map((host) => host.close()))
   }
   const ok = upstreamOk && !reporter.failed && reporter.counts.failed === 0 && !tool.signal.aborted
   await reporter.end(ok)

@@ -40,6 +40,9 @@ export type Interruption = {
 
 export type RunEnd = { finished: number; interruption: Interruption | undefined; ms: number }
 
+/** As performance.now(), which loads all of node:perf_hooks first. */
+const monotonicMs = () => Number(process.hrtime.bigint() / 1000n) / 1000
+
 /** How long the streams of a program that is over may be silent before they are no longer waited for. */
 const lingerMs = 1000
 
@@ -62,7 +65,7 @@ class ProgramRun {
   #waiting: Extract<Marker, { verb: 'result' }>[] = []
   #times: number[] = []
   #finished = 0
-  #since = performance.now()
+  #since = monotonicMs()
   #began = false
   #ended = false
   #timer: NodeJS.Timeout | undefined
@@ -107,7 +110,7 @@ class ProgramRun {
     return {
       finished: this.#finished,
       interruption: this.#interruption,
-      ms: performance.now() - this.#since,
+      ms: monotonicMs() - this.#since,
     }
   }
 
@@ -128,7 +131,7 @@ class ProgramRun {
   async #take(marker: Marker): Promise<void> {
     // What comes after the run was given up belongs to a step that has its outcome.
     if (this.#interruption) return
-    const now = performance.now()
+    const now = monotonicMs()
     switch (marker.verb) {
       case 'begin':
         this.#began = true

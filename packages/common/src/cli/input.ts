@@ -1,8 +1,10 @@
 // Where a program's records come from: standard input, files, or nowhere (a terminal, /dev/null).
-import { createReadStream } from 'node:fs'
+import { createReadStream, readFileSync, statSync } from 'node:fs'
 import { ToolError } from '../error/tool-error.ts'
 import { reasonOf } from '../error/translate.ts'
 import { isNull, isTerminal } from './terminal.ts'
+
+const smallFile = 256 * 1024
 
 /** True when standard input can hold no records: a terminal, /dev/null, or closed (which Node makes /dev/null). */
 export function isInputAbsent(fd = 0): boolean {
@@ -40,7 +42,10 @@ export async function* readInput(path: string, signal?: AbortSignal): AsyncGener
     return
   }
   try {
-    yield* createReadStream(path) as AsyncIterable<Buffer>
+    // A small file is read at once: a stream of one starts the thread pool first.
+    const { size } = statSync(path)
+    if (size > 0 && size <= smallFile) yield readFileSync(path)
+    else yield* createReadStream(path) as AsyncIterable<Buffer>
   } catch (error) {
     throw new ToolError('INPUT_FAILED', { path, reason: reasonOf(error) }, { cause: error })
   }

@@ -21,9 +21,12 @@ export function formatBoot(token: string): string {
   )
 }
 
-/** The command that starts a shell with this text; its name is what ps shows. */
+/** What ps shows for a shell of ours. */
+export const shellName = 'plumbline'
+
+/** The command that starts a shell with this text. */
 export function formatShellCommand(text: string): string {
-  return quoteCommand(['/bin/sh', '-c', text, 'plumbline'])
+  return quoteCommand(['/bin/sh', '-c', text, shellName])
 }
 
 // The process group is what a cancel has to signal. Without /proc or ps the shell's own pid is a fair guess: sshd
@@ -53,7 +56,10 @@ export function formatRun(token: string, { command, cwd, env = {} }: RunRequest,
     return Buffer.from(`${token}${before}${newline}( eval ${word} )\n`)
   }
   const block = Buffer.from(command + token)
-  const read = `pl_s=$(dd bs=${block.length} count=1 iflag=fullblock 2>/dev/null || dd bs=1 count=${block.length} 2>/dev/null)`
+  // A dd(1) that does not know iflag has read nothing; alone in its substitution, it takes the place of the subshell.
+  const read = ['count=1 iflag=fullblock bs', 'bs=1 count']
+    .map((operands) => `pl_s=$(dd ${operands}=${block.length} 2>/dev/null)`)
+    .join(' || ')
   // A block that was cut off, because whoever sent it is gone, must not run.
   const run = `case $pl_s in *${token}) ( eval "\${pl_s%${token}}" ) ;; *) exit 125 ;; esac`
   return Buffer.concat([Buffer.from(`${token}${before}${read}; ${run}\n`), block])

@@ -1,11 +1,13 @@
 // Passes on what follows a header line in a stream, and keeps what came before it, for error messages.
-// Pure: no I/O.
-import { Transform, type TransformCallback } from 'node:stream'
+// A Transform behind pipeline() would do the same; loading and wiring those up takes longer than most commands run.
+import { Readable } from 'node:stream'
 
 /** Of the noise before the header, this much is kept. */
 const keptNoise = 4096
 
-export class HeaderFilter extends Transform {
+/** Reads `source` from the start, whether or not it is read itself, until the header has come. */
+export class HeaderFilter extends Readable {
+  readonly #source: Readable
   readonly #mark: Buffer
   #before: Buffer = Buffer.alloc(0)
   #open = false
@@ -14,11 +16,19 @@ export class HeaderFilter extends Transform {
   readonly header: Promise<string>
   onNoise: (noise: string) => void = () => undefined
 
-  constructor(token: string) {
+  constructor(token: string, source: Readable) {
     super()
+    this.#source = source
     this.#mark = Buffer.from(`\n${token}`)
     this.header = new Promise((resolve) => {
       this.#found = resolve
+    })
+    source.on('data', (chunk: Buffer) => this.#take(chunk))
+    source.once('end', () => this.push(null))
+    source.once('error', (error) => this.destroy(error))
+    // A stream that breaks off breaks off for its reader too.
+    source.once('close', () => {
+      if (!source.readableEnded) this.destroy(new Error('The stream broke off'))
     })
   }
 
@@ -31,8 +41,22 @@ export class HeaderFilter extends Transform {
     return this.#before.toString('utf8')
   }
 
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    if (this.#open) return done(null, chunk)
+  override _read(): void {
+    this.#source.resume()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#source.destroy()
+    done(error)
+  }
+
+  #take(chunk: Buffer): void {
+    const rest = this.#open ? chunk : this.#search(chunk)
+    if (rest && rest.length > 0 && !this.push(rest)) this.#source.pause()
+  }
+
+  /** What follows the header, once that is whole. */
+  #search(chunk: Buffer): Buffer | undefined {
     const all = Buffer.concat([this.#before, chunk])
     const at = all.indexOf(this.#mark)
     const end = at < 0 ? -1 : all.indexOf(0x0a, at + this.#mark.length)
@@ -40,17 +64,12 @@ export class HeaderFilter extends Transform {
       // Bytes of a header that is still arriving are at the end, which is what is kept.
       this.#before = all.length > keptNoise ? all.subarray(-keptNoise) : all
       this.onNoise(this.noise)
-      return done()
+      return undefined
     }
     this.#open = true
     this.#before = all.subarray(0, at)
-    this.#found(
-      all
-        .subarray(at + this.#mark.length, end)
-        .toString('utf8')
-        .trim(),
-    )
-    const rest = all.subarray(end + 1)
-    return rest.length > 0 ? done(null, rest) : done()
+    const rest = all.subarray(at + this.#mark.length, end)
+    this.#found(rest.toString('utf8').trim())
+    return all.subarray(end + 1)
   }
 }

@@ -28,6 +28,11 @@ const facts = (changedUser: boolean) =>
     : 'pl_h=$HOME; ') +
   'case $pl_h in /*) ;; *) pl_h=/ ;; esac; HOME=$pl_h; export HOME; printf "%s\\n\\n" "$pl_h"'
 
+/** Where the place is known, no process is spent on asking. */
+const noFacts = 'printf "\\n\\n"'
+
+export type LifelineOptions = { changedUser: boolean; tellsPlace: boolean }
+
 // grep(1) finds its own argument list as well, and the lifeline's; both are in the lifeline's process group.
 const sweep = (token: string) =>
   'if [ -r /proc/self/cmdline ]; then ' +
@@ -42,9 +47,9 @@ const obey = (token: string) =>
   `while IFS= read -r pl_l; do case $pl_l in ${token}*) eval "\${pl_l#${token}}" ;; esac; done`
 
 /** The lifeline's text, in one line. After the facts its output is a line "gone GROUP" for each one ended. */
-export function formatLifeline(token: string, { changedUser }: { changedUser: boolean }): string {
+export function formatLifeline(token: string, { changedUser, tellsPlace }: LifelineOptions): string {
   return (
-    `trap "" HUP INT TERM PIPE; ${formatHeader(token)}; ${facts(changedUser)}; ${endGroup}; ` +
+    `trap "" HUP INT TERM PIPE; ${formatHeader(token)}; ${tellsPlace ? facts(changedUser) : noFacts}; ${endGroup}; ` +
     `if [ -c /dev/null ]; then exec 2>/dev/null; else exec 2>&-; fi; cd /; ${obey(token)}; ${sweep(token)}`
   )
 }

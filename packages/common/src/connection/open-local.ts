@@ -1,7 +1,7 @@
 // This machine as a connection: the bottom of every chain, and the only place that starts a process for one.
-import { spawn } from 'node:child_process'
 import { constants, userInfo } from 'node:os'
 import { signalStatus } from '../error/exit.ts'
+import { shellName } from './boot.ts'
 import { reasonOf } from '../error/translate.ts'
 import { ToolError } from '../error/tool-error.ts'
 import type { Connection, Place } from './connection.ts'
@@ -14,13 +14,15 @@ export type LocalConnection = { connection: Connection; place: Place }
 export function openLocal(environment: NodeJS.ProcessEnv): LocalConnection {
   const { username, uid, homedir } = userInfo()
   const place = { user: username, uid, home: environment['HOME'] || homedir }
-  const entry: Entry = { hop: 'local', start: (shellCommand) => startShell(shellCommand, environment) }
-  return { connection: new ShellConnection(entry, { home: place.home }), place }
+  const entry: Entry = { hop: 'local', start: (_, text) => startShell(text, environment) }
+  return { connection: new ShellConnection(entry, { place }), place }
 }
 
 /** In a session of its own: its process group can then be signalled, and no terminal signal reaches it. */
-function startShell(shellCommand: string, environment: NodeJS.ProcessEnv): RawProcess {
-  const child = spawn('/bin/sh', ['-c', `exec ${shellCommand}`], {
+function startShell(text: string, environment: NodeJS.ProcessEnv): RawProcess {
+  // Loaded with the first command: many connections are opened and never used.
+  const { spawn } = process.getBuiltinModule('node:child_process')
+  const child = spawn('/bin/sh', ['-c', text, shellName], {
     cwd: '/',
     detached: true,
     env: environment,

@@ -16,8 +16,8 @@ export interface RawProcess {
 export interface Entry {
   /** What messages call it, e.g. "sudo:root". */
   readonly hop: string
-  /** Starts `/bin/sh -c TEXT plumbline` there; `shellCommand` is that, quoted. */
-  start(shellCommand: string): RawProcess
+  /** Starts `/bin/sh -c TEXT plumbline` there; `shellCommand` is that, quoted for a shell that may be another. */
+  start(shellCommand: string, text: string): RawProcess
   /**
    * What enters reads standard input first, for a password: until it has let us in the first time, nothing else may
    * be sent, or it would be taken for more passwords.

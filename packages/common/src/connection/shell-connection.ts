@@ -23,12 +23,15 @@ export class ShellConnection implements Connection {
   #tellLost: (error: ToolError) => void = () => undefined
   #lifeline: Promise<Lifeline> | undefined
   #home: string | undefined
+  readonly #isPlaceKnown: boolean
   #closed = false
 
-  constructor(entry: Entry, { token = makeToken(), home }: { token?: string; home?: string } = {}) {
+  /** `place`: where it is, when that is known without asking. */
+  constructor(entry: Entry, { token = makeToken(), place }: { token?: string; place?: Place } = {}) {
     this.#entry = entry
     this.#token = token
-    this.#home = home
+    this.#home = place?.home
+    this.#isPlaceKnown = place !== undefined
     this.lost = new Promise((resolve) => (this.#tellLost = resolve))
   }
 
@@ -46,12 +49,14 @@ export class ShellConnection implements Connection {
 
   run(request: RunRequest): Running {
     if (this.#closed) throw new ToolError('CONNECTION_LOST', { host: this.host, reason: 'it is closed' })
-    // Where nothing had to be established, the lifeline starts with the first command.
-    this.#lifeline ??= this.#startLifeline(false, lazyLifelineMs)
-    this.#lifeline.catch(() => undefined)
     const process = new ShellProcess(this.#entry, this.#start(), this.#token)
     process.stdin.write(formatRun(this.#token, request, this.#home))
     this.#running.add(process)
+    // Where nothing had to be established, the lifeline starts with the first command, while that one works.
+    if (!this.#lifeline) {
+      this.#lifeline = this.#startLifeline(false, lazyLifelineMs)
+      this.#lifeline.catch(() => undefined)
+    }
     const done = () => this.#running.delete(process)
     process.status.then(done, done)
     return {
@@ -83,13 +88,13 @@ export class ShellConnection implements Connection {
     await lifeline?.leave()
   }
 
-  #start(): RawProcess {
-    return this.#entry.start(formatShellCommand(formatBoot(this.#token)))
+  #start(text = formatBoot(this.#token)): RawProcess {
+    return this.#entry.start(formatShellCommand(text), text)
   }
 
   async #startLifeline(changedUser: boolean, timeoutMs: number): Promise<Lifeline> {
-    const text = formatLifeline(this.#token, { changedUser })
-    const raw = this.#entry.readsInput ? this.#entry.start(formatShellCommand(text)) : this.#start()
+    const text = formatLifeline(this.#token, { changedUser, tellsPlace: !this.#isPlaceKnown })
+    const raw = this.#entry.readsInput ? this.#start(text) : this.#start()
     const process = new ShellProcess(this.#entry, raw, this.#token)
     if (!this.#entry.readsInput) process.stdin.write(`${this.#token}${text}\n`)
     const lifeline = await Lifeline.open(process, timeoutMs)

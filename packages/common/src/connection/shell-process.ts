@@ -1,5 +1,5 @@
 // One process behind BOOT: its streams from the header on, and its status, or why BOOT never answered.
-import { pipeline, type Readable, type Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { ToolError } from '../error/tool-error.ts'
 import { HeaderFilter } from './header-filter.ts'
 import type { Entry, RawProcess } from './raw-process.ts'
@@ -26,8 +26,8 @@ export class ShellProcess {
     this.#raw = raw
     this.hop = entry.hop
     this.token = token
-    this.#out = new HeaderFilter(token)
-    this.#err = new HeaderFilter(token)
+    this.#out = new HeaderFilter(token, raw.stdout)
+    this.#err = new HeaderFilter(token, raw.stderr)
     this.stdin = raw.stdin
     this.stdout = this.#out
     this.stderr = this.#err
@@ -38,11 +38,8 @@ export class ShellProcess {
       const error = entry.explain?.(noise, undefined)
       if (error) this.fail(error)
     }
-    // A stream that breaks off breaks off for its reader too; without a reader the status alone tells.
-    for (const [from, to] of [[raw.stdout, this.#out] as const, [raw.stderr, this.#err] as const]) {
-      to.on('error', () => undefined)
-      pipeline(from, to, () => undefined)
-    }
+    // Without a reader, the status alone tells of a stream that broke off.
+    for (const stream of [this.#out, this.#err]) stream.on('error', () => undefined)
     this.status = Promise.race([failed, this.#judge()]).finally(() => this.#cancelled)
     this.status.catch(() => undefined)
   }

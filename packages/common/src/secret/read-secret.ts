@@ -1,7 +1,5 @@
 // Reads a secret from where the user said: a file, a descriptor, a command.
-import { spawn } from 'node:child_process'
 import { readFileSync, readSync } from 'node:fs'
-import { buffer } from 'node:stream/consumers'
 import { ToolError } from '../error/tool-error.ts'
 import { reasonOf } from '../error/translate.ts'
 import { Secret } from './secret.ts'
@@ -25,7 +23,13 @@ export async function readSecret(source: SecretSource, what: string): Promise<Se
 async function readSource(source: SecretSource): Promise<Buffer> {
   if ('file' in source) return readFileSync(source.file)
   if ('descriptor' in source) return readDescriptor(source.descriptor)
-  const child = spawn('/bin/sh', ['-c', source.command], { stdio: ['ignore', 'pipe', 'inherit'] })
+  return readOutput(source.command)
+}
+
+async function readOutput(command: string): Promise<Buffer> {
+  const { spawn } = await import('node:child_process')
+  const { buffer } = await import('node:stream/consumers')
+  const child = spawn('/bin/sh', ['-c', command], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
   const [bytes, status] = await Promise.all([buffer(child.stdout), ended])
   if (status !== 0) throw new Error(`it ended with status ${status}`)

@@ -1,5 +1,5 @@
 // The directory of a process's sockets: nobody else may look into it.
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmSync, unlinkSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
@@ -22,7 +22,11 @@ export function openRuntimeDirectory(environment: NodeJS.ProcessEnv): RuntimeDir
     return { path, remove: (sockets) => sockets.forEach(removeFile) }
   }
   const path = makeTemporary()
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+  const remove = (sockets: readonly string[]) => {
+    sockets.forEach(removeFile)
+    rmdirSync(path)
+  }
+  return { path, remove }
 }
 
 function makePrivate(path: string): void {

@@ -2,7 +2,6 @@
 // sha256sum the one of cksum(1) (POSIX XCU: CRC-32 of ISO 8802-3, most significant bit first, over the bytes and
 // then their number, least significant byte first).
 // Pure: no I/O.
-import { createHash } from 'node:crypto'
 
 export type Checksums = { bytes: number; sha256: string; cksum: number }
 
@@ -24,6 +23,8 @@ function addByte(crc: number, byte: number): number {
 export async function computeChecksums(
   content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<Checksums> {
+  // Few sites need it, and it takes longer to load than the rest of a small run.
+  const { createHash } = await import('node:crypto')
   table ??= makeTable()
   const sha256 = createHash('sha256')
   let crc = 0
