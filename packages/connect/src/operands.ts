@@ -13,11 +13,24 @@ export function requireOperands({ command, operands }: Arguments, what: string):
 
 const accountName = /^[A-Za-z0-9_.][A-Za-z0-9_.@-]*\$?$/
 
-/** Users' names as useradd(8) takes them, and those of directory services. Throws USAGE. */
+/** Users' names. Throws USAGE. */
 export function requireUsers(args: Arguments, fallback?: string): string[] {
   if (args.operands.length === 0 && fallback !== undefined) return [fallback]
-  const users = requireOperands(args, 'a user')
-  const wrong = users.find((user) => !accountName.test(user))
-  if (wrong !== undefined) throw new ToolError('USAGE', { reason: `"${wrong}" cannot be the name of a user` })
-  return users
+  return requireOperands(args, 'a user').map(requireUser)
+}
+
+/** As useradd(8) takes it, and directory services. Throws USAGE. */
+export function requireUser(user: string): string {
+  if (accountName.test(user)) return user
+  throw new ToolError('USAGE', { reason: `"${user}" cannot be the name of a user` })
+}
+
+const containerName = /^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/
+
+/** Names of containers: no engine has one that could be taken for an option. Throws USAGE. */
+export function requireNames(args: Arguments, what: string): string[] {
+  const names = requireOperands(args, what)
+  const wrong = names.find((name) => !containerName.test(name))
+  if (wrong === undefined) return names
+  throw new ToolError('USAGE', { reason: `"${wrong}" cannot be the name of ${what}` })
 }

@@ -5,7 +5,7 @@ import { formatFirst, formatNext, formatPlain, noDirectory } from '../chroot-she
 import { enterShell } from '../enter-shell.ts'
 import { parseReport, withoutReport, type EnteredProcess } from '../entered-process.ts'
 import type { Hop, HopContext, OpenedHop } from '../hop.ts'
-import { formatNoise } from '../noise.ts'
+import { explainMissing, formatNoise } from '../noise.ts'
 import { requireOperands } from '../operands.ts'
 
 export const chrootShell: Hop = {
@@ -47,9 +47,8 @@ export async function openChrootShell(context: HopContext): Promise<OpenedHop> {
           reason: `there is no directory "${directory}" to enter`,
         })
       }
-      if (status !== 126 && status !== 127) return undefined
       const needs = 'chroot(8), and a /bin/sh in the directory that can run there'
-      return new ToolError('HOP_NEEDS', { hop: label, needs, hint: formatNoise(withoutReport(mark, noise)) })
+      return explainMissing(label, needs)(withoutReport(mark, noise), status)
     },
   })
 }

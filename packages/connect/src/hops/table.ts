@@ -3,7 +3,12 @@ import type { Hop } from '../hop.ts'
 import { as } from './as.ts'
 import { chrootShell } from './chroot-shell.ts'
 import { chroot } from './chroot.ts'
+import { docker } from './docker.ts'
 import { local } from './local.ts'
+import { lxc } from './lxc.ts'
+import { machine } from './machine.ts'
+import { nsenter } from './nsenter.ts'
+import { podman } from './podman.ts'
 import { ssh } from './ssh.ts'
 import { su } from './su.ts'
 import { sudo } from './sudo.ts'
@@ -17,5 +22,10 @@ export const hops: Readonly<Record<string, Hop>> = {
   as,
   chroot,
   'chroot.shell': chrootShell,
+  nsenter,
+  machine,
+  lxc,
+  docker,
+  podman,
   wrap,
 }

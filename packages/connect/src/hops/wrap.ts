@@ -3,10 +3,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { quoteCommand } from '@plumbline/common/process/quote'
 import { enterShell } from '../enter-shell.ts'
 import type { Hop } from '../hop.ts'
-import { formatNoise } from '../noise.ts'
-
-/** POSIX XCU 2.8.2: what a shell answers when it cannot run a command. */
-const cannotRun: readonly number[] = [126, 127]
+import { explainMissing } from '../noise.ts'
 
 export const wrap: Hop = {
   command: {
@@ -37,14 +34,7 @@ export const wrap: Hop = {
         flags.has('text')
           ? `exec ${quoteCommand([...operands, `exec ${shellCommand}`])}`
           : `exec ${quoteCommand(operands)} ${shellCommand}`,
-      explain: (noise, status) => {
-        if (status === undefined || !cannotRun.includes(status)) return undefined
-        return new ToolError('HOP_NEEDS', {
-          hop: label,
-          needs: `${program}, and /bin/sh where it leads`,
-          hint: formatNoise(noise),
-        })
-      },
+      explain: explainMissing(label, `${program}, and /bin/sh where it leads`),
     })
   },
 }

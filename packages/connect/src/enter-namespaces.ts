@@ -1,0 +1,64 @@
+// Enters a hop of kind posix that leads into the namespaces of a process.
+import type { Arguments, OptionTable } from '@plumbline/common/cli/option-table'
+import { makeToken } from '@plumbline/common/connection/token'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { enterShell } from './enter-shell.ts'
+import { parseReport, withoutReport, type EnteredProcess } from './entered-process.ts'
+import type { HopContext, OpenedHop } from './hop.ts'
+import { enterStatus, formatFirstEnter, formatNextEnter, type Ids } from './namespaces.ts'
+import { explainMissing, formatNoise } from './noise.ts'
+
+export type NamespaceHop = {
+  label: string
+  /** Shell text that sets $pl_p to the pid, on the machine beneath. */
+  find: string
+  host?: string
+}
+
+export const idOptions: OptionTable = {
+  uid: { type: 'string', argument: 'N', describe: 'user id there', default: '0' },
+  gid: { type: 'string', argument: 'N', describe: 'group id there', default: '0' },
+}
+
+/** Throws USAGE. */
+export function parseIds({ values }: Arguments): Ids {
+  const [uid] = values['uid'] ?? []
+  const [gid] = values['gid'] ?? []
+  for (const [option, id] of Object.entries({ uid, gid })) {
+    if (id === undefined || /^\d{1,10}$/.test(id)) continue
+    throw new ToolError('USAGE', { reason: `--${option} needs a number, not "${id}"` })
+  }
+  return { uid, gid }
+}
+
+export function enterNamespaces(
+  context: HopContext,
+  { label, find, host }: NamespaceHop,
+): Promise<OpenedHop> {
+  const ids = parseIds(context.arguments)
+  const mark = makeToken()
+  let entered: EnteredProcess | undefined
+  return enterShell(context, {
+    label,
+    ...(host !== undefined && { host }),
+    wrap: (shellCommand) =>
+      entered ? formatNextEnter(entered, ids, shellCommand) : formatFirstEnter(find, mark, ids, shellCommand),
+    entered: (said) => {
+      entered = parseReport(mark, said)
+    },
+    explain: (noise, status) => {
+      const words = withoutReport(mark, noise)
+      if (status === enterStatus.noProcess) {
+        return new ToolError('HOP_FAILED', {
+          hop: label,
+          reason: formatNoise(words) || 'there is no such process',
+        })
+      }
+      if (status === enterStatus.notPermitted) {
+        const hint = formatNoise(words)
+        return new ToolError('HOP_NEEDS', { hop: label, needs: 'root beneath it', hint })
+      }
+      return explainMissing(label, 'nsenter(1) and setsid(1), and /bin/sh where it leads')(words, status)
+    },
+  })
+}

@@ -1,0 +1,23 @@
+// `connect machine NAME`: a container or virtual machine that systemd-machined(8) knows of.
+import { quoteCommand } from '@plumbline/common/process/quote'
+import { enterNamespaces, idOptions, parseIds } from '../enter-namespaces.ts'
+import type { Hop } from '../hop.ts'
+import { requireNames } from '../operands.ts'
+
+export const machine: Hop = {
+  command: {
+    operands: 'NAME…',
+    describe: 'containers that systemd-machined knows: the namespaces of their first process',
+    options: idOptions,
+  },
+  targets: (args) => {
+    parseIds(args)
+    return requireNames(args, 'a machine')
+  },
+  namesHosts: true,
+  open: (context) => {
+    const { target: name } = context
+    const ask = quoteCommand(['machinectl', 'show', '--property=Leader', '--value', name])
+    return enterNamespaces(context, { label: `machine:${name}`, host: name, find: `pl_p=$(${ask}) || exit` })
+  },
+}
