@@ -45,7 +45,9 @@ async function openLxc(context: HopContext): Promise<OpenedHop> {
   const attach = quoteCommand([
     'lxc-attach',
     ...(path === undefined ? [] : ['-P', path]),
-    ...['-n', name, '--clear-env'],
+    '-n',
+    name,
+    '--clear-env',
     ...(uid === undefined ? [] : ['-u', uid]),
     ...(gid === undefined ? [] : ['-g', gid]),
     '--',
