@@ -6,6 +6,7 @@ import { buildPrograms, environment, installDependencies, root, run } from './pr
 // Command that a test runs → Debian package that has it.
 const needed = {
   awk: 'mawk',
+  'bash-static': 'bash-static',
   busybox: 'busybox-static',
   csh: 'tcsh',
   curl: 'curl',

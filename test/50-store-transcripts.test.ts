@@ -2,7 +2,7 @@
 // same statuses, same fate of the connection. Text for people (NEXT) is not part of the contract.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { Duplex } from 'node:stream'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -33,6 +33,12 @@ const hello = {
   drv: `${store}/glzgx7da7s1jjlvw6rpkjaqzqhzhx9zi-hello.drv`,
   out: `${store}/mkfz5ddm61psh6wvwjx1mfw51qq813j5-hello`,
 }
+
+const nondet = {
+  drv: `${store}/r63cpb3mzqa25l5f7m6ynbj40c7jd1lr-nondet.drv`,
+  out: `${store}/bvmqyvxbc013lfgsh0fzyvsmsh0fs7si-nondet`,
+}
+const recordedLogs = '/var/guix-peer/log/guix'
 
 /** What the store held when the session was recorded, as far as the session shows. */
 const present: Record<string, string[]> = {
@@ -66,7 +72,7 @@ describe.skipIf(process.getuid?.() !== 0)('transcripts', () => {
   let count = 0
 
   it.each(transcripts)('$name: $description', async (transcript) => {
-    const daemon = await prepare(`store-${count++}`, present[transcript.name])
+    const daemon = await prepare(`store-${count++}`, transcript.name)
     onTestFinished(async () => void (await daemon.stop()))
     const peer = await open(daemon, transcript.name)
     let offset = 0
@@ -81,12 +87,10 @@ describe.skipIf(process.getuid?.() !== 0)('transcripts', () => {
       const expected = isGreeting ? bytes : withoutLog(bytes)
       const got = await peer.take(expected.length, isGreeting)
       for (const [from, to] of transcript.varying.s2c?.ranges ?? []) {
-        // Offsets count from the start of the stream; no reply with varying bytes has log before it.
-        if (from < event.offset || to >= event.offset + bytes.length) continue
-        const [start, end] = [
-          Math.floor(from / 8) * 8 - event.offset,
-          Math.ceil((to + 1) / 8) * 8 - event.offset,
-        ]
+        // Offsets count from the start of the stream, and what varies in the log does not matter.
+        const before = event.offset + bytes.length - expected.length
+        if (from < before || to >= event.offset + bytes.length) continue
+        const [start, end] = [Math.floor(from / 8) * 8 - before, Math.ceil((to + 1) / 8) * 8 - before]
         got.fill(0, start, end)
         expected.fill(0, start, end)
       }
@@ -94,6 +98,10 @@ describe.skipIf(process.getuid?.() !== 0)('transcripts', () => {
       offset += bytes.length
     }
     expect(offset).toBeGreaterThanOrEqual(0)
+    const logs = `${scratch.path}/store-${count - 1}/log`
+    const recorded = transcript.events.filter(({ dir }) => dir === 's2c').slice(1)
+    const said = recorded.map(({ hex }) => logOf(Buffer.from(hex, 'hex'))).join('')
+    expect(tracesOf(peer.log)).toEqual(tracesOf(said.replaceAll(recordedLogs, logs)))
     if (transcript.closed_by === 'server') return peer.untilClosed()
     if (transcript.name === 'raw-connect-close-early') return void peer.socket.destroy()
     // It goes on: another question is answered.
@@ -104,7 +112,8 @@ describe.skipIf(process.getuid?.() !== 0)('transcripts', () => {
 })
 
 /** A daemon for /gnu/store in a mount namespace of its own, with the items that the sessions ask about. */
-async function prepare(name: string, only: string[] | undefined): Promise<TestStore> {
+async function prepare(name: string, transcript: string): Promise<TestStore> {
+  const only = present[transcript]
   const place = scratch.file(name)
   mkdirSync(`${place}/items/.links`, { recursive: true })
   mkdirSync(`${place}/etc`)
@@ -114,7 +123,7 @@ async function prepare(name: string, only: string[] | undefined): Promise<TestSt
     store,
     prefix: ['unshare', '--mount', 'sh', '-c', script, 'sh'],
     args: ['--listen', `${place}/state/daemon-socket/socket`, '--listen', `127.0.0.1:${port}`],
-    env: { GUIX_CONFIGURATION_DIRECTORY: `${place}/etc` },
+    env: { GUIX_CONFIGURATION_DIRECTORY: `${place}/etc`, GUIX_LOG_DIRECTORY: `${place}/log` },
   })
   await daemon.start()
   // What a start finds in the store and does not know, it removes: wait for that to be over.
@@ -152,9 +161,16 @@ async function prepare(name: string, only: string[] | undefined): Promise<TestSt
     const other = add(`${store}/4k6cc8bmkrjl5zj0p8y4gzxpjq91848p-with-refs`, '0'.repeat(64), 120, '')
     for (const each of [source, other]) database.prepare('insert into Refs values (?, ?)').run(each, target)
     add(bash, '0'.repeat(64), 120, '')
-    const drv = add(hello.drv, '0'.repeat(64), 120, '')
-    database.prepare('insert into DerivationOutputs values (?, ?, ?)').run(drv, 'out', hello.out)
-    add(hello.out, '0'.repeat(64), 120, '', hello.drv)
+    copyFileSync('/bin/bash-static', `${place}/items/${bash.slice(store.length + 1)}`)
+    const addDerivation = (drv: string, out: string, script: string, given: string) => {
+      const text = `Derive([("out","${out}","","")],[],["${bash}"],"x86_64-linux","${bash}",["-ec","${script}"],[("out","${out}")])`
+      const id = add(drv, '0'.repeat(64), 120, text)
+      database.prepare('insert into DerivationOutputs values (?, ?, ?)').run(id, 'out', out)
+      // The session that builds it finds it missing; the one that repairs it, not as it was registered.
+      if (out !== hello.out || transcript !== 'build-things') add(out, '0'.repeat(64), 120, given, drv)
+    }
+    addDerivation(hello.drv, hello.out, 'echo building; echo hello > $out', '')
+    addDerivation(nondet.drv, nondet.out, 'echo $RANDOM > $out', '')
   }
   database.close()
   return daemon
@@ -173,6 +189,8 @@ class Peer {
   #bytes: Buffer = Buffer.alloc(0)
   #closed = false
   #wake: () => void = () => undefined
+  /** Text of NEXT frames. */
+  log = ''
 
   constructor(socket: Duplex) {
     this.socket = socket
@@ -191,6 +209,8 @@ class Peer {
   async take(count: number, raw: boolean): Promise<Buffer> {
     for (;;) {
       const bytes = raw ? this.#bytes : withoutLog(this.#bytes)
+      if (!raw && bytes.length > 0) this.log += logOf(this.#bytes)
+      if (bytes.length > 0) this.#bytes = bytes
       if (bytes.length >= count || this.#closed) {
         this.#bytes = bytes.subarray(count)
         return Buffer.from(bytes.subarray(0, count))
@@ -229,6 +249,24 @@ function withoutLog(bytes: Buffer): Buffer {
   }
   const rest = bytes.subarray(at)
   return rest.length >= 8 && rest.readUInt32LE(0) === tags.next ? Buffer.alloc(0) : rest
+}
+
+/** The text of the NEXT frames at the start. */
+function logOf(bytes: Buffer): string {
+  let text = ''
+  for (let at = 0; bytes.length >= at + 16 && bytes.readUInt32LE(at) === tags.next;) {
+    const length = bytes.readUInt32LE(at + 8)
+    text += bytes.toString('utf8', at + 16, at + 16 + length)
+    at += 16 + Math.ceil(length / 8) * 8
+  }
+  return text
+}
+
+/** What programs read of a log. */
+function tracesOf(log: string): string[] {
+  return log
+    .split('\n')
+    .flatMap((line) => (line.startsWith('@ ') ? [line.replace(/(\.gz) \d+$/, '$1 PID')] : []))
 }
 
 /** Readable in a diff. */

@@ -30,7 +30,14 @@ export function fileNar(contents: Buffer | string): Buffer {
   return Buffer.concat(['nix-archive-1', '(', 'type', 'regular', 'contents', contents, ')'].map(str))
 }
 
-export class DaemonError extends Error {}
+export class DaemonError extends Error {
+  readonly status: number
+
+  constructor(message: string, status: number) {
+    super(message)
+    this.status = status
+  }
+}
 
 export class WireClient {
   readonly socket: Socket
@@ -117,8 +124,7 @@ export class WireClient {
         this.socket.write(str(onRead?.(await this.int()) ?? Buffer.alloc(0)))
       } else if (tag === tags.error) {
         const message = await this.str()
-        await this.int()
-        throw new DaemonError(message)
+        throw new DaemonError(message, await this.int())
       } else throw new Error(`unexpected tag 0x${tag.toString(16)}`)
     }
   }

@@ -1,6 +1,7 @@
 // The command line of `store-daemon`.
 import type { Program } from '@plumbline/common/cli/run-tool'
 import type { OptionTable } from '@plumbline/common/cli/option-table'
+import { buildOptions } from './build/build-options.ts'
 
 const yesNo = ['yes', 'no']
 
@@ -28,6 +29,7 @@ const options = {
     optionalArgument: yesNo,
     describe: 'keep the derivations of outputs that are alive (default yes)',
   },
+  ...buildOptions,
   debug: { type: 'boolean', describe: 'tell of each connection on standard error' },
 } as const satisfies OptionTable
 

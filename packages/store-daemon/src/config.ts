@@ -2,6 +2,7 @@
 // Pure: no I/O.
 import { join, resolve } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import type { BuildConfig } from './build/build-config.ts'
 
 export type Config = {
   /** Without a slash at the end: it is part of every hash. */
@@ -16,6 +17,7 @@ export type Config = {
   useSubstitutes: boolean
   buildUsersGroup: string | null
   ignoreSymlinkStore: boolean
+  build: BuildConfig
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -36,7 +38,7 @@ export const defaultSettings: Settings = {
 /** Throws STORE_CONFIG. */
 export function makeConfig(
   directories: Directories,
-  settings: Partial<Settings>,
+  settings: Partial<Settings> & { build: BuildConfig },
   environment: Environment,
   uid: number,
 ): Config {

@@ -2,12 +2,14 @@
 import { createReadStream, fstatSync } from 'node:fs'
 import { connect } from 'node:net'
 import { Duplex, Writable } from 'node:stream'
-import { getuid, pid } from 'node:process'
+import { arch, getuid, pid } from 'node:process'
 import { pipeline } from 'node:stream/promises'
 import type { Tool } from '@plumbline/common/cli/run-tool'
 import { exitStatus } from '@plumbline/common/error/exit'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { native } from '@plumbline/common/syscall/native'
+import { readBuildConfig } from './build/build-config.ts'
+import { chooseIsolation, describeIsolation } from './build/isolation.ts'
 import { defaultSettings, defaultSocket, makeConfig, type Config } from './config.ts'
 import { StoreServer, type Address } from './server.ts'
 
@@ -17,6 +19,7 @@ export async function runDaemon(tool: Tool): Promise<number> {
     throw new ToolError('USAGE', { reason: `Unexpected operand "${args.operands[0]}"` })
   const config = readConfig(tool)
   const say = args.flags.has('debug') ? diagnose : () => undefined
+  say(describeIsolation(isolationOf(config)))
   const server = new StoreServer(config, pid, say)
   try {
     if (args.flags.has('stdio')) await serveStdio(server, config, tool)
@@ -34,6 +37,10 @@ export async function runDaemon(tool: Tool): Promise<number> {
   return exitStatus.ok
 }
 
+function isolationOf({ build, buildUsersGroup }: Config) {
+  return chooseIsolation(getuid?.() ?? 0, build.sandbox, buildUsersGroup)
+}
+
 function readConfig({ arguments: { flags, values }, environment }: Tool): Config {
   const single = (name: string) => values[name]?.[0]
   const choice = (name: 'gc-keep-outputs' | 'gc-keep-derivations', otherwise: boolean) =>
@@ -46,6 +53,7 @@ function readConfig({ arguments: { flags, values }, environment }: Tool): Config
       keepOutputs: choice('gc-keep-outputs', defaultSettings.keepOutputs),
       keepDerivations: choice('gc-keep-derivations', defaultSettings.keepDerivations),
       buildUsersGroup: single('build-users-group') ?? null,
+      build: readBuildConfig({ flags, values }, arch),
     },
     environment,
     getuid?.() ?? 0,

@@ -18,6 +18,8 @@ export type Options = {
   buildVerbosity: number
   printBuildTrace: boolean
   useSubstitutes: boolean
+  /** Builds may be offered to the offload hook. */
+  offload: boolean
   keepOutputs: boolean
   keepDerivations: boolean
   /** As set, "untrusted-" in front of what an untrusted client may not set. */
@@ -34,6 +36,8 @@ export type Session = {
   readonly roots: RootSet
   /** Text for the client: 0 error, 1 info, 2 talkative, 3 chatty, 4 debug, 5 vomit. */
   log: (level: number, text: string) => void
+  /** What a builder prints, unchanged. A promise when the client is behind. */
+  output: (bytes: Buffer) => Promise<void> | undefined
   /** Aborted when the client has gone or the daemon ends. */
   readonly signal: AbortSignal
 }
@@ -53,12 +57,14 @@ export function makeSession(store: Store, peer: Peer, remote: boolean, signal: A
       buildVerbosity: 0,
       printBuildTrace: false,
       useSubstitutes,
+      offload: true,
       keepOutputs,
       keepDerivations,
       settings: new Map(),
     },
     roots: store.tempRoots.open(),
     log: () => undefined,
+    output: () => undefined,
     signal,
   }
 }

@@ -118,6 +118,7 @@ export const codes = {
   PATH_NOT_VALID: say(data, (d) => `path \`${d.path}' is not valid`),
   WIRE_INVALID: say(protocol, (d) => `${d.reason}`),
   STORE_REFUSED: say(permission, (d) => `${d.reason}`),
+  BUILD_FAILED: say(someFailed, (d) => `${d.reason}`),
   STORE_FAILED: say(someFailed, (d) => `${d.reason}`),
   DAEMON_UNAVAILABLE: sayRetry(
     unavailable,

@@ -35,6 +35,8 @@ export type Native = {
    * done, 0 when another process has it shared as well.
    */
   appendExclusively(fd: number, bytes: string): 0 | 1
+  /** Two names in one file system change places at once: renameat2(2) with RENAME_EXCHANGE. */
+  exchange(a: string, b: string): number
   /** A record lock, waiting for it on a thread of libuv's pool. */
   recordLockWait(fd: number, type: number): Promise<1>
 }

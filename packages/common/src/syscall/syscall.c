@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdbool.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -339,6 +340,17 @@ FUNCTION(append_exclusively) {
   return written == (ssize_t)size ? from_int(env, 1) : fail(env, "write");
 }
 
+/** exchange(a, b): what the two names stand for changes places, at once. */
+FUNCTION(exchange_names) {
+  napi_value arguments[2];
+  size_t count = 2;
+  char a[4096] = "", b[4096] = "";
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  if (!read_text(env, arguments[0], a, sizeof a) || !read_text(env, arguments[1], b, sizeof b))
+    return errno = ENAMETOOLONG, fail(env, "rename");
+  return result_of(env, renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE), "rename");
+}
+
 // Waiting for a record lock on a thread of libuv's pool.
 typedef struct {
   int fd, type, error;
@@ -406,6 +418,7 @@ NAPI_MODULE_INIT() {
     EXPORT("isListening", is_listening),
     EXPORT("recordLock", record_lock_try),
     EXPORT("appendExclusively", append_exclusively),
+    EXPORT("exchange", exchange_names),
     EXPORT("recordLockWait", record_lock_wait),
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);

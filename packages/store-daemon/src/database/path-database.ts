@@ -40,6 +40,8 @@ export function makePathDatabase(connection: Connection) {
   const all = strings('select path from ValidPaths order by path')
   const atLeast = strings('select path from ValidPaths where path >= ? limit 1')
   const failed = strings('select path from FailedPaths order by path')
+  const hasFailed = numbers('select 1 from FailedPaths where path = ?')
+  const addFailed = connection.prepare("insert or ignore into FailedPaths values (?, strftime('%s', 'now'))")
   const clearFailed = connection.prepare("delete from FailedPaths where @path = '*' or path = @path")
   const remove = connection.prepare(
     'delete from ValidPaths where id = @id and not exists (select 1 from Refs where reference = @id and referrer != @id)',
@@ -74,6 +76,8 @@ export function makePathDatabase(connection: Connection) {
       return path?.startsWith(prefix) ? path : undefined
     },
     failedPaths: (): string[] => failed.all(),
+    hasFailed: (path: string): boolean => hasFailed.get(path) !== undefined,
+    addFailedPath: (path: string) => void addFailed.run(path),
     clearFailedPath: (path: string) => void clearFailed.run({ path }),
   }
 }

@@ -61,6 +61,13 @@ export class Registrar {
     return this.write(() => this.#register(item))
   }
 
+  /** All or none; each after what it refers to among them. Throws REFERENCE_NOT_VALID. */
+  registerAll(items: readonly Registration[]): Promise<void> {
+    return this.write(() => {
+      for (const item of items) this.#register(item)
+    })
+  }
+
   /** Resolves when what `write` wrote has been committed. It may run again if the commit had to wait. */
   write(write: Write): Promise<void> {
     return new Promise((resolve, reject) => {

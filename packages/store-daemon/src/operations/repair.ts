@@ -1,8 +1,8 @@
 // Restores an item whose contents are not what was registered: from a substitute, or by building it again.
-import { ToolError } from '@plumbline/common/error/tool-error'
+import { repairItem } from '../build/build-things.ts'
 import type { Session } from '../session.ts'
 
-/** Throws STORE_FAILED: neither substitutes nor builds are there to repair from. */
-export async function repairPath(_session: Session, path: string): Promise<void> {
-  throw new ToolError('STORE_FAILED', { reason: `cannot repair path \`${path}'` })
+/** Throws STORE_FAILED. */
+export async function repairPath(session: Session, path: string): Promise<void> {
+  await repairItem(session, path)
 }

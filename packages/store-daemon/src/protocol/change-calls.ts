@@ -11,6 +11,7 @@ import type { CollectAction } from '../gc/collect-job.ts'
 import type { Root } from '../gc/find-roots.ts'
 import type { Session } from '../session.ts'
 import { addToStore } from './add-to-store.ts'
+import { buildThings } from './build-things.ts'
 import {
   makeCall,
   maxPath,
@@ -44,6 +45,7 @@ export const changeCalls: Readonly<Record<number, AnyCall>> = {
     run: addText,
     write: writeString,
   }),
+  9: buildThings,
   // ensure-path
   10: makeCall<string, void>({ read: readPath, run: ensurePath, write: writeOne }),
   // add-temp-root

@@ -30,6 +30,7 @@ export async function serveCalls({ socket, reader, open }: Connection): Promise<
   const wire = await greet(reader, writer, open)
   if (!wire) return
   wire.session.log = makeLog(wire)
+  wire.session.output = (bytes) => wire.writer.int(tag.next).bytes(bytes).flush()
   let pending = 0
   for (;;) {
     const more = reader.hasMore()
@@ -95,7 +96,7 @@ async function serveCall(wire: Wire, op: number): Promise<boolean> {
   const call = Object.hasOwn(calls, op) ? calls[op] : undefined
   const fail = (error: unknown) => {
     writer.abandon()
-    writer.error(describe(error), minor >= 8 ? 1 : undefined).commit()
+    writer.error(describe(error), minor >= 8 ? statusOf(error) : undefined).commit()
   }
   if (!call) {
     fail(new ToolError('WIRE_INVALID', { reason: `invalid operation ${op}` }))
@@ -124,6 +125,11 @@ async function serveCall(wire: Wire, op: number): Promise<boolean> {
     fail(broken ? error.cause : error)
     return !broken
   }
+}
+
+/** What the client's exit status may be made of. */
+function statusOf(error: unknown): number {
+  return error instanceof ToolError && error.code === 'BUILD_FAILED' ? Number(error.details['status']) : 1
 }
 
 function describe(error: unknown): string {

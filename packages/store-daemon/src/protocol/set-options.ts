@@ -48,6 +48,7 @@ type Given = {
   verbosity: number
   buildVerbosity: number
   printBuildTrace: boolean
+  offload: boolean
   useSubstitutes: boolean | undefined
   pairs: (readonly [string, string])[]
 }
@@ -65,6 +66,7 @@ async function read({ reader, minor }: Wire): Promise<Given> {
     verbosity: await reader.int(),
     buildVerbosity: 0,
     printBuildTrace: false,
+    offload: true,
     useSubstitutes: undefined,
     pairs: [],
   }
@@ -72,7 +74,7 @@ async function read({ reader, minor }: Wire): Promise<Given> {
     given.pairs.push(['build-max-jobs', String(await reader.int())])
     given.pairs.push(['build-max-silent-time', String(await reader.int())])
   }
-  if (minor >= 2) await reader.int()
+  if (minor >= 2) given.offload = await reader.bool()
   if (minor >= 4) {
     given.buildVerbosity = await reader.int()
     await reader.int()
@@ -98,6 +100,7 @@ function apply(session: Session, given: Given): void {
   options.verbosity = given.verbosity
   options.buildVerbosity = given.buildVerbosity
   options.printBuildTrace = given.printBuildTrace
+  options.offload = given.offload
   // A client may do without substitutes, and not turn on what is off.
   if (given.useSubstitutes === false) options.useSubstitutes = false
   for (const [name, value] of given.pairs) {

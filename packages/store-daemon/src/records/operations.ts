@@ -1,11 +1,13 @@
 // What each record asks for, and the records that answer it. A query's answers are just its answers; work ends with
 // an `end` record.
+import { getuid } from 'node:process'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { OutRecord } from '@plumbline/common/ndjson/encode'
 import { fieldBytes } from '@plumbline/common/ndjson/bytes'
 import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import { parseHexHash, formatHash } from '@plumbline/common/store/hash'
 import { hashPartLength, isInStore } from '@plumbline/common/store/store-path'
+import { chooseIsolation } from '../build/isolation.ts'
 import { addText } from '../operations/add-text.ts'
 import { collect } from '../operations/collect.ts'
 import { optimiseStore } from '../operations/optimise.ts'
@@ -23,7 +25,16 @@ type Operation<Type extends keyof Requests> = (
 ) => void | Promise<void>
 
 export const operations: { readonly [Type in keyof Requests]: Operation<Type> } = {
-  ping: ({ store }, _, answer) => answer({ type: 'pong', store: store.config.store, protocol: '0x163' }),
+  ping: ({ store: { config } }, _, answer) => {
+    const isolation = chooseIsolation(getuid?.() ?? 0, config.build.sandbox, config.buildUsersGroup)
+    return answer({
+      type: 'pong',
+      store: config.store,
+      protocol: '0x163',
+      sandbox: isolation.sandbox,
+      build_user: isolation.user,
+    })
+  },
   'valid-path': (session, { path }, answer) => {
     const valid = session.store.database.idOf(inStore(session, path)) !== undefined
     return answer({ type: 'path', path, valid })

@@ -59,7 +59,14 @@ export const answerSchemas = {
     nar_size: v.number(),
   }),
   root: v.looseObject({ type: v.literal('root'), link: v.string(), path: v.string() }),
-  pong: v.looseObject({ type: v.literal('pong'), store: v.string(), protocol: v.string() }),
+  pong: v.looseObject({
+    type: v.literal('pong'),
+    store: v.string(),
+    protocol: v.string(),
+    /** Whether builds run in namespaces of their own, and as whom. */
+    sandbox: v.boolean(),
+    build_user: v.picklist(['build-users', 'root', 'own']),
+  }),
   log: v.looseObject({ type: v.literal('log'), level: v.number(), message: v.string() }),
   progress: v.looseObject({ type: v.literal('progress'), done: v.number(), total: v.number() }),
   error: errorRecord,

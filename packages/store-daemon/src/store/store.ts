@@ -40,6 +40,7 @@ export class Store {
   readonly tempRoots: TempRoots
   readonly gcLock: ProcessLock
   readonly #bigLock: ProcessLock
+  readonly #closing: (() => Promise<void>)[] = []
 
   private constructor(config: Config, pid: number) {
     this.config = config
@@ -85,7 +86,13 @@ export class Store {
     return `${this.config.store}/${scratchName('tmp-unpack')}`
   }
 
+  /** What has to end before the store does. */
+  onClose(action: () => Promise<void>): void {
+    this.#closing.push(action)
+  }
+
   async close(): Promise<void> {
+    for (const action of this.#closing) await action()
     await this.pool.close()
     endLockFile()
     this.tempRoots.end()

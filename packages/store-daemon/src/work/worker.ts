@@ -3,6 +3,8 @@ import { parentPort } from 'node:worker_threads'
 import { toPlainError, type Job, type JobPort, type ToWorker } from './job.ts'
 import { collect } from '../gc/collect-job.ts'
 import { findRootsJob } from '../gc/find-roots.ts'
+import { deduplicateOutput } from '../build/deduplicate-output.ts'
+import { finishOutput } from '../build/finish-output.ts'
 import { dumpItem } from './dump-item.ts'
 import { deduplicateItems, hashItems } from './hash-items.ts'
 import { removeItems } from './remove-items.ts'
@@ -15,6 +17,8 @@ const jobs = {
   dumpItem,
   hashItems,
   deduplicateItems,
+  deduplicateOutput,
+  finishOutput,
   removeItems,
   sweepStore,
   unpack,

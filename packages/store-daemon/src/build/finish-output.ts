@@ -1,0 +1,85 @@
+// What is done to an output once its builder has ended, in one pass over it: canonical form, hash, references.
+import { closeSync, lstatSync, openSync, readSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { toPath } from '@plumbline/common/store/byte-string'
+import { startHash, type HashAlgorithm } from '@plumbline/common/store/hash'
+import { dumpNarInSteps } from '@plumbline/common/store/nar/dump-nar'
+import { makeTurns, type Job } from '../work/job.ts'
+import { BuildFailure } from './build-failure.ts'
+import { canonicalise, type Canonical } from './canonicalise.ts'
+import { ReferenceScanner } from './reference-scanner.ts'
+
+export type FinishArgs = {
+  /** Where it is, and what it is to be called in messages. */
+  place: string
+  path: string
+  canonical: Canonical
+  /** What may be referred to. */
+  hashParts: readonly string[]
+  /** How a fixed output's hash is made. */
+  fixed: { algorithm: HashAlgorithm; recursive: boolean } | undefined
+}
+
+export type Finished =
+  | { narHash: string; narSize: number; found: string[]; contentHash: Uint8Array | undefined }
+  | { rejected: string }
+
+export const finishOutput: Job<FinishArgs, Finished> = async (args, port) => {
+  const turn = makeTurns()
+  try {
+    checkTop(args)
+    for (const _ of canonicalise(args.place, args.canonical)) {
+      const pause = turn()
+      if (pause) await pause
+    }
+    const contentHash = args.fixed && !args.fixed.recursive ? hashFile(args, args.fixed.algorithm) : undefined
+    const narHash = createHash('sha256')
+    const other = args.fixed?.recursive ? startHash(args.fixed.algorithm) : undefined
+    const scanner = new ReferenceScanner(args.hashParts)
+    const steps = dumpNarInSteps(args.place, (block) => {
+      narHash.update(block)
+      other?.update(block)
+      scanner.push(block)
+    })
+    for (;;) {
+      const step = steps.next()
+      if (step.done || port.stopped) {
+        const narSize = step.done ? step.value : 0
+        const found = [...scanner.found]
+        return { narHash: narHash.digest('hex'), narSize, found, contentHash: contentHash ?? other?.digest() }
+      }
+      const pause = turn()
+      if (pause) await pause
+    }
+  } catch (error) {
+    if (error instanceof BuildFailure) return { rejected: error.message }
+    throw error
+  }
+}
+
+/** Throws BuildFailure. */
+function checkTop({ place, path, canonical }: FinishArgs): void {
+  const stat = lstatSync(toPath(place))
+  const writable = !stat.isSymbolicLink() && (stat.mode & 0o022) !== 0
+  if (writable || (canonical.builder !== undefined && stat.uid !== canonical.builder)) {
+    const reason = `suspicious ownership or permission on \`${path}'; rejecting this build output`
+    throw new BuildFailure('rejected', reason)
+  }
+}
+
+/** Throws BuildFailure unless it is a file as add-to-store would make it. */
+function hashFile({ place, path }: FinishArgs, algorithm: HashAlgorithm): Uint8Array {
+  const stat = lstatSync(toPath(place))
+  if (!stat.isFile() || (stat.mode & 0o111) !== 0) {
+    throw new BuildFailure('rejected', `output path \`${path} should be a non-executable regular file`)
+  }
+  const hash = startHash(algorithm)
+  const block = Buffer.allocUnsafe(1024 * 1024)
+  const fd = openSync(toPath(place), 'r')
+  try {
+    for (let count; (count = readSync(fd, block)) > 0;) hash.update(block.subarray(0, count))
+  } finally {
+    closeSync(fd)
+  }
+  return hash.digest()
+}

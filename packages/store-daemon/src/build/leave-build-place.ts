@@ -1,0 +1,56 @@
+// Clears up after a build: nothing of it stays but what was registered, or was asked to be kept.
+import { lstatSync, renameSync } from 'node:fs'
+import { getgid, getuid } from 'node:process'
+import { toPath } from '@plumbline/common/store/byte-string'
+import type { DerivationOutput } from '@plumbline/common/store/derivation/derivation'
+import { findUser } from '../operations/user-profile.ts'
+import { exists, removeTree } from '../store/remove-tree.ts'
+import { keepBuildDirectory } from './build-directory.ts'
+import type { BuildJob } from './build-job.ts'
+import { placeOf, type BuildPlace } from './build-place.ts'
+import { canonicalise } from './canonicalise.ts'
+import { isSmall } from './collect-outputs.ts'
+
+export async function leaveBuildPlace(
+  job: BuildJob,
+  place: BuildPlace,
+  wanted: readonly DerivationOutput[],
+  keep: boolean,
+): Promise<void> {
+  const { session, sink } = job
+  const { database, pool } = session.store
+  place.user?.release()
+  if (keep) {
+    for (const { path } of wanted) if (job.mode === 'normal') keepOutput(job, placeOf(place, path), path)
+    const kept = keepBuildDirectory(place.directory, clientOf(job))
+    sink.say(0, `note: keeping build directory \`${kept}'`)
+  }
+  const rest = [place.chroot, ...place.redirects.places()]
+  // Without a sandbox, what was not registered is in the store already.
+  if (!keep) rest.push(place.directory.path, ...wanted.map(({ path }) => path))
+  const paths = rest.filter((path): path is string => {
+    return path !== undefined && database.idOf(path) === undefined && exists(path)
+  })
+  const large = paths.filter((path) => !isSmall(path))
+  for (const path of paths) if (!large.includes(path)) removeTree(path)
+  if (large.length > 0) await pool.run('removeItems', { paths: large })
+}
+
+/** For inspection, in a form in which nobody can use it for anything else; it is not valid. */
+function keepOutput({ session }: BuildJob, place: string, path: string): void {
+  if (session.store.database.idOf(path) !== undefined || !exists(place)) return
+  try {
+    for (const _ of canonicalise(place, { builder: undefined, uid: getuid?.() ?? 0, gid: getgid?.() ?? 0 }))
+      continue
+    if (place !== path) renameSync(toPath(place), toPath(path))
+  } catch {
+    // Something that no item may hold.
+    if (lstatSync(toPath(place), { throwIfNoEntry: false })) removeTree(place)
+  }
+}
+
+function clientOf({ session }: BuildJob): { uid: number; gid: number } | undefined {
+  const { uid } = session.peer
+  if (uid === undefined || uid === 0 || getuid?.() !== 0) return undefined
+  return { uid, gid: findUser(uid)?.gid ?? uid }
+}

@@ -1,0 +1,106 @@
+// From a process in new namespaces to the builder: root directory, network, user, limits, exec.
+#define _GNU_SOURCE
+#include "builder.h"
+#include "build-root.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void write_text(const char *path, const char *text) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || write(fd, text, strlen(text)) < 0) fail("writing to file", path);
+  close(fd);
+}
+
+/** In a user namespace of our own we are who the request says; outside, who we were. */
+static void map_user(const struct request *request, uid_t uid, gid_t gid) {
+  char text[64];
+  // Without privileges over the old groups, they may not be dropped either (user_namespaces(7)).
+  write_text("/proc/self/setgroups", "deny");
+  snprintf(text, sizeof text, "%u %u 1", request->uid, uid);
+  write_text("/proc/self/uid_map", text);
+  snprintf(text, sizeof text, "%u %u 1", request->gid, gid);
+  write_text("/proc/self/gid_map", text);
+}
+
+static void raise_loopback(void) {
+  int fd = socket(PF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_IP);
+  struct ifreq interface = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING};
+  if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &interface) < 0) fail("setting up", "lo");
+  close(fd);
+}
+
+/** A builder that runs as root keeps what concerns its own files, and nothing of the machine. */
+static void drop_capabilities(void) {
+  const unsigned long long kept = 1 << CAP_CHOWN | 1 << CAP_DAC_OVERRIDE | 1 << CAP_FOWNER | 1 << CAP_FSETID |
+                                  1 << CAP_KILL | 1 << CAP_SETGID | 1 << CAP_SETUID | 1 << CAP_SYS_CHROOT;
+  for (int capability = 0; capability <= 63; capability++) {
+    if (capability <= 31 && (kept >> capability & 1)) continue;
+    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL) fail("dropping", "a capability");
+  }
+}
+
+static void become_user(const struct request *request) {
+  if (request->namespaces & CLONE_NEWUSER) return;
+  if (!request->has_user) {
+    if (getuid() == 0 && request->root) drop_capabilities();
+    return;
+  }
+  if (setgroups(request->group_count, request->groups) < 0) fail("setting groups of", "the build user");
+  if (setresgid(request->gid, request->gid, request->gid) < 0) fail("setting the group of", "the build user");
+  if (setresuid(request->uid, request->uid, request->uid) < 0) fail("becoming", "the build user");
+}
+
+static void reset_signals(void) {
+  sigset_t none;
+  sigemptyset(&none);
+  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void become_builder(const struct request *request, int log, uid_t uid, gid_t gid) {
+  if (setsid() < 0) fail("making", "a session");
+  if (request->namespaces & CLONE_NEWUSER) map_user(request, uid, gid);
+  if (request->namespaces & CLONE_NEWNET) raise_loopback();
+  if (request->namespaces & CLONE_NEWUTS) {
+    if (sethostname("localhost", 9) < 0 || setdomainname("(none)", 6) < 0) fail("setting", "the host name");
+  }
+  if (request->root) enter_build_root(request);
+  if (chdir(request->directory) < 0) fail("changing directory to", request->directory);
+  int null = open("/dev/null", O_RDWR);
+  if (null < 0) fail("opening", "/dev/null");
+  dup2(null, 0);
+  dup2(log, 1);
+  dup2(log, 2);
+  // What is left closes itself: all else was opened so.
+  if (null > 2) close(null);
+  if (request->personality && personality(request->personality) < 0) fail("setting", "the personality");
+  const struct rlimit no_core = {0, RLIM_INFINITY};
+  setrlimit(RLIMIT_CORE, &no_core);
+  umask(022);
+  become_user(request);
+  // Set-id programs of the builder's own making give it nothing.
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail("setting", "no_new_privs");
+  // The watcher is what ends us; should it be killed itself, that has to do.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  reset_signals();
+  execve(request->builder, request->arguments, request->environment);
+  char text[32];
+  int length = snprintf(text, sizeof text, "exec %d\n", errno);
+  if (write(failures, text, length) < 0) _exit(2);
+  _exit(1);
+}

@@ -1,0 +1,28 @@
+// What a build is to run in, as its request says.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define MAX_GROUPS 64
+
+struct request {
+  const char *builder, *directory;
+  // Ends with NULL, as does `environment`.
+  char **arguments, **environment;
+  // Without: the caller's own user.
+  bool has_user;
+  uid_t uid;
+  gid_t gid, groups[MAX_GROUPS];
+  size_t group_count;
+  // Flags of clone(2), and of personality(2).
+  unsigned long namespaces, personality;
+  // Where the root of the build is put together; NULL: it sees this machine's.
+  const char *root;
+  // Each a letter and its words; in order.
+  char **outside, **steps;
+  size_t outside_count, step_count;
+};
+
+/** Takes a request apart in place; false when it is malformed. */
+bool parse_request(char *bytes, size_t length, struct request *request);
