@@ -1,9 +1,10 @@
 // Items that running processes use: their executable, directory, open files, mapped files and environment.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { storeItemOf } from '@plumbline/common/store/store-path'
+import type { Turn } from '../work/job.ts'
 
 /** Paths of items, valid or not. What may not be read is passed over: only root sees all processes. */
-export function findBusyRoots(store: string): Set<string> {
+export async function findBusyRoots(store: string, turn: Turn): Promise<Set<string>> {
   const found = new Set<string>()
   const add = (path: string) => {
     const item = storeItemOf(store, path)
@@ -12,6 +13,7 @@ export function findBusyRoots(store: string): Set<string> {
   const inText = new RegExp(`${escape(store)}/[^/\\0\\s:"']+`, 'g')
   for (const pid of readdirSync('/proc')) {
     if (!/^[0-9]+$/.test(pid)) continue
+    await turn()
     const place = `/proc/${pid}`
     for (const name of ['exe', 'cwd']) attempt(() => add(readlinkSync(`${place}/${name}`, 'latin1')))
     attempt(() => {

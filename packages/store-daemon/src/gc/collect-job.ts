@@ -1,10 +1,9 @@
 // The part of a collection that takes long, on a worker thread: finds the roots, reads the graph, marks it, and
 // removes from disk what the main thread has taken out of the database.
 import { existsSync, readdirSync } from 'node:fs'
-import { openConnection } from '../database/open.ts'
 import { fault } from '../fault.ts'
 import { exists, removeTree } from '../store/remove-tree.ts'
-import type { Job, JobPort } from '../work/job.ts'
+import { makeTurns, type Job, type JobPort, type Turn } from '../work/job.ts'
 import { findBusyRoots } from './busy-roots.ts'
 import { recordDeaths } from './deaths.ts'
 import { findRoots } from './find-roots.ts'
@@ -54,11 +53,10 @@ export type CollectResult = {
 
 export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
   const { store, database, action, settings } = args
-  const connection = openConnection(`${database}/db.sqlite`, { readonly: true, busyMs: 60_000 })
-  const graph = readGraph(connection, settings)
-  connection.close()
+  const turn = makeTurns()
+  const graph = await readGraph(`${database}/db.sqlite`, settings, turn)
   const nodes = new Map(graph.paths.map((path, node) => [path, node]))
-  const roots = findAllRoots(args, nodes, port)
+  const roots = await findAllRoots(args, nodes, port, turn)
   const alive = new Uint8Array(graph.paths.length)
   markAlive(graph.keeps, alive, nodesOf(roots.keys(), nodes))
   if (action === 'delete' || args.keepDeadMs > 0) keepRecentlyDead(args, graph, nodes, alive)
@@ -88,11 +86,12 @@ export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
 }
 
 /** Root → where it comes from. */
-function findAllRoots(
+async function findAllRoots(
   { store, state, tempRoots }: CollectArgs,
   nodes: ReadonlyMap<string, number>,
   port: JobPort,
-): Map<string, string> {
+  turn: Turn,
+): Promise<Map<string, string>> {
   const all = new Map<string, string>()
   const found = findRoots(store, state)
   for (const warning of found.warnings) port.send({ log: warning, level: 1 })
@@ -100,7 +99,7 @@ function findAllRoots(
     if (nodes.has(target)) all.set(target, link)
     else port.send({ log: `skipping invalid root from \`${link}' to \`${target}'`, level: 1 })
   }
-  for (const path of findBusyRoots(store)) if (nodes.has(path)) all.set(path, 'a running process')
+  for (const path of await findBusyRoots(store, turn)) if (nodes.has(path)) all.set(path, 'a running process')
   for (const path of tempRoots) all.set(path, 'an open connection')
   return all
 }

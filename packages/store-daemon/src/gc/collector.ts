@@ -9,14 +9,16 @@ import { fault } from '../fault.ts'
 import { claimPath, isPathLocked, unlockPath } from '../store/path-locks.ts'
 import type { Store } from '../store/store.ts'
 import type { RootSet } from '../store/temp-roots.ts'
+import { startHere } from '../work/start-here.ts'
 import type { RunningJob } from '../work/worker-pool.ts'
-import type {
-  Candidate,
-  CollectAction,
-  CollectArgs,
-  CollectMessage,
-  CollectResult,
-  Marked,
+import {
+  collect,
+  type Candidate,
+  type CollectAction,
+  type CollectArgs,
+  type CollectMessage,
+  type CollectResult,
+  type Marked,
 } from './collect-job.ts'
 import { holdForeignRoots } from './foreign-roots.ts'
 import type { KeepSettings } from './graph.ts'
@@ -38,6 +40,8 @@ export type CollectRequest = {
 export type Collected = CollectResult & { bytesFreed: number; removed: string[] }
 
 const batchSize = 256
+/** Marked in less time than a thread takes to start, and never more than some milliseconds of it at once. */
+const maxPathsHere = 20_000
 
 export function collectGarbage(store: Store, request: CollectRequest): Promise<Collected> {
   const { log } = request
@@ -95,7 +99,7 @@ class Collection {
   async run(): Promise<Collected> {
     const { log, signal } = this.#request
     const unlisten = this.#store.protectors.add((path) => this.#protect(path))
-    const job: RunningJob<CollectResult> = this.#store.pool.start('collect', this.#args, (message) => {
+    const job: RunningJob<CollectResult> = this.#start((message) => {
       this.#receive(message as CollectMessage, job).catch((error: unknown) => {
         this.#failure = error
         job.stop()
@@ -115,6 +119,14 @@ class Collection {
       this.#unclaim()
       unlisten()
     }
+  }
+
+  #start(onMessage: (message: unknown) => void): RunningJob<CollectResult> {
+    const { pool, database } = this.#store
+    const isQuery = ['live', 'dead', 'why'].includes(this.#request.action)
+    return isQuery && !pool.isWarm && database.largestId() <= maxPathsHere
+      ? startHere(collect, this.#args, onMessage)
+      : pool.start('collect', this.#args, onMessage)
   }
 
   async #receive(message: CollectMessage, job: RunningJob<CollectResult>): Promise<void> {

@@ -1,5 +1,6 @@
 // The reference graph of the whole store over integers: node n is the n-th valid path in the order of bytes.
-import type { Connection } from '../database/open.ts'
+import { openConnection, type Connection } from '../database/open.ts'
+import type { Turn } from '../work/job.ts'
 import { makeEdges, type Edges } from './edges.ts'
 
 export type Graph = {
@@ -17,45 +18,50 @@ export type Graph = {
 export type KeepSettings = { keepDerivations: boolean; keepOutputs: boolean }
 
 /** Reads everything in one snapshot. */
-export function readGraph(connection: Connection, settings: KeepSettings): Graph {
-  return connection.transaction(() => readSnapshot(connection, settings))()
+export async function readGraph(file: string, settings: KeepSettings, turn: Turn): Promise<Graph> {
+  const connection = openConnection(file, { readonly: true, busyMs: 60_000 })
+  try {
+    connection.exec('begin')
+    return await readSnapshot(connection, settings, turn)
+  } finally {
+    connection.close()
+  }
 }
 
-function readSnapshot(connection: Connection, { keepDerivations, keepOutputs }: KeepSettings): Graph {
+async function readSnapshot(
+  connection: Connection,
+  { keepDerivations, keepOutputs }: KeepSettings,
+  turn: Turn,
+): Promise<Graph> {
   // One long string for each column costs a fifth of stepping through rows: each row is a call into SQLite.
-  const column = (sql: string, separator: string): string[] => {
+  const column = async (sql: string, separator: string): Promise<string[]> => {
+    await turn()
     const text = connection.prepare<[], string | null>(sql).pluck().get() ?? null
     return text === null ? [] : text.split(separator)
   }
   // The index on paths holds both columns, so that the table itself is not read.
   const from = '(select path, id from ValidPaths order by path)'
-  const paths = column(`select group_concat(path, char(10)) from ${from}`, '\n')
-  const ids = Float64Array.from(column(`select group_concat(id) from ${from}`, ','), Number)
+  const paths = await column(`select group_concat(path, char(10)) from ${from}`, '\n')
+  const ids = Float64Array.from(await column(`select group_concat(id) from ${from}`, ','), Number)
   const largest = ids.reduce((max, id) => Math.max(max, id), 0)
   const nodes = new Int32Array(largest + 1).fill(-1)
   for (const [node, id] of ids.entries()) nodes[id] = node
-  const index = (id: string) => nodes[Number(id)] ?? -1
 
-  const pairs = (sql: string): number[] => column(sql, ',').map(index)
-  const references = pairs("select group_concat(referrer || ',' || reference) from Refs")
+  const pairs = async (sql: string): Promise<number[]> =>
+    (await column(sql, ',')).map((id) => nodes[Number(id)] ?? -1)
+  const references = await pairs("select group_concat(referrer || ',' || reference) from Refs")
   const keeps: number[] = []
   if (keepDerivations) {
     // A derivation lives while an item does that it made.
-    append(
-      keeps,
-      pairs(
-        `select group_concat(o.id || ',' || d.id) from ValidPaths o join ValidPaths d on o.deriver = d.path`,
-      ),
-    )
+    const made = `select group_concat(o.id || ',' || d.id) from ValidPaths o join ValidPaths d on o.deriver = d.path`
+    append(keeps, await pairs(made))
   }
   if (keepOutputs) {
-    append(
-      keeps,
-      pairs(
-        "select group_concat(drv || ',' || v.id) from DerivationOutputs o join ValidPaths v on o.path = v.path",
-      ),
-    )
+    const outputs =
+      "select group_concat(drv || ',' || v.id) from DerivationOutputs o join ValidPaths v on o.path = v.path"
+    append(keeps, await pairs(outputs))
   }
+  await turn()
   const referenceEdges = makeEdges(paths.length, [references])
   return {
     ids,

@@ -3,7 +3,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Registration } from '../database/registrar.ts'
 import type { Session } from '../session.ts'
 import { lockPath, unlockPath } from '../store/path-locks.ts'
-import { removeTree } from '../store/remove-tree.ts'
+import { exists, removeTree } from '../store/remove-tree.ts'
 
 /**
  * Makes `path` valid unless it is: `place` puts it on disk, in place of whatever was left there, and says what to
@@ -17,12 +17,16 @@ export async function addItem(
   const { database, registrar, tempRoots } = session.store
   const waiting = tempRoots.add(session.roots, path)
   if (waiting) await waiting
-  if (database.idOf(path) !== undefined) return
-  await lockPath(path)
+  // Of a path that is not on disk the database need not be asked, which costs as much as writing it.
+  const isThere = () => exists(path) && database.idOf(path) !== undefined
+  if (isThere()) return
+  const locking = lockPath(path)
+  if (locking) await locking
   try {
-    // Another connection may have made it meanwhile.
-    if (database.idOf(path) !== undefined) return
-    const item = await place()
+    // Another connection, or process, may have made it meanwhile.
+    if (isThere()) return
+    const placing = place()
+    const item = placing instanceof Promise ? await placing : placing
     for (const reference of item.references) {
       if (reference !== path && database.idOf(reference) === undefined) {
         throw new ToolError('REFERENCE_NOT_VALID', { path: reference })

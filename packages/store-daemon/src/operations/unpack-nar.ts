@@ -3,7 +3,7 @@ import type { HashAlgorithm } from '@plumbline/common/store/hash'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Session } from '../session.ts'
 import { exists } from '../store/remove-tree.ts'
-import type { HashedItem } from '../work/hash-items.ts'
+import type { Hashed, HashedItem } from '../work/hash-items.ts'
 import type { Unpacked } from '../work/unpack.ts'
 
 export type NarInProgress = {
@@ -110,7 +110,9 @@ export async function ownHash(
     return { narHash: Buffer.from(unpacked.narHash).toString('hex'), narSize: unpacked.narSize }
   }
   let hashed: HashedItem | undefined
-  await store.pool.run('hashItems', { paths: [target] }, (items) => ([hashed] = items as HashedItem[]))
+  await store.pool.run('hashItems', { paths: [target] }, (message) => {
+    ;[hashed] = (message as Hashed).items
+  })
   if (!hashed || 'error' in hashed)
     throw new ToolError('STORE_FAILED', { reason: hashed?.error ?? 'not hashed' })
   return { narHash: hashed.hash, narSize: hashed.size }

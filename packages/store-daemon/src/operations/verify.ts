@@ -4,7 +4,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { isInStore } from '@plumbline/common/store/store-path'
 import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
-import type { HashedItem } from '../work/hash-items.ts'
+import type { Hashed, HashedItem } from '../work/hash-items.ts'
 import { repairPath } from './repair.ts'
 
 export type Verify = {
@@ -87,22 +87,25 @@ async function checkContents(session: Session, verify: Verify, valid: readonly s
   const paths = valid.filter((path) => path > from)
   const repairs: string[] = []
   const progress = { checked: 0, total: paths.length, bad: 0, last: from }
-  const take = (items: readonly HashedItem[]) => {
+  const take = ({ count, items }: Hashed) => {
     for (const item of items) {
       if (!judge(session, item)) {
         progress.bad++
         repairs.push(item.path)
       }
     }
-    progress.checked += items.length
+    progress.checked += count
     verify.onProgress?.({ ...progress })
   }
   const run = async (part: readonly string[]) => {
-    if (signal.aborted) return
-    const job = store.pool.start('hashItems', { paths: part }, (items) => take(items as HashedItem[]))
+    if (signal.aborted) return false
+    const job = store.pool.start('hashItems', { paths: part, known: knownHashes(session, part) }, (message) =>
+      take(message as Hashed),
+    )
     const stop = () => job.stop()
     signal.addEventListener('abort', stop, { once: true })
     await job.result.finally(() => signal.removeEventListener('abort', stop))
+    return !signal.aborted
   }
   await inParts(paths, run, (last) => (progress.last = last))
   verify.onProgress?.({ ...progress })
@@ -112,7 +115,13 @@ async function checkContents(session: Session, verify: Verify, valid: readonly s
   return errors
 }
 
-/** Whether a hashed item is what was registered. */
+/** What the paths, which are in order, are registered as; undefined for what has to be looked at more closely. */
+function knownHashes({ store }: Session, paths: readonly string[]): (string | undefined)[] {
+  const known = store.database.hashes(paths[0] ?? '', paths.at(-1) ?? '')
+  return paths.map((path) => known.get(path))
+}
+
+/** Whether an item whose hash is not the known one is what was registered. */
 function judge(session: Session, item: HashedItem): boolean {
   const { store, log } = session
   const info = store.database.info(item.path)
@@ -148,12 +157,12 @@ async function tryRepair(session: Session, path: string): Promise<boolean> {
 }
 
 /**
- * Two parts at a time, each short enough that both threads are busy until the end. `onDone` is told the path up to
- * which everything has been done: parts end in any order.
+ * Two parts at a time, each short enough that both threads are busy until the end; no more once `run` says that it
+ * was not done. `onDone` is told the path up to which everything has been done: parts end in any order.
  */
 async function inParts(
   paths: readonly string[],
-  run: (part: readonly string[]) => Promise<void>,
+  run: (part: readonly string[]) => Promise<boolean>,
   onDone: (last: string) => void,
 ): Promise<void> {
   const size = Math.max(1, Math.min(200, Math.ceil(paths.length / 16)))
@@ -163,7 +172,7 @@ async function inParts(
   const work = async (): Promise<void> => {
     while (next * size < paths.length) {
       const index = next++
-      await run(paths.slice(index * size, (index + 1) * size))
+      if (!(await run(paths.slice(index * size, (index + 1) * size)))) return
       done.add(index)
       while (done.delete(complete)) complete++
       const last = paths[Math.min(complete * size, paths.length) - 1]

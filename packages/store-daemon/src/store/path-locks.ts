@@ -35,8 +35,12 @@ export function claimPath(path: string): boolean {
   return true
 }
 
-export async function lockPath(path: string): Promise<void> {
-  if (tryLockPath(path)) return
+/** Returns a promise only when somebody has it. */
+export function lockPath(path: string): void | Promise<void> {
+  return tryLockPath(path) ? undefined : waitForPath(path)
+}
+
+async function waitForPath(path: string): Promise<void> {
   let entry = held.get(path)
   if (entry) {
     const { waiting } = entry

@@ -11,38 +11,49 @@ export type HashedItem = { path: string; hash: string; size: number } | { path: 
 
 const reportMs = 50
 
-/** Sends lists of HashedItem. */
-export const hashItems: Job<{ paths: readonly string[] }, void> = async ({ paths }, port) => {
+/** `count` more items have been read; of those that are what they were said to be, nothing else is told. */
+export type Hashed = { count: number; items: readonly HashedItem[] }
+
+/** `known`: what each is registered as, 64 hex digits, or undefined. */
+export type HashItems = { paths: readonly string[]; known?: readonly (string | undefined)[] }
+
+/** Sends Hashed. */
+export const hashItems: Job<HashItems, void> = async ({ paths, known }, port) => {
   const turn = makeTurns()
-  let done: HashedItem[] = []
+  let [count, items]: [number, HashedItem[]] = [0, []]
   let reported = performance.now()
   const report = () => {
-    if (done.length > 0) port.send(done)
-    done = []
+    if (count > 0) port.send({ count, items } satisfies Hashed)
+    count = 0
+    items = []
     reported = performance.now()
   }
-  for (const path of paths) {
-    if (port.stopped) break
+  for (const [index, path] of paths.entries()) {
     try {
-      done.push({ path, ...(await hashItem(path, turn, port)) })
+      const found = await hashItem(path, turn, port)
+      if (!found) break
+      if (found.hash !== known?.[index]) items.push({ path, ...found })
     } catch (error) {
-      done.push({ path, error: reasonOf(error) })
+      items.push({ path, error: reasonOf(error) })
     }
+    count++
     if (performance.now() - reported > reportMs) report()
   }
   report()
 }
 
-/** Stops early, with a hash of nothing, when the job is to stop. */
+/** Undefined when the job is to stop: half a hash says nothing. */
 async function hashItem(path: string, turn: ReturnType<typeof makeTurns>, port: JobPort) {
   const hash = createHash('sha256')
   const steps = dumpNarInSteps(path, (block) => void hash.update(block))
-  for (;;) {
+  while (!port.stopped) {
     const step = steps.next()
-    if (step.done || port.stopped) return { hash: hash.digest('hex'), size: step.done ? step.value : 0 }
+    if (step.done) return { hash: hash.digest('hex'), size: step.value }
     const pause = turn()
     if (pause) await pause
   }
+  steps.return(0)
+  return undefined
 }
 
 /** Links equal files of the items to each other; sums up what that gave back. */

@@ -37,8 +37,11 @@ export function fromPlainError({ code, details, message }: PlainError): Error {
   return Object.assign(new Error(message), { code })
 }
 
+/** To be awaited every now and then. */
+export type Turn = () => Promise<void> | undefined
+
 /** Gives a worker's other jobs a turn when this one has had the thread for a while. */
-export function makeTurns(ms = 8): () => Promise<void> | undefined {
+export function makeTurns(ms = 8): Turn {
   let since = performance.now()
   return () => {
     if (performance.now() - since < ms) return undefined

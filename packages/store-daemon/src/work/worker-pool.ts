@@ -29,6 +29,11 @@ export class WorkerPool {
   readonly #jobs = new Map<number, Waiting>()
   #nextId = 1
 
+  /** Whether a job would not have to wait for a thread to start. */
+  get isWarm(): boolean {
+    return this.#slots.length > 0
+  }
+
   /** Starts job `name` on the thread with least to do. */
   start<Result>(
     name: string,
