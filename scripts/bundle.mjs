@@ -1,9 +1,11 @@
 // Bundles the program of the package it is run in: dist/main.cjs, one chunk for each heavy dependency, the
 // launcher that loads them, and the V8 code caches that make the next start not compile them again.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { brotliCompressSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -79,8 +81,43 @@ const common = {
   banner: { js: 'const importMetaUrl=require("node:url").pathToFileURL(__filename).href;' },
 }
 
+// What runs on a far side, as one file that is sent there: it has to be small. The ndjson package brings streams of its
+// own; behind the checks of decode.ts JSON.parse does the same.
+async function buildAgent() {
+  const small = {
+    name: 'small',
+    setup: ({ onResolve, onLoad }) => {
+      onResolve({ filter: /^ndjson$/ }, ({ path }) => ({ path, namespace: 'small' }))
+      onLoad({ filter: /./, namespace: 'small' }, () => ({ contents: decoder }))
+    },
+  }
+  const decoder = `export default { parse: () => {
+    let take
+    return {
+      on: (event, listener) => { if (event === 'data') take = listener },
+      write: (text) => { try { take(JSON.parse(text)) } catch {} },
+    }
+  } }`
+  const far = { ...common, banner: {}, define: {}, minify: true, write: false }
+  const options = (entry, target) => ({
+    ...far,
+    entryPoints: [`src/agent/${entry}.ts`],
+    target,
+    plugins: [small],
+  })
+  const [agent, loader] = await Promise.all([
+    build(options('main', 'node18')),
+    build(options('loader', 'node12')),
+  ])
+  const bytes = brotliCompressSync(agent.outputFiles[0].contents)
+  const hash = createHash('sha256').update(bytes).digest('hex')
+  writeFileSync('dist/agent.cjs.br', bytes)
+  writeFileSync('dist/agent.json', JSON.stringify({ hash, loader: loader.outputFiles[0].text.trim() }))
+}
+
 rmSync('dist', { recursive: true, force: true })
 mkdirSync('dist')
+if (existsSync('src/agent/main.ts')) await buildAgent()
 const { metafile } = await build({
   ...common,
   entryPoints: ['src/main.ts'],

@@ -18,7 +18,7 @@ const backlogMs = 10
 
 /** Connects to the socket that the record names. Throws SOCKET_UNAVAILABLE. */
 export async function openClient(record: ConnectionRecord): Promise<Connection> {
-  const lost = 'the connect that served it has ended'
+  const lost = () => 'the connect that served it has ended'
   const serving = { host: record.host, agent: record.kind === 'agent', lost }
   const connection = new ServedConnection(await openSocket(record.socket), serving)
   // A server that was killed has left its socket behind, and nobody else may ever come by.
@@ -27,7 +27,7 @@ export async function openClient(record: ConnectionRecord): Promise<Connection> 
 }
 
 /** What is at the other end: `lost` says why its end of the stream ends early. */
-export type Serving = { host: string; agent: boolean; lost: string }
+export type Serving = { host: string; agent: boolean; lost: () => string }
 
 /** The same over a stream that leads to an agent. */
 export function openStream(stream: Duplex, serving: Serving): Connection {
@@ -141,7 +141,7 @@ class ServedConnection implements Connection {
   }
 
   async #read(): Promise<void> {
-    let reason = this.#serving.lost
+    let reason: string | undefined
     try {
       for await (const batch of readRecords(this.#stream, {
         input: 'the connection',
@@ -153,6 +153,7 @@ class ServedConnection implements Connection {
       // A reset says no more than an end does.
       if (error instanceof ToolError) reason = error.message
     }
+    reason ??= this.#serving.lost()
     const error = new ToolError('CONNECTION_LOST', { host: this.#serving.host, reason })
     if (!this.#lost) this.#tellLost(error)
     this.#lose(error)

@@ -64,6 +64,10 @@ export class Lifeline {
     this.#waiting.delete(group)
   }
 
+  tell(request: string): void {
+    this.#process.stdin.write(request)
+  }
+
   async leave(): Promise<void> {
     this.#process.stdin.end(formatLeave(this.#process.token))
     await this.#within(this.ended)

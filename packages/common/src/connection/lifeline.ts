@@ -6,6 +6,7 @@
 // by the token in their argument lists. That needs nothing to be written down there, and leaves no moment in which
 // a command runs that nobody will end.
 // Pure: no I/O.
+import { quoteWord } from '../process/quote.ts'
 import { formatHeader } from './boot.ts'
 
 /** Tenths of a second between TERM and KILL. */
@@ -58,6 +59,15 @@ export function formatLifeline(token: string, { changedUser, tellsPlace }: Lifel
 export function formatEnd(token: string, group: number): string {
   return `${token}pl_end ${group} &\n`
 }
+
+/** A request to remove a file when the lifeline ends, whatever ends it. A name may hold newlines, a request none. */
+export function formatRemoval(path: string): string {
+  const word = quoteWord(path).replaceAll('\n', `'"$pl_n"'`)
+  return `pl_n=$(printf "\\n."); pl_n=\${pl_n%.}; pl_f="$pl_f "${quoteWord(word)}; trap 'eval "rm -f -- $pl_f"' EXIT\n`
+}
+
+/** What was to be removed has another name by now. */
+export const removeNothing = 'pl_f=; trap - EXIT\n'
 
 /** A request to end, when nothing runs any more that would have to be looked for. */
 export function formatLeave(token: string): string {

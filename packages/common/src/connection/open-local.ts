@@ -14,8 +14,11 @@ export type LocalConnection = { connection: Connection; place: Place }
 export function openLocal(environment: NodeJS.ProcessEnv): LocalConnection {
   const { username, uid, homedir } = userInfo()
   const place = { user: username, uid, home: environment['HOME'] || homedir }
-  const entry: Entry = { hop: 'local', start: (_, text) => startShell(text, environment) }
-  return { connection: new ShellConnection(entry, { place }), place }
+  return { connection: new ShellConnection(makeLocalEntry(environment), { place }), place }
+}
+
+export function makeLocalEntry(environment: NodeJS.ProcessEnv): Entry {
+  return { hop: 'local', start: (_, text) => startShell(text, environment) }
 }
 
 /** In a session of its own: its process group can then be signalled, and no terminal signal reaches it. */

@@ -68,6 +68,13 @@ export class ShellConnection implements Connection {
     }
   }
 
+  /** Hands the lifeline a request; without a lifeline there is nobody to ask. */
+  async tell(request: string): Promise<void> {
+    this.#lifeline ??= this.#startLifeline(false, lazyLifelineMs)
+    const lifeline = await this.#lifeline.catch(() => undefined)
+    lifeline?.tell(request)
+  }
+
   runlines(request: RunRequest): Promise<string[]> {
     return runlines(this, request)
   }

@@ -87,6 +87,10 @@ export const codes = {
   ),
   SU_PASSWORD_WRONG: say(permission, (d) => `Cannot enter ${d.hop}: the password is wrong`),
   SU_REFUSED: say(permission, (d) => `Cannot enter ${d.hop}: ${d.reason}`),
+  NODE_MISSING: say(
+    unavailable,
+    (d) => `Cannot enter ${d.hop}: ${d.host} has no Node of version 18 or later${hint(d.hint)}`,
+  ),
   FILE_NOT_FOUND: say(noInput, (d) => `Cannot read "${d.path}" on ${d.host}: no such file`),
   FILE_UNREADABLE: say(permission, (d) => `Cannot read "${d.path}" on ${d.host}: ${d.reason}`),
   FILE_UNWRITABLE: say(cannotCreate, (d) => `Cannot write "${d.path}" on ${d.host}: ${d.reason}`),

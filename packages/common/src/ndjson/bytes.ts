@@ -1,11 +1,16 @@
-// Bytes in records: NAME when they are UTF-8, else NAME_base64.
+// Bytes in records: NAME when they are text, else NAME_base64.
 // Pure: no I/O.
 import { isUtf8 } from 'node:buffer'
 import type { WireRecord } from './decode.ts'
 
-/** `{data: "…"}`, or `{data_base64: "…"}` when the bytes are not UTF-8. */
+/**
+ * `{data: "…"}`, or `{data_base64: "…"}` when the bytes are not UTF-8, or hold a NUL: those that do hold many, and each
+ * would take six bytes in a JSON string.
+ */
 export function bytesField<Name extends string>(name: Name, bytes: Buffer): Record<string, string> {
-  return isUtf8(bytes) ? { [name]: bytes.toString('utf8') } : { [`${name}_base64`]: bytes.toString('base64') }
+  return isUtf8(bytes) && !bytes.includes(0)
+    ? { [name]: bytes.toString('utf8') }
+    : { [`${name}_base64`]: bytes.toString('base64') }
 }
 
 /** The bytes of field `name` or `name_base64`; undefined when the record has neither. */

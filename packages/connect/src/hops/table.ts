@@ -9,6 +9,11 @@ import { lxc } from './lxc.ts'
 import { machine } from './machine.ts'
 import { nsenter } from './nsenter.ts'
 import { podman } from './podman.ts'
+import { chrootFork } from './chroot-fork.ts'
+import { local } from './local.ts'
+import { node } from './node.ts'
+import { setns } from './setns.ts'
+import { setuid } from './setuid.ts'
 import { ssh } from './ssh.ts'
 import { su } from './su.ts'
 import { sudo } from './sudo.ts'
@@ -28,4 +33,8 @@ export const hops: Readonly<Record<string, Hop>> = {
   docker,
   podman,
   wrap,
+  node,
+  setuid,
+  'chroot.fork': chrootFork,
+  setns,
 }

@@ -107,6 +107,7 @@ export class ClientSession {
     this.#drained ??= new Promise<void>((resolve) => {
       const done = () => {
         this.#drained = undefined
+        this.#socket.off('drain', done).off('close', done)
         resolve()
       }
       this.#socket.once('drain', done).once('close', done)

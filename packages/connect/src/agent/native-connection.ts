@@ -1,0 +1,68 @@
+// The place where the agent runs, as a connection: files by system calls, commands as on this machine, fresh agents.
+import { resolve } from 'node:path/posix'
+import type { Readable } from 'node:stream'
+import type {
+  Connection,
+  Place,
+  Running,
+  RunRequest,
+  WriteOptions,
+} from '@plumbline/common/connection/connection'
+import { formatRemoval, removeNothing } from '@plumbline/common/connection/lifeline'
+import { makeLocalEntry } from '@plumbline/common/connection/open-local'
+import { ShellConnection } from '@plumbline/common/connection/shell-connection'
+import type { ToolError } from '@plumbline/common/error/tool-error'
+import type { Forker } from './fork.ts'
+import { readNative, writeNative } from './native-files.ts'
+
+export type Native = { host: string; place: Place; environment: NodeJS.ProcessEnv; fork: Forker }
+
+export class NativeConnection implements Connection {
+  readonly #native: Native
+  readonly #shell: ShellConnection
+  readonly fork: Forker
+  readonly lost: Promise<ToolError>
+  /** Files that are being written. */
+  #open = 0
+
+  constructor(native: Native) {
+    this.#native = native
+    this.fork = native.fork
+    this.#shell = new ShellConnection(makeLocalEntry(native.environment), { home: native.place.home })
+    this.lost = this.#shell.lost
+  }
+
+  run(request: RunRequest): Running {
+    return this.#shell.run(request)
+  }
+
+  runlines(request: RunRequest): Promise<string[]> {
+    return this.#shell.runlines(request)
+  }
+
+  readfile(path: string): Readable {
+    return readNative(this.#at(path), this.#native.host)
+  }
+
+  writefile(path: string, content: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<void> {
+    const guard = (temporary: string) => this.#guard(temporary)
+    return writeNative(this.#at(path), content, options, { host: this.#native.host, guard })
+  }
+
+  close(): Promise<void> {
+    return this.#shell.close()
+  }
+
+  #at(path: string): string {
+    return resolve(this.#native.place.home, path)
+  }
+
+  /** The lifeline outlives a SIGKILL of this process. A name that is no longer in use is none that anybody gets. */
+  async #guard(temporary: string): Promise<() => void> {
+    this.#open++
+    await this.#shell.tell(formatRemoval(temporary))
+    return () => {
+      if (--this.#open === 0) void this.#shell.tell(removeNothing)
+    }
+  }
+}

@@ -1,0 +1,40 @@
+// The running Node, for where its file cannot be seen: in a container. The program, its dynamic linker and the
+// directories of its libraries are held open as descriptors, which exec(2) reaches through /proc/self/fd whatever the
+// root directory is; the linker is told to load the rest through them too.
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path/posix'
+import { ToolError } from '@plumbline/common/error/tool-error'
+
+export type Runtime = {
+  /** What runs this Node, given the descriptors. */
+  argv: string[]
+  descriptors: number[]
+  close: () => void
+}
+
+/** `first` is the number that the first descriptor will have. Throws HOP_FAILED. */
+export function openRuntime(hop: string, first: number): Runtime {
+  const link = (index: number) => `/proc/self/fd/${first + index}`
+  const files = findMappedFiles(hop)
+  const linker = files.find((file) => /\/ld[^/]*\.so[^/]*$/.test(file))
+  const directories = [...new Set(files.filter((file) => /\.so[^/]*$/.test(file)).map(dirname))]
+  const paths = linker === undefined ? [process.execPath] : [process.execPath, linker, ...directories]
+  const descriptors = paths.map((path) => openSync(path, 'r'))
+  const libraries = directories.map((_, index) => link(2 + index)).join(':')
+  return {
+    argv: linker === undefined ? [link(0)] : [link(1), '--library-path', libraries, link(0)],
+    descriptors,
+    close: () => descriptors.forEach((descriptor) => closeSync(descriptor)),
+  }
+}
+
+/** proc_pid_maps(5): address, permissions, offset, device, inode, path. */
+function findMappedFiles(hop: string): string[] {
+  try {
+    const lines = readFileSync('/proc/self/maps', 'utf8').split('\n')
+    return [...new Set(lines.flatMap((line) => /^\S+ ..x\S* \S+ \S+ \S+ +(\/.*)$/.exec(line)?.[1] ?? []))]
+  } catch (cause) {
+    const reason = 'it needs Linux with /proc mounted, to find what Node consists of'
+    throw new ToolError('HOP_FAILED', { hop, reason }, { cause })
+  }
+}
