@@ -2,7 +2,7 @@
 import { ToolError } from '../error/tool-error.ts'
 import { toToolError } from '../error/translate.ts'
 import type { Place } from './connection.ts'
-import { formatEnd, formatLeave } from './lifeline.ts'
+import { formatEnd, formatLeave, formatNoRemoval, formatRemoval } from './lifeline.ts'
 import type { ShellProcess } from './shell-process.ts'
 
 /** A lifeline that does not answer must not hold up the end of everything. */
@@ -13,6 +13,8 @@ export class Lifeline {
   readonly #process: ShellProcess
   /** Resolves when it is gone, to what that means while it is still needed. */
   readonly ended: Promise<ToolError>
+  /** Files; names are random, so that one which is no longer in use may stay on the list. */
+  #guarded = 0
   readonly #waiting = new Map<number, () => void>()
 
   private constructor(process: ShellProcess, place: Place) {
@@ -64,8 +66,14 @@ export class Lifeline {
     this.#waiting.delete(group)
   }
 
-  tell(request: string): void {
-    this.#process.stdin.write(request)
+  /** Has a file removed when this process is lost, until the function that it gives is called. */
+  guard(path: string): () => void {
+    const { stdin, token } = this.#process
+    this.#guarded++
+    stdin.write(formatRemoval(token, path))
+    return () => {
+      if (--this.#guarded === 0) stdin.write(formatNoRemoval(token))
+    }
   }
 
   async leave(): Promise<void> {

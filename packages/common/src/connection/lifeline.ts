@@ -61,13 +61,15 @@ export function formatEnd(token: string, group: number): string {
 }
 
 /** A request to remove a file when the lifeline ends, whatever ends it. A name may hold newlines, a request none. */
-export function formatRemoval(path: string): string {
+export function formatRemoval(token: string, path: string): string {
   const word = quoteWord(path).replaceAll('\n', `'"$pl_n"'`)
-  return `pl_n=$(printf "\\n."); pl_n=\${pl_n%.}; pl_f="$pl_f "${quoteWord(word)}; trap 'eval "rm -f -- $pl_f"' EXIT\n`
+  return `${token}pl_n=$(printf "\\n."); pl_n=\${pl_n%.}; pl_f="$pl_f "${quoteWord(word)}; trap 'eval "rm -f -- $pl_f"' EXIT\n`
 }
 
 /** What was to be removed has another name by now. */
-export const removeNothing = 'pl_f=; trap - EXIT\n'
+export function formatNoRemoval(token: string): string {
+  return `${token}pl_f=; trap - EXIT\n`
+}
 
 /** A request to end, when nothing runs any more that would have to be looked for. */
 export function formatLeave(token: string): string {

@@ -68,11 +68,11 @@ export class ShellConnection implements Connection {
     }
   }
 
-  /** Hands the lifeline a request; without a lifeline there is nobody to ask. */
-  async tell(request: string): Promise<void> {
+  /** Has a file there removed when this process is lost; where no shell can be had, nobody does. */
+  async guard(path: string): Promise<() => void> {
     this.#lifeline ??= this.#startLifeline(false, lazyLifelineMs)
     const lifeline = await this.#lifeline.catch(() => undefined)
-    lifeline?.tell(request)
+    return lifeline?.guard(path) ?? (() => undefined)
   }
 
   runlines(request: RunRequest): Promise<string[]> {

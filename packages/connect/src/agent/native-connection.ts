@@ -8,7 +8,6 @@ import type {
   RunRequest,
   WriteOptions,
 } from '@plumbline/common/connection/connection'
-import { formatRemoval, removeNothing } from '@plumbline/common/connection/lifeline'
 import { makeLocalEntry } from '@plumbline/common/connection/open-local'
 import { ShellConnection } from '@plumbline/common/connection/shell-connection'
 import type { ToolError } from '@plumbline/common/error/tool-error'
@@ -22,8 +21,6 @@ export class NativeConnection implements Connection {
   readonly #shell: ShellConnection
   readonly fork: Forker
   readonly lost: Promise<ToolError>
-  /** Files that are being written. */
-  #open = 0
 
   constructor(native: Native) {
     this.#native = native
@@ -45,7 +42,7 @@ export class NativeConnection implements Connection {
   }
 
   writefile(path: string, content: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<void> {
-    const guard = (temporary: string) => this.#guard(temporary)
+    const guard = (temporary: string) => this.#shell.guard(temporary)
     return writeNative(this.#at(path), content, options, { host: this.#native.host, guard })
   }
 
@@ -55,14 +52,5 @@ export class NativeConnection implements Connection {
 
   #at(path: string): string {
     return resolve(this.#native.place.home, path)
-  }
-
-  /** The lifeline outlives a SIGKILL of this process. A name that is no longer in use is none that anybody gets. */
-  async #guard(temporary: string): Promise<() => void> {
-    this.#open++
-    await this.#shell.tell(formatRemoval(temporary))
-    return () => {
-      if (--this.#open === 0) void this.#shell.tell(removeNothing)
-    }
   }
 }
