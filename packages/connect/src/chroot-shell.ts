@@ -10,11 +10,11 @@ import { formatCheck, formatReport, readStart, type EnteredProcess } from './ent
 export const noDirectory = 66
 
 /**
- * Mounts what a system needs to work in, on directories that are there and not mounted on: /proc, /sys, /dev and
+ * Shell text with the directory as `$0`: mounts what a system needs to work in, on directories that are there and not mounted on: /proc, /sys, /dev and
  * /run. /dev is the one beneath, whatever it is made of; its terminals then have the same names in both. The bind of
  * the root on itself makes it a mount point, as tools expect of "/".
  */
-const mounts = [
+export const chrootMounts = [
   'pl_free() { [ -d "$1" ] && [ ! -L "$1" ] && ! mountpoint -q "$1" 2>/dev/null; }',
   'pl_free "$0" && mount --rbind "$0" "$0"',
   'cd "$0" || exit 1',
@@ -30,7 +30,7 @@ const mounts = [
 
 /** `mark` begins the report of the process that keeps the namespace; without a report there is none. */
 export function formatFirst(directory: string, mark: string, shellCommand: string): string {
-  const inside = `${readStart}; ${mounts}; ${formatReport(mark, '$$')}; exec chroot . "$@"`
+  const inside = `${readStart}; ${chrootMounts}; ${formatReport(mark, '$$')}; exec chroot . "$@"`
   const unshare = 'unshare -m --propagation slave'
   return [
     `cd -P -- ${quoteWord(directory)} || exit ${noDirectory}`,

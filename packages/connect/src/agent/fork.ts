@@ -44,7 +44,8 @@ function prepare(changes: readonly Change[]): { prefix: string[]; runtime: Runti
   const here = { argv: [process.execPath], descriptors: [], close: () => undefined }
   const entered = changes.find((change) => change.change === 'setns')
   const rooted = changes.some(({ change }) => change === 'chroot')
-  if (!entered) return { prefix: rooted ? ['unshare', '-m', '--'] : [], runtime: here }
+  if (!entered)
+    return { prefix: rooted ? ['unshare', '-m', '--propagation', 'slave', '--'] : [], runtime: here }
   const hop = `setns:${entered.pid}`
   if (rooted || changes[0] !== entered) {
     const reason =

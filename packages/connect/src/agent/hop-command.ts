@@ -19,11 +19,3 @@ export function refuseOperands(hop: string): (args: Arguments) => string[] {
     throw new ToolError('USAGE', { reason: `connect ${hop} takes no operand "${extra}"` })
   }
 }
-
-/** The one operand of a hop. */
-export function requireOperand(hop: string, what: string): (args: Arguments) => string[] {
-  return ({ operands: [operand, extra] }) => {
-    if (operand !== undefined && operand !== '' && extra === undefined) return [operand]
-    throw new ToolError('USAGE', { reason: `connect ${hop} needs one operand, ${what}` })
-  }
-}

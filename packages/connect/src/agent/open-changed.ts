@@ -2,16 +2,24 @@
 import { parseDurationOption } from '@plumbline/common/cli/duration'
 import type { Change } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import type { HopContext, OpenedHop } from '../hop.ts'
+import type { HopContext, Lower, OpenedHop } from '../hop.ts'
 import { keepaliveOption } from './hop-command.ts'
 import { openAgent } from './open-agent.ts'
 
-/** Throws AGENT_NEEDED, ROOT_NEEDED, and what openAgent() throws. */
+/** An agent that can change what it starts. */
+export function canChange({ connection, place }: Lower): boolean {
+  return connection.fork !== undefined && place.uid === 0
+}
+
+const needs = (hop: string, what: string, hint: string) =>
+  new ToolError('HOP_NEEDS', { hop, needs: what, hint })
+
+/** Throws HOP_NEEDS, and what openAgent() throws. */
 export async function openChanged(context: HopContext, label: string, change: Change): Promise<OpenedHop> {
   const { lower, timeoutMs } = context
   const { fork } = lower.connection
-  if (!fork) throw new ToolError('AGENT_NEEDED', { hop: label })
-  if (lower.place.uid !== 0) throw new ToolError('ROOT_NEEDED', { hop: label, user: lower.place.user })
+  if (!fork) throw needs(label, 'an agent beneath it', 'connect node')
+  if (lower.place.uid !== 0) throw needs(label, 'an agent of root beneath it', 'connect sudo | connect node')
   const { values } = context.arguments
   const intervalMs = parseDurationOption(
     values['keepalive']?.[0] ?? keepaliveOption.keepalive.default,

@@ -8,14 +8,17 @@ import { readSync, writeSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { formatChrootMounts } from '../chroot-mounts.ts'
+import { chrootMounts } from '../chroot-shell.ts'
 
 /** The descriptor of the fresh agent on which it asks. */
 export const rootDescriptor = 3
 
-const pivot = `${formatChrootMounts()}
-cd "$root" || exit 1
-pivot_root . . || { echo "the root directory above it is no mount point" >&2; exit 1; }`
+const pivot = [
+  'PATH=$PATH:/usr/sbin:/sbin',
+  'if [ ! -d "$0" ]; then echo "there is no directory \\"$0\\" to enter" >&2; exit 1; fi',
+  `{ ${chrootMounts}; } 2>/dev/null`,
+  'pivot_root . . || { echo "the root directory of the agent beneath it is no mount point" >&2; exit 1; }',
+].join('\n')
 
 /** Waits until this process has the directory as its root. Throws HOP_FAILED. */
 export function askForRoot(directory: string): void {
@@ -48,7 +51,7 @@ export function answerRoots(door: Duplex, pid: number): void {
 /** Whoever enters the namespace afterwards is at its top, the old root, and can take that away beneath itself. */
 async function changeRoot(pid: number, directory: string): Promise<string> {
   const enter = ['-t', String(pid), '-m', '--']
-  const failed = await run('nsenter', [...enter, '/bin/sh', '-c', pivot, 'plumbline', directory])
+  const failed = await run('nsenter', [...enter, '/bin/sh', '-c', pivot, directory])
   return failed || run('nsenter', [...enter, 'umount', '-l', '/'])
 }
 

@@ -1,14 +1,15 @@
-// `connect setns PID`: the namespaces of a process, a container's first one say: a fresh agent enters them all. Its
+// `connect setns PID…`: the namespaces of a process, a container's first one say: a fresh agent enters them all. Its
 // control group stays the agent's, as with nsenter(1).
 import type { Arguments } from '@plumbline/common/cli/option-table'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { keepaliveOption, requireOperand } from '../agent/hop-command.ts'
+import { keepaliveOption } from '../agent/hop-command.ts'
 import { openChanged } from '../agent/open-changed.ts'
-import type { Hop } from '../hop.ts'
+import type { Hop, HopContext, OpenedHop } from '../hop.ts'
+import { requireOperands } from '../operands.ts'
 
 export const setns: Hop = {
   command: {
-    operands: 'PID',
+    operands: 'PID…',
     describe: 'the namespaces of a process, from an agent of root',
     options: {
       uid: { type: 'string', argument: 'N', describe: 'user id there', default: '0' },
@@ -17,15 +18,15 @@ export const setns: Hop = {
     },
   },
   targets: (args) => {
-    const [pid = ''] = requireOperand('setns', 'a process id')(args)
-    parseNumber(pid, 'A process id')
     idsOf(args)
-    return [pid]
+    return requireOperands(args, 'a process id').map((pid) => String(parseNumber(pid, 'A process id')))
   },
-  open: (context) => {
-    const { target, arguments: args } = context
-    return openChanged(context, `setns:${target}`, { change: 'setns', pid: Number(target), ...idsOf(args) })
-  },
+  open: openSetns,
+}
+
+function openSetns(context: HopContext): Promise<OpenedHop> {
+  const { target, arguments: args } = context
+  return openChanged(context, `setns:${target}`, { change: 'setns', pid: Number(target), ...idsOf(args) })
 }
 
 function idsOf({ values }: Arguments): { uid: number; gid: number } {

@@ -1,11 +1,16 @@
-// `connect setuid USER`: another user, without asking PAM or a login shell: a fresh agent that changes its ids.
-import { keepaliveOption, requireOperand } from '../agent/hop-command.ts'
+// `connect setuid USER…`: another user, without asking PAM or a login shell: a fresh agent that changes its ids.
+import { keepaliveOption } from '../agent/hop-command.ts'
 import { openChanged } from '../agent/open-changed.ts'
-import type { Hop } from '../hop.ts'
+import type { Hop, HopContext, OpenedHop } from '../hop.ts'
+import { requireUsers } from '../operands.ts'
 
 export const setuid: Hop = {
-  command: { operands: 'USER', describe: 'another user, from an agent of root', options: keepaliveOption },
-  targets: requireOperand('setuid', 'a user'),
-  open: (context) =>
-    openChanged(context, `setuid:${context.target}`, { change: 'setuid', user: context.target }),
+  command: { operands: 'USER…', describe: 'another user, from an agent of root', options: keepaliveOption },
+  targets: (args) => requireUsers(args),
+  open: openSetuid,
+}
+
+export function openSetuid(context: HopContext): Promise<OpenedHop> {
+  const { target: user } = context
+  return openChanged(context, `setuid:${user}`, { change: 'setuid', user })
 }
