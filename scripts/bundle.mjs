@@ -98,9 +98,12 @@ async function buildAgent() {
       write: (text) => { try { take(JSON.parse(text)) } catch {} },
     }
   } }`
-  const far = { ...common, banner: {}, define: {}, minify: true, write: false }
+  // Node 18 lacks it.
+  const banner = { js: 'process.getBuiltinModule||(process.getBuiltinModule=require);' }
+  const far = { ...common, define: {}, minify: true, write: false }
   const options = (entry, target) => ({
     ...far,
+    banner: entry === 'main' ? banner : {},
     entryPoints: [`src/agent/${entry}.ts`],
     target,
     plugins: [small],

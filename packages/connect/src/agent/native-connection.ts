@@ -25,7 +25,7 @@ export class NativeConnection implements Connection {
   constructor(native: Native) {
     this.#native = native
     this.fork = native.fork
-    this.#shell = new ShellConnection(makeLocalEntry(native.environment), { home: native.place.home })
+    this.#shell = new ShellConnection(makeLocalEntry(native.environment), { place: native.place })
     this.lost = this.#shell.lost
   }
 
