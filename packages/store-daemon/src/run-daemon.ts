@@ -1,4 +1,5 @@
 // Runs the daemon that a command line asks for: on its sockets until it is told to end, or on standard input.
+import { once } from 'node:events'
 import { createReadStream, fstatSync } from 'node:fs'
 import { connect } from 'node:net'
 import { Duplex, Writable } from 'node:stream'
@@ -29,7 +30,7 @@ export async function runDaemon(tool: Tool): Promise<number> {
       const addresses =
         listen?.map(parseAddress) ?? (passed.length > 0 ? passed : [{ path: defaultSocket(config) }])
       for (const address of addresses) await server.listen(address)
-      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      if (!signal.aborted) await once(signal, 'abort')
     }
   } finally {
     await server.close()

@@ -48,7 +48,8 @@ export async function runTool(program: Program): Promise<void> {
     process.exitCode ??= status
   } catch (error) {
     const known = toToolError(error)
-    if (!(records.broken || (ending.signal && isAbort(error)))) {
+    // Whatever a signal breaks off fails in some way; that the signal came is not news to who sent it.
+    if (!records.broken && (!ending.signal || known.code === 'INTERNAL')) {
       diagnose(known.message)
       if (known.exit === exitStatus.usage) diagnose(`Try '${name} --help'`)
       if (known.code === 'INTERNAL' && process.env['PLUMBLINE_TRACE']) diagnose(String(known.cause))
@@ -134,10 +135,4 @@ function handleSignals(records: RecordWriter, diagnose: Diagnose) {
       for (const signal of caught) process.off(signal, onSignal)
     },
   }
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof ToolError
-    ? error.code === 'CANCELLED'
-    : error instanceof Error && error.name === 'AbortError'
 }
