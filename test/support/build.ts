@@ -1,7 +1,19 @@
 // Derivations of a test's own, written by hand: texts in ATerm and output paths as Guix's manual and Dolstra's thesis
 // have them, and not by the programs' code. Their builder is a static bash, which has all it needs in itself.
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import type { Scratch } from './scratch.ts'
+import type { StoreOptions } from './store.ts'
+import { root } from './shell.ts'
 import { DaemonError, int, list, str, type WireClient } from './wire.ts'
 
 export const modes = { normal: 0, repair: 1, check: 2 } as const
@@ -26,6 +38,7 @@ export class Derivations {
   readonly store: string
   readonly client: WireClient
   #bash: string | undefined
+  #tool: string | undefined
 
   constructor(client: WireClient, store: string) {
     this.client = client
@@ -37,12 +50,18 @@ export class Derivations {
     return this.#bash
   }
 
+  /** The tools of build-tool.c, as a program in the store. */
+  async tool(): Promise<string> {
+    this.#tool ??= await this.client.addNar('tool', executableNar(buildTool()))
+    return this.#tool
+  }
+
   async make(name: string, recipe: Recipe): Promise<Made> {
     const { inputs = [], sources = [], env = {}, fixed, system = 'x86_64-linux' } = recipe
-    const bash = await this.bash()
-    const script = await this.client.addText(`${name}-builder.sh`, recipe.script)
+    const [bash, tool] = [await this.bash(), await this.tool()]
+    const script = await this.client.addText(`${name}-builder.sh`, `tool=${tool}\n${recipe.script}`, [tool])
     const names = [...(recipe.outputs ?? ['out'])].sort()
-    const allSources = [...new Set([script, bash, ...sources])].sort()
+    const allSources = [...new Set([script, bash, tool, ...sources])].sort()
     const format = (paths: Record<string, string>, byModulo: boolean) =>
       formatDerivation({
         outputs: names.map((each) => [each, paths[each] ?? '', fixed?.algorithm ?? '', fixed?.hash ?? '']),
@@ -180,4 +199,39 @@ function base32(bytes: Buffer): string {
     number >>= 5n
   }
   return text
+}
+
+/** A program with the tools of build-tool.c, compiled when a test first asks for it. */
+export function buildTool(): Buffer {
+  const made = `${root}/.cache/build-tool`
+  const source = `${root}/test/support/build-tool.c`
+  if (!existsSync(made) || statSync(made).mtimeMs < statSync(source).mtimeMs) {
+    mkdirSync(`${root}/.cache`, { recursive: true })
+    execFileSync('gcc', ['-O1', '-static', '-o', `${made}.${process.pid}`, source])
+    renameSync(`${made}.${process.pid}`, made)
+  }
+  return readFileSync(made)
+}
+
+export const buildUsers = { uids: [64301, 64302], gid: 64300, group: 'plbuild' }
+
+/** Options of a daemon with two build users, who exist in its own /etc alone. */
+export function withBuildUsers(scratch: Scratch): StoreOptions {
+  const { uids, gid, group } = buildUsers
+  const etc = scratch.file('etc')
+  if (!existsSync(etc)) {
+    mkdirSync(etc)
+    const names = uids.map((_, index) => `${group}${index}`)
+    const passwd = names.map((name, index) => `${name}:x:${uids[index]}:${gid}::/:/noshell\n`)
+    writeFileSync(`${etc}/passwd`, `root:x:0:0:root:/root:/bin/sh\n${passwd.join('')}`)
+    writeFileSync(`${etc}/group`, `root:x:0:\n${group}:x:${gid}:${names.join(',')}\n`)
+    for (const name of ['hosts', 'services', 'nsswitch.conf', 'resolv.conf']) {
+      if (existsSync(`/etc/${name}`)) copyFileSync(`/etc/${name}`, `${etc}/${name}`)
+    }
+  }
+  // The whole directory: a mount on a file ends when the file is replaced elsewhere, as useradd does.
+  return {
+    prefix: ['unshare', '--mount', 'sh', '-c', `mount --bind ${etc} /etc && exec "$@"`, 'sh'],
+    args: [`--build-users-group=${group}`],
+  }
 }

@@ -1,12 +1,12 @@
 // Builds without a sandbox of outputs that are there already: the builder is told other names of the same length, and
 // what it has written is corrected afterwards.
-import { renameSync } from 'node:fs'
 import { formatBase32 } from '@plumbline/common/store/base32'
 import { digest } from '@plumbline/common/store/hash'
 import { dumpNar } from '@plumbline/common/store/nar/dump-nar'
 import { NarParser } from '@plumbline/common/store/nar/nar-parser'
 import { hashPart, hashPartLength } from '@plumbline/common/store/store-path'
 import type { Store } from '../store/store.ts'
+import { moveItem } from '../store/move-item.ts'
 import { removeTree } from '../store/remove-tree.ts'
 import { RestoreSink } from '../store/restore-sink.ts'
 
@@ -57,7 +57,7 @@ export class HashRedirects {
     dumpNar(place, (block) => void parser.push(replacer.push(block)))
     parser.push(replacer.end())
     removeTree(place)
-    renameSync(scratch, place)
+    moveItem(scratch, place)
   }
 }
 

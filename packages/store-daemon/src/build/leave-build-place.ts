@@ -1,9 +1,10 @@
 // Clears up after a build: nothing of it stays but what was registered, or was asked to be kept.
-import { lstatSync, renameSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { getgid, getuid } from 'node:process'
 import { toPath } from '@plumbline/common/store/byte-string'
 import type { DerivationOutput } from '@plumbline/common/store/derivation/derivation'
 import { findUser } from '../operations/user-profile.ts'
+import { moveItem } from '../store/move-item.ts'
 import { exists, removeTree } from '../store/remove-tree.ts'
 import { keepBuildDirectory } from './build-directory.ts'
 import type { BuildJob } from './build-job.ts'
@@ -42,7 +43,7 @@ function keepOutput({ session }: BuildJob, place: string, path: string): void {
   try {
     for (const _ of canonicalise(place, { builder: undefined, uid: getuid?.() ?? 0, gid: getgid?.() ?? 0 }))
       continue
-    if (place !== path) renameSync(toPath(place), toPath(path))
+    if (place !== path) moveItem(place, path)
   } catch {
     // Something that no item may hold.
     if (lstatSync(toPath(place), { throwIfNoEntry: false })) removeTree(place)

@@ -1,9 +1,8 @@
 // The last steps for what a build has made: into the store, into the database; or, in a check, beside what is there.
-import { renameSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { native } from '@plumbline/common/syscall/native'
 import type { Registration } from '../database/registrar.ts'
 import { fault } from '../fault.ts'
+import { exchangeItems, moveItem } from '../store/move-item.ts'
 import { exists, removeTree } from '../store/remove-tree.ts'
 import { scratchName } from '../store/scratch-name.ts'
 import { BuildFailure } from './build-failure.ts'
@@ -40,7 +39,7 @@ export async function judgeCheck(job: BuildJob, made: readonly MadeOutput[]): Pr
     if (!job.settings.keepFailed) throw new ToolError('STORE_FAILED', { reason: words })
     const kept = `${path}-check`
     if (exists(kept)) removeTree(kept)
-    renameSync(where, kept)
+    moveItem(where, kept)
     throw new ToolError('STORE_FAILED', { reason: `${words} from ‘${kept}’` })
   }
   // guix-daemon says so here, and once more when the build is done.
@@ -50,17 +49,17 @@ export async function judgeCheck(job: BuildJob, made: readonly MadeOutput[]): Pr
 function place({ session, mode }: BuildJob, { path, place: where }: MadeOutput): void {
   if (mode === 'repair' && exists(path)) {
     // Whoever uses the item sees the old one or the new one, whole.
-    native().exchange(where, path)
+    exchangeItems(where, path)
     removeTree(where)
     return
   }
   if (exists(path)) {
     // Nobody has registered it: a leftover, out of the way at once whatever its size.
     const old = `${session.store.config.store}/${scratchName('.old')}`
-    renameSync(path, old)
+    moveItem(path, old)
     removeTree(old)
   }
-  renameSync(where, path)
+  moveItem(where, path)
 }
 
 /** Outputs may refer to each other, not in a circle. Throws BuildFailure. */

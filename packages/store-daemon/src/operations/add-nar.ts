@@ -1,10 +1,10 @@
 // Adds a file or tree that has arrived as a nar: its path is a function of its contents.
-import { renameSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { isHashAlgorithm, type HashAlgorithm } from '@plumbline/common/store/hash'
 import { checkStoreName, makeFixedOutputPath } from '@plumbline/common/store/store-path'
 import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
+import { moveItem } from '../store/move-item.ts'
 import { removeTree } from '../store/remove-tree.ts'
 import { addItem } from './finish-item.ts'
 import { ownHash, type NarInProgress } from './unpack-nar.ts'
@@ -42,7 +42,7 @@ async function placeNar(session: Session, { name, recursive, algorithm, nar }: A
     const own = await ownHash(session, nar.target, unpacked)
     fault('add-nar-unpacked')
     removeTree(path)
-    renameSync(nar.target, path)
+    moveItem(nar.target, path)
     fault('add-nar-renamed')
     return { path, ...own, references: [], deriver: null }
   })

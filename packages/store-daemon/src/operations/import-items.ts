@@ -1,11 +1,12 @@
 // Imports items from another store. An item's path says nothing about its contents; trust comes from the key that
 // signed it, so nothing is imported without a signature, not even for root.
-import { lstatSync, readFileSync, renameSync } from 'node:fs'
+import { lstatSync, readFileSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { exportMagic } from '@plumbline/common/store/export-format'
 import { isStorePath } from '@plumbline/common/store/store-path'
 import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
+import { moveItem } from '../store/move-item.ts'
 import { removeTree } from '../store/remove-tree.ts'
 import { checkDerivation } from './check-derivation.ts'
 import { addItem } from './finish-item.ts'
@@ -74,7 +75,7 @@ async function importItem(session: Session, stream: ImportStream, nar: NarInProg
     const isDerivation = path.endsWith('.drv') && lstatSync(nar.target).isFile()
     const outputs = isDerivation ? checkDerivation(session.store, path, readFileSync(nar.target)) : undefined
     removeTree(path)
-    renameSync(nar.target, path)
+    moveItem(nar.target, path)
     fault('import-renamed')
     const known = deriver !== '' && database.idOf(deriver) !== undefined
     return { path, ...own, references, deriver: known ? deriver : null, ...(outputs && { outputs }) }
