@@ -46,6 +46,8 @@ export class WireClient {
   #wake: () => void = () => undefined
   /** Text of NEXT frames. */
   log = ''
+  /** Takes their bytes instead, when it is set. */
+  onNext: ((bytes: Buffer) => void) | undefined
 
   constructor(socket: Socket) {
     this.socket = socket
@@ -118,7 +120,8 @@ export class WireClient {
     for (;;) {
       const tag = await this.int()
       if (tag === tags.last) return
-      if (tag === tags.next) this.log += await this.str()
+      if (tag === tags.next && this.onNext) this.onNext(await this.bytes())
+      else if (tag === tags.next) this.log += await this.str()
       else if (tag === tags.write) onWrite(Buffer.from(await this.bytes()))
       else if (tag === tags.read) {
         this.socket.write(str(onRead?.(await this.int()) ?? Buffer.alloc(0)))
