@@ -12,10 +12,10 @@ const here = fileURLToPath(new URL('.', import.meta.url))
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const program = manifest.name.split('/').at(-1)
 // Dependencies that most runs never need: each becomes a file of its own, read when it is first imported.
-const chunks = ['yargs', 'ssh2', 'yaml', 'ndjson', '@valibot/to-json-schema']
+const chunks = ['yargs', 'ssh2', 'yaml', 'ndjson', '@valibot/to-json-schema', 'undici', 'fzstd']
 const chunkFile = (name) => `./${name.split('/').at(-1)}.cjs`
 
-const withoutDefault = new Set(['@valibot/to-json-schema'])
+const withoutDefault = new Set(['@valibot/to-json-schema', 'fzstd'])
 const chunkSource = (name) =>
   `export * from '${name}'` + (withoutDefault.has(name) ? '' : `; export { default } from '${name}'`)
 

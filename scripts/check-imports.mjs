@@ -14,6 +14,8 @@ const owners = {
     /^packages\/store-cli\/src\/ssh-transport\.ts$/,
     /^packages\/connect\/src\/ssh\/[a-z-]+\.ts$/,
   ],
+  undici: [/^packages\/store-daemon\/src\/download\/http-client\.ts$/],
+  fzstd: [/^packages\/store-daemon\/src\/substitute\/decompress\.ts$/],
   'better-sqlite3': [/^packages\/store-daemon\/src\/database\/open\.ts$/],
 }
 const tests = /\.(test|testing)\.ts$|^test\//
@@ -66,7 +68,7 @@ const rules = [
   {
     says: 'a heavy dependency is loaded when it is first needed',
     breaks: ({ name, type, text }) =>
-      ['ndjson', 'yargs', 'ssh2', '@valibot/to-json-schema'].includes(name) &&
+      ['ndjson', 'yargs', 'ssh2', 'undici', 'fzstd', '@valibot/to-json-schema'].includes(name) &&
       !type &&
       !text.includes(`import('${name}')`),
   },

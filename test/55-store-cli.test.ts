@@ -45,10 +45,13 @@ describe('store-cli', () => {
     const tree = scratch.file('tree')
     mkdirSync(`${tree}/sub`, { recursive: true })
     writeFileSync(`${tree}/sub/file`, 'contents')
+    // More than one block of the nar.
+    writeFileSync(`${tree}/large`, 'x'.repeat(300_000))
     symlinkSync('sub/file', `${tree}/link`)
     const added = run(['add', tree])
     expect(added.records.at(-1)).toEqual({ type: 'end', tool: 'store-cli', ok: true, counts: { added: 1 } })
     expect(readFileSync(`${path(added)}/link`, 'utf8')).toBe('contents')
+    expect(readFileSync(`${path(added)}/large`, 'utf8')).toHaveLength(300_000)
     const text = run(['add-text', 'greeting', '--reference', path(added)], 'hello')
     expect(run(['references', path(text)]).records).toEqual([{ type: 'path', path: path(added) }])
     expect(run(['referrers', path(added)]).records).toEqual([{ type: 'path', path: path(text) }])

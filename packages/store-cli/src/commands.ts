@@ -19,6 +19,10 @@ const names = {
   null: { type: 'boolean', alias: '0', describe: 'names on standard input end with NUL' },
 } as const
 
+const servers = {
+  'substitute-urls': { type: 'string', argument: 'URLS', describe: "servers, in place of the daemon's" },
+} as const
+
 const make = (operands: string, describe: string, options: OptionTable = {}): Command => ({
   operands,
   describe,
@@ -74,6 +78,22 @@ export const commands: Readonly<Record<string, Command>> = {
     unsigned: { type: 'boolean', describe: 'without signatures' },
   }),
   import: make('', 'read items from standard input'),
+  publish: make('DIR [PATH…]', 'make DIR a place to get substitutes of items from, with all that they need', {
+    ...names,
+    compression: {
+      type: 'string',
+      argument: 'gzip|none',
+      repeat: true,
+      describe: 'how to compress them (default gzip)',
+    },
+    'signing-key': {
+      type: 'string',
+      argument: 'FILE',
+      describe: "secret key to sign with (default: this machine's)",
+    },
+  }),
+  substitutes: make('[PATH…]', 'say which paths substitute servers offer', { ...names, ...servers }),
+  ensure: make('[PATH…]', 'get substitutes of paths that are not valid', { ...names, ...servers }),
   derivation: make('[PATH…]', 'show derivations as records', {
     ...names,
     make: { type: 'boolean', describe: 'make them from records on standard input' },
@@ -106,6 +126,9 @@ export const runners: Readonly<Record<string, () => Promise<Run>>> = {
   optimise: async () => (await import('./commands/maintain.ts')).optimise,
   export: async () => (await import('./commands/transfer.ts')).exportItems,
   import: async () => (await import('./commands/transfer.ts')).importItems,
+  publish: async () => (await import('./commands/publish.ts')).publish,
+  substitutes: async () => (await import('./commands/substitutes.ts')).listSubstitutes,
+  ensure: async () => (await import('./commands/substitutes.ts')).ensurePaths,
   derivation: async () => (await import('./commands/derivation.ts')).derivation,
   ping: async () => (await import('./commands/maintain.ts')).ping,
 }

@@ -14,8 +14,10 @@ import type { Context } from './context.ts'
 const input = 'standard input'
 
 /** Batches of paths as text. Throws TERMINAL_INPUT, RECORD_INVALID, RECORD_TRUNCATED. */
-export async function* readPaths(context: Context): AsyncGenerator<string[]> {
-  const operands = context.operands
+export async function* readPaths(
+  context: Context,
+  operands: readonly string[] = context.operands,
+): AsyncGenerator<string[]> {
   if (operands.length > 0 && !operands.includes('-')) {
     yield [...operands]
     return

@@ -53,6 +53,35 @@ export const queryPathInfo = (client: StoreClient, path: string): Promise<PathIn
     narSize: Number(await reader.int64()),
   }))
 
+export type Substitute = {
+  path: string
+  deriver: string
+  references: string[]
+  downloadSize: number
+  narSize: number
+}
+
+/** Of those of `paths` that servers offer. */
+export function querySubstitutes(client: StoreClient, paths: readonly string[]): Promise<Substitute[]> {
+  return client.call({
+    op: callNumber.querySubstitutablePathInfos,
+    write: (writer) => void writer.strings(paths),
+    read: async (reader) => {
+      const found: Substitute[] = []
+      for (let left = await reader.int(); left > 0; left--) {
+        found.push({
+          path: await reader.string(maxText),
+          deriver: await reader.string(maxText),
+          references: await readStrings(reader),
+          downloadSize: Number(await reader.int64()),
+          narSize: Number(await reader.int64()),
+        })
+      }
+      return found
+    },
+  })
+}
+
 export function addText(
   client: StoreClient,
   { name, contents, references }: { name: string; contents: Buffer; references: readonly string[] },

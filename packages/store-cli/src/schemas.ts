@@ -11,6 +11,7 @@ const path = v.looseObject({
   hash: v.optional(v.string()),
   source: v.optional(v.string()),
   root: v.optional(v.nullable(v.string())),
+  narinfo: v.optional(v.string()),
 })
 
 const pathInfo = v.looseObject({
@@ -23,11 +24,21 @@ const pathInfo = v.looseObject({
   nar_size: v.number(),
 })
 
+const substitute = v.looseObject({
+  type: v.literal('substitute'),
+  path: v.string(),
+  deriver: v.nullable(v.string()),
+  references: v.array(v.string()),
+  download_bytes: v.nullable(v.number()),
+  nar_bytes: v.nullable(v.number()),
+})
+
 export const schemas = {
   reads: { path, 'path-info': pathInfo, derivation: derivationRecord, error: errorRecord, end: endRecord },
   writes: {
     path,
     'path-info': pathInfo,
+    substitute,
     root: v.looseObject({ type: v.literal('root'), link: v.string(), path: v.string() }),
     derivation: derivationRecord,
     pong: v.looseObject({ type: v.literal('pong'), address: v.nullable(v.string()) }),

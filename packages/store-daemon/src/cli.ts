@@ -17,6 +17,11 @@ const options = {
   stdio: { type: 'boolean', describe: 'serve one connection on standard input and output' },
   'build-users-group': { type: 'string', argument: 'GROUP', describe: 'group that owns the store' },
   'no-substitutes': { type: 'boolean', describe: 'do not use substitutes' },
+  'substitute-urls': {
+    type: 'string',
+    argument: 'URLS',
+    describe: 'servers to get substitutes from, separated by spaces',
+  },
   'disable-deduplication': { type: 'boolean', describe: 'do not link equal files to each other' },
   'disable-store-optimization': { type: 'boolean', describe: 'the same' },
   'gc-keep-outputs': {

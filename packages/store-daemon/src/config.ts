@@ -15,6 +15,8 @@ export type Config = {
   keepOutputs: boolean
   keepDerivations: boolean
   useSubstitutes: boolean
+  /** Where substitutes come from, unless a client names other servers. */
+  substituteUrls: readonly string[]
   buildUsersGroup: string | null
   ignoreSymlinkStore: boolean
   build: BuildConfig
@@ -25,15 +27,18 @@ type Directories = { store?: string | undefined; state?: string | undefined }
 type Settings = Pick<
   Config,
   'deduplicate' | 'keepOutputs' | 'keepDerivations' | 'useSubstitutes' | 'buildUsersGroup'
->
+> & { substituteUrls: readonly string[] | null }
 
 export const defaultSettings: Settings = {
   deduplicate: true,
   keepOutputs: false,
   keepDerivations: true,
   useSubstitutes: true,
+  substituteUrls: null,
   buildUsersGroup: null,
 }
+
+const guixServers = ['https://ci.guix.gnu.org', 'https://bordeaux.guix.gnu.org']
 
 /** Throws STORE_CONFIG. */
 export function makeConfig(
@@ -67,6 +72,8 @@ export function makeConfig(
     ...defaultSettings,
     ...settings,
     ...absolute,
+    // Items of another store directory are other items: nobody has any for that but its owner.
+    substituteUrls: settings.substituteUrls ?? (absolute.store === '/gnu/store' ? guixServers : []),
     database: environment['GUIX_DATABASE_DIRECTORY'] ?? join(absolute.state, 'db'),
     logs: environment['GUIX_LOG_DIRECTORY'] ?? (root ? '/var/log/guix' : join(absolute.state, 'log')),
     configuration:

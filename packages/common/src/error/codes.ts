@@ -132,6 +132,10 @@ export const codes = {
   DAEMON_REFUSED: say(someFailed, (d) => `${d.message}`),
   LISTEN_FAILED: sayRetry(unavailable, (d) => `Cannot listen on "${d.address}": ${d.reason}`),
   STORE_CONFIG: say(exitStatus.config, (d) => `${d.reason}`),
+  DOWNLOAD_FAILED: sayRetry(unavailable, (d) => `Cannot download ${d.url}: ${d.reason}`),
+  DOWNLOAD_REFUSED: say(unavailable, (d) => `Cannot download ${d.url}: ${d.reason}`),
+  HASH_MISMATCH: say(data, (d) => `${d.what} has hash ${d.actual}, not ${d.expected}`),
+  SUBSTITUTE_INVALID: say(data, (d) => `${d.reason}`),
   NARINFO_INVALID: say(data, (d) => `Cannot read narinfo, line ${d.line}: ${d.reason}`),
 
   // Services

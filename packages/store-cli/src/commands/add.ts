@@ -60,11 +60,10 @@ function addFile({ client }: Context, file: string, { name, algorithm, recursive
 }
 
 async function sendNar(socket: Duplex, path: string): Promise<void> {
-  let block: Buffer | undefined
-  for (const _ of dumpNarInSteps(path, (bytes) => (block = Buffer.from(bytes)))) {
-    if (!block) continue
-    await writeAll(socket, block)
-    block = undefined
+  // A step may give none, and its last one gives two.
+  const blocks: Buffer[] = []
+  for (const _ of dumpNarInSteps(path, (bytes) => void blocks.push(Buffer.from(bytes)))) {
+    for (const block of blocks.splice(0)) await writeAll(socket, block)
   }
-  if (block) await writeAll(socket, block)
+  for (const block of blocks) await writeAll(socket, block)
 }

@@ -36,6 +36,11 @@ export function trustedHash(config: Config, signature: string): Buffer {
   return hash
 }
 
+/** The keys whose signatures are trusted, as libgcrypt prints them. Throws STORE_FAILED, SEXP_INVALID. */
+export function readTrustedKeys(config: Config): ReadonlySet<string> {
+  return new Set(readAccessList(config).map((key) => formatSexp(key)))
+}
+
 /** Keys that may import. A missing list is made of this machine's own key. */
 function readAccessList({ configuration }: Config): Sexp[] {
   const file = join(configuration, 'acl')

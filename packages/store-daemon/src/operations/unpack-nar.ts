@@ -4,7 +4,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Session } from '../session.ts'
 import { exists } from '../store/remove-tree.ts'
 import type { Hashed, HashedItem } from '../work/hash-items.ts'
-import type { Unpacked } from '../work/unpack.ts'
+import type { Unpacked } from '../store/nar-unpacker.ts'
 
 export type NarInProgress = {
   /** Where it is until it gets its name: protected from collections by a temporary root. */

@@ -25,8 +25,6 @@ export const queryCalls: Readonly<Record<number, AnyCall>> = {
     run: (session, path) => session.store.database.idOf(checkInStore(session, path)) !== undefined,
     write: writeBool,
   }),
-  // has-substitutes?
-  3: makeCall<string, boolean>({ read: readPath, run: () => false, write: writeBool }),
   // query-path-hash
   4: makeCall<string, string>({
     read: readPath,
@@ -51,8 +49,6 @@ export const queryCalls: Readonly<Record<number, AnyCall>> = {
     run: (session, path) => requireInfo(session, path).deriver ?? '',
     write: writeString,
   }),
-  // query-substitutable-path-info
-  21: makeCall<string, undefined>({ read: readPath, run: nothing, write: (writer) => void writer.int(0) }),
   // query-derivation-outputs
   22: makeCall<string, string[]>({
     read: readPath,
@@ -104,16 +100,12 @@ export const queryCalls: Readonly<Record<number, AnyCall>> = {
     },
     write: writeString,
   }),
-  // query-substitutable-path-infos
-  30: makeCall<string[], undefined>({ read: readPaths, run: nothing, write: (writer) => void writer.int(0) }),
   // query-valid-paths
   31: makeCall<string[], string[]>({
     read: readPaths,
     run: ({ store }, paths) => paths.filter((path) => store.database.idOf(path) !== undefined),
     write: writeStrings,
   }),
-  // query-substitutable-paths
-  32: makeCall<string[], string[]>({ read: readPaths, run: () => [], write: writeStrings }),
   // query-valid-derivers
   33: makeCall<string, string[]>({
     read: readPath,

@@ -9,10 +9,11 @@ import type { AnyCall, Wire } from './call.ts'
 import { changeCalls } from './change-calls.ts'
 import { ConnectionBroken } from './connection-broken.ts'
 import { queryCalls } from './query-calls.ts'
+import { substituteCalls } from './substitute-calls.ts'
 import { WireWriter, toWire } from '@plumbline/common/store/wire/wire-writer'
 import { clientMagic, daemonMagic, daemonVersion, tag } from '@plumbline/common/store/wire/words'
 
-const calls: Readonly<Record<number, AnyCall>> = { ...queryCalls, ...changeCalls }
+const calls: Readonly<Record<number, AnyCall>> = { ...queryCalls, ...changeCalls, ...substituteCalls }
 
 /** Replies to pipelined calls that wait for one write. */
 const maxPending = 256

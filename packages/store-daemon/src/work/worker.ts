@@ -5,6 +5,8 @@ import { collect } from '../gc/collect-job.ts'
 import { findRootsJob } from '../gc/find-roots.ts'
 import { deduplicateOutput } from '../build/deduplicate-output.ts'
 import { finishOutput } from '../build/finish-output.ts'
+import { fetchNar } from '../substitute/fetch-nar.ts'
+import { lookUp } from '../substitute/look-up.ts'
 import { dumpItem } from './dump-item.ts'
 import { deduplicateItems, hashItems } from './hash-items.ts'
 import { removeItems } from './remove-items.ts'
@@ -22,6 +24,8 @@ const jobs = {
   removeItems,
   sweepStore,
   unpack,
+  fetchNar,
+  lookUp,
 } as Readonly<Record<string, Job<never, unknown>>>
 
 /** Whether this is a worker thread, which now takes jobs. */

@@ -1,0 +1,64 @@
+// A file with the nar of an item, compressed, as it comes from the daemon.
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { PassThrough, type Transform } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { NarParser, type NarSink } from '@plumbline/common/store/nar/nar-parser'
+
+/** As narinfo files name them. */
+export const compressions: Readonly<Record<string, () => Transform>> = {
+  gzip: () => createGzip({ level: 6 }),
+  none: () => new PassThrough(),
+}
+
+export type WrittenFile = { size: number; hash: Buffer }
+
+const nothing = () => undefined
+const noSink: NarSink = {
+  directory: nothing,
+  endDirectory: nothing,
+  symlink: nothing,
+  file: nothing,
+  contents: nothing,
+  endFile: nothing,
+}
+
+/** Writes `file` from an export of one item, of which only the nar is taken: `run` hands the bytes over. */
+export async function writeNarFile(
+  file: string,
+  compression: string,
+  run: (take: (bytes: Buffer) => Promise<void>) => Promise<unknown>,
+): Promise<WrittenFile> {
+  mkdirSync(dirname(file), { recursive: true })
+  const scratch = `${file}.part`
+  const parser = new NarParser(noSink)
+  const compress = (compressions[compression] ?? (() => new PassThrough()))()
+  const hash = createHash('sha256')
+  const written: WrittenFile = { size: 0, hash: Buffer.alloc(0) }
+  compress.on('data', (chunk: Buffer) => {
+    hash.update(chunk)
+    written.size += chunk.length
+  })
+  const writing = pipeline(compress, createWriteStream(scratch))
+  // Its failure is seen at the end, and must not be taken for one that nobody handles before.
+  writing.catch(nothing)
+  try {
+    await run(async (bytes) => {
+      if (parser.done) return
+      const mine = bytes.subarray(0, parser.push(bytes))
+      if (!compress.write(mine)) await Promise.race([once(compress, 'drain'), finished(compress)])
+    })
+    parser.end()
+    compress.end()
+    await writing
+  } catch (error) {
+    compress.destroy()
+    rmSync(scratch, { force: true })
+    throw error
+  }
+  renameSync(scratch, file)
+  return { ...written, hash: hash.digest() }
+}

@@ -1,0 +1,97 @@
+// Makes an item valid from what servers offer of it.
+import { lstatSync, readFileSync, renameSync } from 'node:fs'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { toToolError } from '@plumbline/common/error/translate'
+import type { Registration } from '../database/registrar.ts'
+import { fault } from '../fault.ts'
+import { checkDerivation } from '../operations/check-derivation.ts'
+import { addItem } from '../operations/finish-item.ts'
+import type { Session } from '../session.ts'
+import { lockPath, unlockPath } from '../store/path-locks.ts'
+import { removeTree } from '../store/remove-tree.ts'
+import { replaceTree } from '../store/replace-tree.ts'
+import { Deadline } from './deadline.ts'
+import { fetchInto } from './fetch-into.ts'
+import type { Offer } from './find-offers.ts'
+import { sharedState } from './shared-state.ts'
+import type { FetchOptions } from './substituter.ts'
+import { formatTrace } from './trace.ts'
+
+/** Gives the tree at `target` the item's name. */
+type Name = (target: string, path: string) => void
+
+const asNew: Name = (target, path) => {
+  removeTree(path)
+  renameSync(target, path)
+}
+
+/** Throws STORE_FAILED with the item named. Nothing of it is left then. */
+export async function fetchItem(session: Session, offer: Offer, options: FetchOptions): Promise<void> {
+  const { path } = offer.claim
+  const { log } = options
+  const trace = (text: string) => {
+    if (session.options.printBuildTrace) log(0, text)
+  }
+  let started = false
+  const fetch = (name: Name): Promise<Registration> => {
+    started = true
+    log(1, `fetching path \`${path}'...`)
+    trace(formatTrace.started(path))
+    return sharedState(session.store).downloads.run(() => place(session, offer, options, name))
+  }
+  try {
+    if (options.repair) await repairItem(session, path, () => fetch(replaceTree))
+    else await addItem(session, path, () => fetch(asNew))
+    if (started) trace(formatTrace.succeeded(path))
+  } catch (error) {
+    const known = toToolError(error)
+    const text = `substitute of \`${path}' failed: ${known.message}`
+    if (known.code === 'HASH_MISMATCH') trace(formatTrace.mismatch(path, known.details))
+    trace(known.code === 'TIMEOUT' ? formatTrace.timedOut(path) : formatTrace.failed(path, text))
+    throw new ToolError('STORE_FAILED', { reason: text }, { cause: error })
+  }
+}
+
+/** An item that is valid stays so, whatever fails. */
+async function repairItem(
+  { store, roots }: Session,
+  path: string,
+  fetch: () => Promise<Registration>,
+): Promise<void> {
+  await store.tempRoots.add(roots, path)
+  await lockPath(path)
+  try {
+    await store.registrar.register(await fetch())
+  } finally {
+    unlockPath(path)
+  }
+}
+
+/** Downloads to a name that nobody knows, checks, and gives it its own. */
+async function place(
+  session: Session,
+  offer: Offer,
+  options: FetchOptions,
+  name: Name,
+): Promise<Registration> {
+  const { store, roots } = session
+  const { path, narHash, narSize, references, deriver } = offer.claim
+  const target = store.scratchPath()
+  await store.tempRoots.add(roots, target)
+  const deadline = new Deadline(session, options.signal)
+  try {
+    await fetchInto(session, offer, target, options, deadline)
+    fault('substitute-unpacked')
+    const isDerivation = path.endsWith('.drv') && lstatSync(target).isFile()
+    const outputs = isDerivation ? checkDerivation(store, path, readFileSync(target)) : undefined
+    name(target, path)
+    fault('substitute-renamed')
+    return { path, narHash, narSize, references, deriver, ...(outputs && { outputs }) }
+  } catch (error) {
+    removeTree(target)
+    throw deadline.timedOut ?? error
+  } finally {
+    deadline.end()
+    roots.delete(target)
+  }
+}
