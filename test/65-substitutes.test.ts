@@ -1,14 +1,12 @@
 // Substitutes from servers that are as they should be: a folder, Debian's nginx over http and https, and Nix's own
 // format; and what has been tampered with is refused.
-import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'
 import type { TestStore } from './support/store.ts'
 import {
   authorize,
-  copyFolder,
   etcOf,
   itemsOf,
   makePeer,

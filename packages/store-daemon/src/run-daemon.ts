@@ -51,7 +51,10 @@ function readConfig({ arguments: { flags, values }, environment }: Tool): Config
     {
       deduplicate: !flags.has('disable-deduplication') && !flags.has('disable-store-optimization'),
       useSubstitutes: !flags.has('no-substitutes'),
-      substituteUrls: single('substitute-urls')?.split(/\s+/).filter((url) => url !== '') ?? null,
+      substituteUrls:
+        single('substitute-urls')
+          ?.split(/\s+/)
+          .filter((url) => url !== '') ?? null,
       keepOutputs: choice('gc-keep-outputs', defaultSettings.keepOutputs),
       keepDerivations: choice('gc-keep-derivations', defaultSettings.keepDerivations),
       buildUsersGroup: single('build-users-group') ?? null,

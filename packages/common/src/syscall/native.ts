@@ -39,8 +39,6 @@ export type Native = {
   exchange(a: string, b: string): number
   /** A record lock, waiting for it on a thread of libuv's pool. */
   recordLockWait(fd: number, type: number): Promise<1>
-  /** Each of two paths, byte strings, gets the other's file, at once: renameat2(2) with RENAME_EXCHANGE. */
-  exchange(one: string, other: string): number
 }
 
 export const lockOperation = { shared: 1, exclusive: 2, nonBlocking: 4, unlock: 8 } as const

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdbool.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -398,16 +397,6 @@ FUNCTION(record_lock_wait) {
   return promise;
 }
 
-/** exchange(one, other): each gets the other's file, at once. */
-FUNCTION(exchange_names) {
-  napi_value arguments[2];
-  size_t count = 2, length;
-  char names[2][4096];
-  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
-  for (size_t i = 0; i < 2; i++) napi_get_value_string_latin1(env, arguments[i], names[i], sizeof names[i], &length);
-  return result_of(env, renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE), "renameat2");
-}
-
 #define EXPORT(name, function) {name, NULL, function, NULL, NULL, NULL, napi_default, NULL}
 
 NAPI_MODULE_INIT() {
@@ -431,7 +420,6 @@ NAPI_MODULE_INIT() {
     EXPORT("appendExclusively", append_exclusively),
     EXPORT("exchange", exchange_names),
     EXPORT("recordLockWait", record_lock_wait),
-    EXPORT("exchange", exchange_names),
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
   return exports;

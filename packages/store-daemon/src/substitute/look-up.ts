@@ -72,7 +72,7 @@ async function inParallel(
   cancelled: AbortController,
 ): Promise<void> {
   const turn = makeTurns()
-  const left = [...paths].reverse()
+  const left = paths.toReversed()
   let done: Answer[] = []
   let sent = performance.now()
   const flush = () => {
