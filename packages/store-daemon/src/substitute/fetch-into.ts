@@ -6,7 +6,7 @@ import type { Session } from '../session.ts'
 import type { Location } from './claim.ts'
 import type { Deadline } from './deadline.ts'
 import { isKnownCompression, knownCompressions } from './decompress.ts'
-import type { FetchArgs, FetchProgress } from './fetch-nar.ts'
+import type { FetchArgs, FetchProgress, Fetched } from './fetch-nar.ts'
 import type { Offer } from './find-offers.ts'
 import type { Server } from './servers.ts'
 import { sharedState } from './shared-state.ts'
@@ -22,7 +22,7 @@ export async function fetchInto(
   target: string,
   options: FetchOptions,
   deadline: Deadline,
-): Promise<void> {
+): Promise<Fetched> {
   const places = offer.sources.flatMap(({ server, claim }) =>
     sortLocations(claim.locations).map((location) => ({ server, location })),
   )
@@ -52,7 +52,7 @@ async function fetchFrom(
   { log, repair }: FetchOptions,
   deadline: Deadline,
   { server, location }: Place,
-): Promise<void> {
+): Promise<Fetched> {
   const { store, deduplicate } = session.store.config
   const { url } = location
   const { settings } = session.options
@@ -80,15 +80,16 @@ async function fetchFrom(
     location,
     onlyPublic: server.onlyPublic,
   }
-  const job = session.store.pool.start<{ downloaded: number }>('fetchNar', args, (progress) =>
+  const job = session.store.pool.start<Fetched>('fetchNar', args, (progress) =>
     onProgress(progress as FetchProgress),
   )
   const stop = () => job.stop()
   deadline.signal.addEventListener('abort', stop, { once: true })
   try {
     if (deadline.signal.aborted) stop()
-    const { downloaded } = await job.result
-    if (isTraced) log(0, formatTrace.downloadSucceeded(path, url, downloaded))
+    const fetched = await job.result
+    if (isTraced) log(0, formatTrace.downloadSucceeded(path, url, fetched.downloaded))
+    return fetched
   } finally {
     deadline.signal.removeEventListener('abort', stop)
   }

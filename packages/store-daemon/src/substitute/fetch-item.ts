@@ -79,8 +79,9 @@ async function place(
   const target = store.scratchPath()
   await store.tempRoots.add(roots, target)
   const deadline = new Deadline(session, options.signal)
+  let links: readonly string[] = []
   try {
-    await fetchInto(session, offer, target, options, deadline)
+    ;({ links } = await fetchInto(session, offer, target, options, deadline))
     fault('substitute-unpacked')
     const isDerivation = path.endsWith('.drv') && lstatSync(target).isFile()
     const outputs = isDerivation ? checkDerivation(store, path, readFileSync(target)) : undefined
@@ -88,7 +89,7 @@ async function place(
     fault('substitute-renamed')
     return { path, narHash, narSize, references, deriver, ...(outputs && { outputs }) }
   } catch (error) {
-    removeTree(target)
+    await store.pool.run('removeItems', { paths: [target], links })
     throw deadline.timedOut ?? error
   } finally {
     deadline.end()

@@ -23,6 +23,9 @@ export type FetchArgs = {
 /** Bytes so far, and of the whole, null when unknown. */
 export type FetchProgress = { done: number; size: number | null }
 
+/** `links`: files of `.links` that were made for it. */
+export type Fetched = { downloaded: number; links: readonly string[] }
+
 const reportMs = 200
 /** Compressed data is seldom longer than what it stands for, and then not by much. */
 const maxOverhead = 1024 * 1024
@@ -31,7 +34,7 @@ const maxOverhead = 1024 * 1024
  * Sends FetchProgress; the target is there when it resolves, and nothing is left when it rejects. Throws HASH_MISMATCH,
  * SUBSTITUTE_INVALID, NAR_…, STORE_FAILED, DOWNLOAD_….
  */
-export const fetchNar: Job<FetchArgs, { downloaded: number }> = async (args, port) => {
+export const fetchNar: Job<FetchArgs, Fetched> = async (args, port) => {
   const { store, target, deduplicate, location, narHash, narSize, onlyPublic } = args
   const cancelled = new AbortController()
   port.onStop = () => cancelled.abort()
@@ -75,13 +78,13 @@ export const fetchNar: Job<FetchArgs, { downloaded: number }> = async (args, por
       throw invalid(`its file has ${progress.done} bytes, not ${location.fileSize}`)
     }
     if (fileHash) checkHash('its file', location.fileHash ?? '', fileHash.digest())
-    const { failure, canonical, narHash: found } = unpacker.finish()
+    const { failure, canonical, links, narHash: found } = unpacker.finish()
     checkHash('it', narHash, found)
     if (unpacker.size !== narSize) throw invalid(`it has ${unpacker.size} bytes, not ${narSize}`)
     if (failure) throw invalid(`${failure.verb} \`${failure.path}': ${failure.reason}`)
     // What was hashed has to be what a later check of the tree will hash.
     if (!canonical) throw invalid('its entries are not in order')
-    return { downloaded: progress.done }
+    return { downloaded: progress.done, links }
   } catch (error) {
     unpacker.abandon()
     throw error
