@@ -1,5 +1,6 @@
 // How long a download may take, and be silent, if its client has said so.
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { readBuildSettings } from '../build/build-settings.ts'
 import type { Session } from '../session.ts'
 
 export class Deadline {
@@ -12,12 +13,13 @@ export class Deadline {
   /** Aborted when time is up, and when `signal` is. */
   readonly signal: AbortSignal
 
-  constructor({ options }: Session, signal: AbortSignal) {
-    const seconds = (name: string) => Math.max(0, Number(options.settings.get(name) ?? 0))
-    this.#silenceMs = seconds('build-max-silent-time') * 1000
-    const totalMs = seconds('build-timeout') * 1000
+  constructor(session: Session, signal: AbortSignal) {
+    const { silenceMs, timeoutMs } = readBuildSettings(session)
+    this.#silenceMs = silenceMs
     this.signal = AbortSignal.any([signal, this.#controller.signal])
-    if (totalMs > 0) this.#timers.push(setTimeout(() => this.#expire('The download', totalMs), totalMs))
+    if (timeoutMs > 0) {
+      this.#timers.push(setTimeout(() => this.#expire('The download', timeoutMs), timeoutMs))
+    }
     this.touch()
   }
 

@@ -82,7 +82,9 @@ async function inParallel(
   }
   const work = async () => {
     for (let path = left.pop(); path !== undefined && !cancelled.signal.aborted; path = left.pop()) {
-      done.push(await ask(path))
+      const answer = await ask(path)
+      // The list may have been sent meanwhile.
+      done.push(answer)
       if (performance.now() - sent > batchMs) flush()
       await turn()
     }
