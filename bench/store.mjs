@@ -1,10 +1,20 @@
-// Measures the store daemon, one record a figure, each beside its limit on this machine and the goal.
+// Measures the store daemon, one record a figure, each beside its limit on this machine, the goal, and nix-store doing
+// the same work in turn.
 //   node bench/store.mjs [NAME…]
 // What deletes comes last: ext4 is slow at making files for a while after many have been deleted.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -62,12 +72,19 @@ async function stopDaemon() {
   await once(daemon, 'exit')
 }
 
-/** Seconds that nix-store takes for it, on a store of its own; null where there is none. */
-function timeNix(place, ...args) {
+/** Seconds that nix-store takes for it, on a store of its own called `place`; null where there is none. */
+function timeNix(place, args, input = 'ignore') {
+  // The store is called as the daemon's is, so that items of the one can be imported by the other.
+  const env = { ...environment, NIX_STORE_DIR: store, NIX_CONFIG: 'build-users-group =' }
   const from = performance.now()
-  const { status } = spawnSync('nix-store', ['--store', join(scratch, place), ...args], { stdio: 'ignore' })
-  return status === 0 ? round(seconds(from)) : null
+  const line = ['--store', `local?root=${join(scratch, place)}`, ...args]
+  const { status } = spawnSync('nix-store', line, { stdio: [input, 'ignore', 'ignore'], env })
+  return status === 0 ? seconds(from) : null
 }
+
+/** `amount` a second, or nothing. */
+const rate = (amount, took) => (took === null ? null : round(amount / took))
+const most = (values) => values.reduce((best, each) => (each !== null && each > best ? each : best), null)
 
 /** A connection that has greeted: send(bytes) resolves to so many bytes of reply. */
 async function open() {
@@ -216,35 +233,26 @@ const measures = {
       parts.push(str(readFileSync(join(tree, name))), str(')'), str(')'))
     }
     const nar = Buffer.concat([...parts, str(')')])
-    await addNar('add of a 256 MiB tree', nar, 256 * 1.048576, 'MB/s', 500, {
-      limit_cp: round(copy),
-      limit_sha256: round(hash),
-      nix_seconds: timeNix('nix', '--add', tree),
-    })
+    const limits = { limit_cp: round(copy), limit_sha256: round(hash) }
+    await addNar('add of a 256 MiB tree', { tree, nar, amount: 256 * 1.048576 }, 'MB/s', 500, limits)
     report('memory after it', rss(), 'MB', 300)
   },
   async files() {
+    const tree = join(scratch, 'many')
+    mkdirSync(tree)
     const parts = ['nix-archive-1', '(', 'type', 'directory'].map(str)
     for (let i = 0; i < 20000; i++) {
       const name = `f${String(i).padStart(5, '0')}`
+      const contents = randomBytes(500).toString('hex')
+      writeFileSync(join(tree, name), contents)
       parts.push(
-        ...[
-          'entry',
-          '(',
-          'name',
-          name,
-          'node',
-          '(',
-          'type',
-          'regular',
-          'contents',
-          randomBytes(500).toString('hex'),
-          ')',
-          ')',
-        ].map(str),
+        ...['entry', '(', 'name', name, 'node', '(', 'type', 'regular', 'contents', contents, ')', ')'].map(
+          str,
+        ),
       )
     }
-    await addNar('add of 20,000 small files', Buffer.concat([...parts, str(')')]), 20000, 'files/s', 15000)
+    const nar = Buffer.concat([...parts, str(')')])
+    await addNar('add of 20,000 small files', { tree, nar, amount: 20000 }, 'files/s', 15000)
   },
   /** Ten thousand texts that refer to each other: asked about, listed as dead, collected. */
   async gc() {
@@ -277,33 +285,57 @@ const measures = {
       '/s',
       15000,
     )
-    await collect()
+    await collect(paths)
   },
   async verify() {
     const client = await open()
+    const folder = join(scratch, 'verified')
+    mkdirSync(folder)
+    const files = []
     for (let i = 0; i < 10000; i++) {
-      const nar = Buffer.concat(
-        ['nix-archive-1', '(', 'type', 'regular', 'contents', randomBytes(100_000), ')'].map(str),
-      )
+      const contents = randomBytes(100_000)
+      files.push(join(folder, `v${i}`))
+      writeFileSync(files[i], contents)
+      const nar = Buffer.concat(['nix-archive-1', '(', 'type', 'regular', 'contents', contents, ')'].map(str))
       client.peer.write(Buffer.concat([int(7), str(`v${i}`), int(1), int(1), str('sha256'), nar]))
       await readReply(client)
       await client.take(strLength(store.length + 34 + `v${i}`.length))
     }
-    const from = performance.now()
-    client.peer.write(Buffer.concat([int(35), int(1), int(0)]))
-    await readReply(client)
-    const errors = (await client.take(8)).readUInt32LE(0)
-    report('verify with contents, 1 GB in 10,000 paths', 1 / seconds(from), 'GB/s', 1.6, { errors })
+    for (let at = 0; at < files.length; at += 1000) timeNix('nix', ['--add', ...files.slice(at, at + 1000)])
+    let [own, nix, errors] = [[], [], 0]
+    for (let round = 0; round < 3; round++) {
+      const from = performance.now()
+      client.peer.write(Buffer.concat([int(35), int(1), int(0)]))
+      await readReply(client)
+      own.push(1 / seconds(from))
+      errors += (await client.take(8)).readUInt32LE(0)
+      nix.push(rate(1, timeNix('nix', ['--verify', '--check-contents'])))
+    }
+    const more = { errors, nix: most(nix) }
+    report('verify with contents, 1 GB in 10,000 paths', most(own), 'GB/s', 1.6, more)
     client.peer.destroy()
   },
 }
 
-async function collect() {
+async function collect(paths) {
+  // The same items for nix-store, before anything is deleted.
+  const cli = join(root, 'packages/store-cli/bin/store-cli.js')
+  const exported = join(scratch, 'exported')
+  const stream = openSync(exported, 'w+')
+  spawnSync(process.execPath, [cli, 'export', '--unsigned', '--quiet', '--socket', socket], {
+    input: paths.join('\n'),
+    stdio: ['pipe', stream, 'inherit'],
+    env: environment,
+  })
+  closeSync(stream)
+  const input = openSync(exported, 'r')
+  timeNix('nix', ['--import'], input)
+  closeSync(input)
   const client = await open()
-  for (const [name, action, goal] of [
-    ['list the dead', 1, 0.05],
-    ['list the dead again', 1, 0.05],
-    ['collect all of it', 2, 0.6],
+  for (const [name, action, goal, nix] of [
+    ['list the dead', 1, 0.05, ['--gc', '--print-dead']],
+    ['list the dead again', 1, 0.05, ['--gc', '--print-dead']],
+    ['collect all of it', 2, 0.6, ['--gc']],
   ]) {
     const from = performance.now()
     client.peer.write(
@@ -317,13 +349,15 @@ async function collect() {
       await client.take(Math.ceil(length / 8) * 8)
     }
     await client.take(16)
-    report(`gc: ${name}`, took, 's', goal, { paths: count })
+    const other = timeNix('nix', nix)
+    report(`gc: ${name}`, took, 's', goal, { paths: count, nix: other === null ? null : round(other) })
   }
   client.peer.destroy()
 }
 
-async function addNar(name, nar, amount, unit, goal, more = {}) {
-  let result = 0
+/** Beside `nix-store --add` of the same tree, each into an empty store, in turn. */
+async function addNar(name, { tree, nar, amount }, unit, goal, more = {}) {
+  const [own, nix] = [[], []]
   for (let run = 0; run < 3; run++) {
     const client = await open()
     const from = performance.now()
@@ -333,11 +367,12 @@ async function addNar(name, nar, amount, unit, goal, more = {}) {
       if (!client.peer.write(nar.subarray(at, at + (1 << 20)))) await once(client.peer, 'drain')
     }
     await readReply(client)
-    result = Math.max(result, amount / seconds(from))
+    own.push(amount / seconds(from))
     await client.take(strLength(store.length + 34 + 6))
     client.peer.destroy()
+    nix.push(rate(amount, timeNix(`nix-${name}-${run}`, ['--add', tree])))
   }
-  report(name, result, unit, goal, more)
+  report(name, most(own), unit, goal, { ...more, nix: most(nix) })
 }
 
 // What deletes, last.
