@@ -18,7 +18,7 @@ export type Result = {
 export type ShellOptions = {
   env?: Record<string, string | undefined>
   cwd?: string
-  input?: string | Buffer | AsyncIterable<string>
+  input?: string | Buffer | AsyncIterable<string | Buffer>
 }
 
 export function environment(extra: Record<string, string | undefined> = {}): Record<string, string> {

@@ -32,7 +32,8 @@ export function formatWrite(path: string, temporary: string, { mode, bytes }: Wr
   return [
     'umask 077',
     `if [ -d ${file} ]; then echo "Is a directory" >&2; ${fail}; fi`,
-    `trap ${quoteWord(`rm -f -- ${part}`)} EXIT`,
+    // Whoever ends us may signal again, and rm with us.
+    `trap ${quoteWord(`trap '' HUP INT PIPE TERM; rm -f -- ${part}`)} EXIT`,
     `trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 141' PIPE; trap 'exit 143' TERM`,
     `( set -C; : >${part} ) || ${fail}`,
     ...(bytes === undefined ? takeBlocks(part) : takeBytes(part, bytes)),

@@ -34,14 +34,14 @@ const noFacts = 'printf "\\n\\n"'
 
 export type LifelineOptions = { changedUser: boolean; tellsPlace: boolean }
 
+// Every group once: a second TERM would hit what the first one made it do to clean up.
 // grep(1) finds its own argument list as well, and the lifeline's; both are in the lifeline's process group.
 const sweep = (token: string) =>
   'if [ -r /proc/self/cmdline ]; then ' +
   `for pl_p in $(grep -l ${token} /proc/[0-9]*/cmdline); do ` +
-  '{ read -r pl_a pl_b pl_c pl_d pl_e pl_r <${pl_p%/cmdline}/stat; } || continue; ' +
-  '[ "$pl_e" = "$pl_g" ] || pl_end $pl_e & done; ' +
-  `else for pl_e in $(ps -A -o pgid= -o args= | grep ${token} | sed "s/^ *//;s/ .*//"); do ` +
-  '[ "$pl_e" = "$pl_g" ] || pl_end $pl_e & done; fi; wait'
+  '{ read -r pl_a pl_b pl_c pl_d pl_e pl_r <${pl_p%/cmdline}/stat; } && echo $pl_e; done; ' +
+  `else ps -A -o pgid= -o args= | grep ${token} | sed "s/^ *//;s/ .*//"; fi | sort -u | ` +
+  '{ while read -r pl_e; do [ "$pl_e" = "$pl_g" ] || pl_end $pl_e & done; wait; }'
 
 // Only a line with the token is for it: where a hop sends a password that nobody asks for, it arrives here.
 const obey = (token: string) =>

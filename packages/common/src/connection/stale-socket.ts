@@ -7,21 +7,24 @@ import { errnoOf } from '../error/translate.ts'
 /** What a connect names a directory that it makes for itself alone. */
 export const privatePrefix = 'plumbline-'
 
+/** A process that is killed closes its descriptors one after the other, and what it listened on perhaps last. */
+const tries = 20
+const pauseMs = 50
+
 /**
- * Removes the socket if nothing listens on it, and then the directory that was made for it alone. Only for a socket
- * that has been listened on: between bind(2) and listen(2) one refuses, too. What is no socket refuses as well, and
- * stays.
+ * Removes the socket if nothing listens on it any more, and then the directory that was made for it alone. Only for
+ * a socket that has been listened on: between bind(2) and listen(2) one refuses, too. What is no socket refuses as
+ * well, and stays.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
-  if (!(await isRefused(path))) return
-  try {
-    if (!lstatSync(path).isSocket()) return
-    unlinkSync(path)
-    const directory = dirname(path)
-    if (basename(directory).startsWith(privatePrefix)) rmdirSync(directory)
-  } catch {
-    // Somebody else has removed it, or has a socket there.
+  for (let left = tries; left > 0 && isSocket(path); left--) {
+    if (await isRefused(path)) return remove(path)
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
+}
+
+function isSocket(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false
 }
 
 function isRefused(path: string): Promise<boolean> {
@@ -33,4 +36,14 @@ function isRefused(path: string): Promise<boolean> {
       socket.destroy()
     })
   })
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path)
+    const directory = dirname(path)
+    if (basename(directory).startsWith(privatePrefix)) rmdirSync(directory)
+  } catch {
+    // Somebody else has removed it, or has a socket there.
+  }
 }

@@ -73,7 +73,7 @@ async function openWithSsh2(
   const { settings, knownHosts } = resolved
   if (settings.needsOpenssh !== undefined) return { opensshNeeded: settings.needsOpenssh }
   const { knownKeyTypes } = await import('../ssh/host-key.ts')
-  const { onlyAuthority } = knownKeyTypes(knownHosts, settings.hostKeyName, settings.port)
+  const { onlyAuthority } = knownKeyTypes(knownHosts, settings.hostKeyName)
   if (onlyAuthority) return { opensshNeeded: 'the host is known by a certificate authority' }
   const { dial, OpensshNeeded } = await import('../ssh/dial.ts')
   try {

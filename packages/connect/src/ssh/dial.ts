@@ -43,7 +43,7 @@ export async function dial(context: DialContext, resolved: Resolved): Promise<Ss
       const client = await openClient({
         sock,
         username: settings.user,
-        hostKeyTypes: knownKeyTypes(resolved.knownHosts, settings.hostKeyName, settings.port).types,
+        hostKeyTypes: knownKeyTypes(resolved.knownHosts, settings.hostKeyName).types,
         verifyHostKey: async (key) => verify(context, resolved, key, judged),
         authHandler: attempts.handler,
         readyTimeout: settings.connectTimeoutMs ?? context.timeoutMs,
@@ -57,7 +57,7 @@ export async function dial(context: DialContext, resolved: Resolved): Promise<Ss
       throw judged.error ?? explain(error, resolved, attempts)
     }
   }
-  const session = new SshSession(settings.hostKeyName, await login(), login)
+  const session = new SshSession(resolved.destination.host, await login(), login)
   closeWith(session, jumps)
   return session
 }
@@ -132,9 +132,9 @@ function verify(
   key: Buffer,
   judged: { error?: ToolError; isNew?: Buffer },
 ): boolean {
-  const { hostKeyName: host, port, knownHostsFiles: files } = settings
+  const { hostKeyName: name, knownHostsFiles: files } = settings
   try {
-    if (judgeHostKey(key, knownHosts, { host, port, files, policy }) === 'new') judged.isNew = key
+    if (judgeHostKey(key, knownHosts, { name, files, policy }) === 'new') judged.isNew = key
     return true
   } catch (error) {
     judged.error = error as ToolError
@@ -146,11 +146,7 @@ function verify(
 async function remember({ connection }: DialContext, { settings }: Resolved, key: Buffer): Promise<void> {
   const [file] = settings.knownHostsFiles
   if (file === undefined) return
-  const line = formatKnownHost(
-    formatHostName(settings.hostKeyName, settings.port),
-    key,
-    settings.hashKnownHosts,
-  )
+  const line = formatKnownHost(settings.hostKeyName, key, settings.hashKnownHosts)
   const path = quoteWord(file)
   const command = `umask 077; mkdir -p "$(dirname ${path})" && cat >>${path}`
   const running = connection.run({ command })
@@ -172,7 +168,7 @@ function explainSocket(error: Error, host: string, port: number): ToolError {
 function explain(error: unknown, { settings }: Resolved, { tried, skipped }: Attempts): Error {
   if (error instanceof ToolError) return error
   const { level, message } = error as Error & { level?: string }
-  const host = formatHostName(settings.hostKeyName, settings.port)
+  const host = settings.hostKeyName
   if (level === 'client-authentication') {
     const unsupported = skipped.find((why) => /unsupported/i.test(why))
     if (unsupported) return new OpensshNeeded(unsupported)

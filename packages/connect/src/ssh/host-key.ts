@@ -2,18 +2,17 @@
 // Pure: no I/O.
 import { createHash } from 'node:crypto'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { formatHostName, keyTypeOf, type KnownHost } from './known-hosts.ts'
+import { keyTypeOf, type KnownHost } from './known-hosts.ts'
 
 export type HostKeyPolicy = 'strict' | 'accept-new'
 
 export type HostKeyVerdict = 'known' | 'new'
 
-type Question = { host: string; port: number; files: readonly string[]; policy: HostKeyPolicy }
+type Question = { name: string; files: readonly string[]; policy: HostKeyPolicy }
 
 /** Throws HOST_KEY_REVOKED, HOST_KEY_MISMATCH, or under the strict policy HOST_KEY_UNKNOWN. */
 export function judgeHostKey(key: Buffer, entries: readonly KnownHost[], question: Question): HostKeyVerdict {
-  const { host, port, files, policy } = question
-  const name = formatHostName(host, port)
+  const { name, files, policy } = question
   const about = entries.filter(({ matches }) => matches(name))
   const same = about.filter((entry) => entry.key.equals(key))
   const revoked = same.find(({ marker }) => marker === 'revoked')
@@ -32,9 +31,8 @@ export function judgeHostKey(key: Buffer, entries: readonly KnownHost[], questio
   })
 }
 
-/** The key types known for a host, and whether only an authority's signature would make it known. */
-export function knownKeyTypes(entries: readonly KnownHost[], host: string, port: number) {
-  const name = formatHostName(host, port)
+/** The key types known under a name, and whether only an authority's signature would make it known. */
+export function knownKeyTypes(entries: readonly KnownHost[], name: string) {
   const about = entries.filter(({ matches }) => matches(name))
   const types = about.filter(({ marker }) => marker === undefined).map(({ keyType }) => keyType)
   return {

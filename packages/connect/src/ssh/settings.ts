@@ -1,12 +1,13 @@
 // The effective settings of one ssh destination, as OpenSSH's own resolver prints them (ssh(1) -G): one `keyword
 // value` a line, keywords in lower case, some of them more than once. OpenSSH reads its configuration; we do not.
 // Pure: no I/O.
+import { formatHostName } from './known-hosts.ts'
 
 export type Settings = {
   hostname: string
   port: number
   user: string
-  /** The name that known_hosts is searched for. */
+  /** What known_hosts calls it: the alias as it is, else the host, with a port other than 22. */
   hostKeyName: string
   identityFiles: string[]
   identitiesOnly: boolean
@@ -59,7 +60,7 @@ export function parseSettings(text: string, { home, localUser, target }: Names):
     hostname,
     port,
     user,
-    hostKeyName: given('hostkeyalias') ?? hostname,
+    hostKeyName: given('hostkeyalias') ?? formatHostName(hostname, port),
     identityFiles: (all.get('identityfile') ?? []).filter((file) => file !== 'none').map(path),
     identitiesOnly: one('identitiesonly') === 'yes',
     identityAgent: given('identityagent'),

@@ -55,7 +55,8 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   const client = new ssh2.Client()
   return new Promise((resolve, reject) => {
     client.once('ready', () => resolve(client))
-    client.once('error', reject)
+    // There may be several: the time that is up, and the socket that is then closed.
+    client.on('error', reject)
     client.once('close', () => reject(new Error('the server closed the connection')))
     client.connect({
       ...rest,

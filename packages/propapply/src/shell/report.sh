@@ -17,9 +17,11 @@ begin() {
   export LC_ALL
   umask 022
   set -f
-  trap discard EXIT
+  # Whoever ends us may signal again, and rm with us.
+  trap 'trap "" HUP INT PIPE TERM; discard' EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
+  trap 'exit 141' PIPE
   trap 'exit 143' TERM
   printf '%s begin\n' "$token" || exit 74
 }
