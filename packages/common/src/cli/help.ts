@@ -22,7 +22,7 @@ export async function formatHelp(line: CommandLine, name: string): Promise<strin
     .help(false)
     .version(false)
     .wrap(columns)
-    .usage(usage.filter(Boolean).join('\n\n').replaceAll('$', '$$$$'))
+    .usage(usage.filter(Boolean).join('\n\n'))
   for (const [commandName, { operands, describe }] of command ? [] : Object.entries(line.commands)) {
     help.command(`${commandName} ${operands}`.trim(), describe)
   }

@@ -55,7 +55,7 @@ function reasonOf(text: string): string {
   } catch (error) {
     const words = error instanceof Error ? error.message : ''
     const short = words
-      .replace(/ in JSON at position (\d+).*/s, (_, at) => ` at column ${Number(at) + 1}`)
+      .replace(/(?: in JSON)? at position (\d+).*/s, (_, at) => ` at column ${Number(at) + 1}`)
       .replace(/ is not valid JSON$/, '')
     return `not JSON: ${short}`
   }

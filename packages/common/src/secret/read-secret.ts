@@ -14,6 +14,7 @@ export async function readSecret(source: SecretSource, what: string): Promise<Se
     const end = bytes.indexOf(0x0a)
     const line = end < 0 ? bytes : bytes.subarray(0, end)
     if (line.length === 0) throw new Error('it is empty')
+    if (line.length > longest) throw new Error(`its first line is longer than ${longest} bytes`)
     return new Secret(line.at(-1) === 0x0d ? line.subarray(0, -1) : line)
   } catch (error) {
     throw new ToolError('SECRET_UNREADABLE', { what, source: nameSource(source), reason: reasonOf(error) })
@@ -30,8 +31,11 @@ async function readOutput(command: string): Promise<Buffer> {
   const { spawn } = await import('node:child_process')
   const { buffer } = await import('node:stream/consumers')
   const child = spawn('/bin/sh', ['-c', command], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
-  const [bytes, status] = await Promise.all([buffer(child.stdout), ended])
+  const ended = new Promise<[number | null, string | null]>((resolve) => {
+    child.once('exit', (...how) => resolve(how))
+  })
+  const [bytes, [status, signal]] = await Promise.all([buffer(child.stdout), ended])
+  if (signal !== null) throw new Error(`it was ended by ${signal}`)
   if (status !== 0) throw new Error(`it ended with status ${status}`)
   return bytes
 }
@@ -40,7 +44,7 @@ async function readOutput(command: string): Promise<Buffer> {
 function readDescriptor(fd: number): Buffer {
   const bytes: number[] = []
   const one = Buffer.alloc(1)
-  while (bytes.length < longest && readSync(fd, one, 0, 1, null) === 1 && one[0] !== 0x0a)
+  while (bytes.length <= longest && readSync(fd, one, 0, 1, null) === 1 && one[0] !== 0x0a)
     bytes.push(one[0] ?? 0)
   return Buffer.from(bytes)
 }
