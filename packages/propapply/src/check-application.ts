@@ -64,14 +64,14 @@ export async function checkApplication(item: SiteItem, unapply: boolean): Promis
   if (mismatches.length > 0 || 'mismatches' in bound) return { faults: mismatches.map(say) }
   const make = unapply ? bound.value.unapply : bound.value.apply
   try {
-    const action = await make?.({ directory: item.directory })
-    if (!action) return { faults: [] }
     const { host, desc } = given as { host?: string; desc?: string }
+    const action = await make?.({ directory: item.directory, host })
+    if (!action) return { faults: [] }
     const application = { property: property.name, host, timeoutMs: timeoutMs ?? undefined, action }
     return { application: { ...application, desc: desc ?? bound.value.desc } }
   } catch (error) {
     if (!(error instanceof ToolError)) throw error
-    return { faults: [say({ field: 'source', reason: error.message })] }
+    return { faults: [say({ field: 'data' in given ? 'data' : 'source', reason: error.message })] }
   }
 }
 

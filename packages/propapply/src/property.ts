@@ -11,8 +11,8 @@ export type Upload = { bytes: number; open: () => AsyncIterable<Uint8Array> | It
 
 export type Action = { call: Call; upload?: Upload }
 
-/** Where an application was written: paths of this machine are relative to its site file. */
-export type Place = { directory: string }
+/** Where an application was written: paths of this machine are relative to its site file; and its one host, if any. */
+export type Place = { directory: string; host: string | undefined }
 
 /** A property with its fields filled in. Making an action may read files of this machine. */
 export type Application = {

@@ -96,6 +96,7 @@ export const codes = {
   FILE_UNWRITABLE: say(cannotCreate, (d) => `Cannot write "${d.path}" on ${d.host}: ${d.reason}`),
 
   // Sites and properties
+  DATA_UNAVAILABLE: say(noInput, (d) => `Cannot get ${d.name}: ${d.reason}`),
   SITE_INVALID: say(data, (d) => `${d.where}: ${d.reason}${hint(d.hint)}`),
   PROPERTY_FAILED: say(someFailed, (d) => `${d.reason}`),
   PROPERTY_UNKNOWN: say(usage, (d) => `There is no property "${d.name}"${hint(d.hint)}`),

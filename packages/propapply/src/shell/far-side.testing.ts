@@ -91,7 +91,7 @@ export async function makeAction(
   if (!bound || 'mismatches' in bound) throw new Error(JSON.stringify(bound ?? property))
   const make = unapply ? bound.value.unapply : bound.value.apply
   if (!make) throw new Error(`${property} cannot be unapplied`)
-  return make({ directory: '/' })
+  return make({ directory: '/', host: undefined })
 }
 
 export async function makeCall(

@@ -1,14 +1,16 @@
 // file.has-content, file.exists-with-content: the file holds just these bytes.
 import * as v from 'valibot'
-import { defineProperty } from '../../property.ts'
+import { openData } from '../../data/open-data.ts'
+import { defineProperty, type Action, type Place } from '../../property.ts'
 import { access, line, path, text, type Access } from '../fields.ts'
-import { putBytes } from './put-bytes.ts'
+import { putBytes, putData } from './put-bytes.ts'
 
 const fields = {
   path,
   content: v.optional(text),
   content_base64: v.optional(v.pipe(v.string(), v.base64('expected base64'))),
   lines: v.optional(v.array(line)),
+  data: v.optional(v.pipe(text, v.minLength(1, 'expected the name of data'))),
   ...access,
 }
 
@@ -17,6 +19,7 @@ type Content = Access & {
   content?: string | undefined
   content_base64?: string | undefined
   lines?: string[] | undefined
+  data?: string | undefined
 }
 
 function contentOf({ content, content_base64: encoded, lines: list }: Content): Buffer {
@@ -25,16 +28,23 @@ function contentOf({ content, content_base64: encoded, lines: list }: Content): 
 }
 
 function check(given: Content) {
-  const ways = [given.content, given.content_base64, given.lines].filter((each) => each !== undefined)
+  const ways = [given.content, given.content_base64, given.lines, given.data].filter(
+    (each) => each !== undefined,
+  )
   if (ways.length === 1) return undefined
-  return { field: 'content', reason: 'expected one of "content", "content_base64" and "lines"' }
+  return { field: 'content', reason: 'expected one of "content", "content_base64", "lines" and "data"' }
 }
 
 // A directory made on the way to what may be a secret would be open to all.
-const apply = (given: Content) => putBytes(contentOf(given), given, given.mode === undefined)
+async function apply(given: Content, place: Place): Promise<Action> {
+  if (given.data === undefined) return putBytes(contentOf(given), given, given.mode === undefined)
+  const data = await openData(given.data, { ...place, path: given.path })
+  return putData(data, given, given.mode === undefined && !data.isSecret)
+}
 
 const notes = [
   'content is written as given: a final newline is there if it is in content. lines end in a newline each.',
+  'data names content that is fetched on this machine, as source of file.uploaded does.',
   'A new file has mode 0644; mode and owner of an existing file are kept unless told.',
   'Directories above the file are made, with mode 0755, unless a mode is asked for.',
   'A symbolic link is read through; when the content differs, the link is replaced by a file.',

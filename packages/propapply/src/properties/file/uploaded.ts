@@ -1,24 +1,23 @@
-// file.uploaded: the file there is a copy of a file of this machine.
-import { resolve } from 'node:path'
+// file.uploaded: the file there holds data that is fetched on this machine, a file of it say.
 import * as v from 'valibot'
-import { openLocalFile } from '../../local-file.ts'
+import { describeData } from '../../data/data-name.ts'
+import { openData } from '../../data/open-data.ts'
 import { defineProperty } from '../../property.ts'
 import { access, path, text } from '../fields.ts'
-import { largestInline, putBytes, putStream } from './put-bytes.ts'
+import { putData } from './put-bytes.ts'
 
 export const uploaded = defineProperty({
   name: 'file.uploaded',
-  summary: 'the file there holds what a file of this machine holds',
-  fields: { path, source: v.pipe(text, v.minLength(1, 'expected a path')), ...access },
-  describe: ({ path: file, source }) => `${file} is ${source} uploaded`,
-  apply: async (given, { directory }) => {
-    const source = await openLocalFile(resolve(directory, given.source))
-    if (source.bytes <= largestInline) return putBytes(await source.read(), given, true)
-    return putStream(source.stream, given, true)
-  },
+  summary: 'the file there holds what a file of this machine, or other data, holds',
+  fields: { path, source: v.pipe(text, v.minLength(1, 'expected a path, or the name of data')), ...access },
+  describe: ({ path: file, source }) => `${file} is ${describeData(source)} uploaded`,
+  apply: async (given, place) =>
+    putData(await openData(given.source, { ...place, path: given.path }), given, true),
   unapply: ({ path: file }) => ({ call: ['does_not_exist', file] }),
   notes: [
-    'source is a path of this machine, relative to the site file; it is read before any host is touched.',
+    'source is a path of this machine, relative to the site file, or names other data: file:, files-tree:, git:,',
+    'gpg:, pass:, env: or command:. It is fetched here, once, before any host is touched.',
+    'A secret (gpg, pass, env, command) gets mode 0600 unless told, and is never shown as a diff.',
     'A large file is sent only to hosts that have another content, told by SHA-256 (cksum where that is missing).',
     'A new file has mode 0644; mode and owner of an existing file are kept unless told.',
     'Directories above the file are made. Unapplying removes the file.',
