@@ -25,7 +25,7 @@ type Method = AnyAuthMethod & { type: string }
 export async function makeAttempts(credentials: Credentials): Promise<Attempts> {
   const tried: string[] = []
   const skipped: string[] = []
-  const methods = listMethods(credentials, skipped)
+  const methods = orderMethods(credentials, skipped)
   const handler: AuthHandlerMiddleware = (methodsLeft, _partial, next) => {
     void (async () => {
       for (;;) {
@@ -47,11 +47,19 @@ export async function makeAttempts(credentials: Credentials): Promise<Attempts> 
 
 type Candidate = { name: string; kind: string; method: () => Promise<Method | undefined> }
 
+/** The question what the server accepts, then what the settings allow, as they order it. */
+function orderMethods(credentials: Credentials, skipped: string[]): Iterator<Candidate, undefined> {
+  const { user: username, authentications } = credentials.settings
+  // "none" is how a server says what it accepts; some accept it.
+  const none: Candidate = { name: 'none', kind: 'none', method: async () => ({ type: 'none', username }) }
+  const all = [...listMethods(credentials, skipped)]
+  const allowed = authentications.flatMap((kind) => all.filter((candidate) => candidate.kind === kind))
+  return [none, ...allowed][Symbol.iterator]() as Iterator<Candidate, undefined>
+}
+
 function* listMethods(credentials: Credentials, skipped: string[]): Generator<Candidate, undefined> {
   const { settings, files, agent, secrets } = credentials
   const username = settings.user
-  // "none" is how a server says what it accepts; some accept it.
-  yield { name: 'none', kind: 'none', method: async () => ({ type: 'none', username }) }
   if (agent !== undefined) {
     const only = settings.identitiesOnly ? publicKeys(credentials) : undefined
     const make = async (): Promise<Method> => ({

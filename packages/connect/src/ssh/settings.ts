@@ -9,6 +9,8 @@ export type Settings = {
   user: string
   /** What known_hosts calls it: the alias as it is, else the host, with a port other than 22. */
   hostKeyName: string
+  /** Methods of authentication that may be tried, in their order. */
+  authentications: string[]
   identityFiles: string[]
   identitiesOnly: boolean
   identityAgent: string | undefined
@@ -61,6 +63,7 @@ export function parseSettings(text: string, { home, localUser, target }: Names):
     port,
     user,
     hostKeyName: given('hostkeyalias') ?? formatHostName(hostname, port),
+    authentications: listAuthentications(given('preferredauthentications'), one),
     identityFiles: (all.get('identityfile') ?? []).filter((file) => file !== 'none').map(path),
     identitiesOnly: one('identitiesonly') === 'yes',
     identityAgent: given('identityagent'),
@@ -78,6 +81,24 @@ export function parseSettings(text: string, { home, localUser, target }: Names):
     kexAlgorithms: one('kexalgorithms')?.split(',') ?? [],
     needsOpenssh: needOpenssh(all, given),
   }
+}
+
+const authentications = {
+  publickey: 'pubkeyauthentication',
+  password: 'passwordauthentication',
+  'keyboard-interactive': 'kbdinteractiveauthentication',
+}
+
+/** ssh_config(5): PreferredAuthentications, and a switch for each method. */
+function listAuthentications(
+  preferred: string | undefined,
+  one: (keyword: string) => string | undefined,
+): string[] {
+  const wanted = preferred?.split(',') ?? Object.keys(authentications)
+  return wanted.filter((method) => {
+    const keyword = authentications[method as keyof typeof authentications]
+    return keyword !== undefined && !['no', 'false'].includes(one(keyword) ?? 'yes')
+  })
 }
 
 function needOpenssh(
