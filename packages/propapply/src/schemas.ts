@@ -14,7 +14,16 @@ const applications = Object.fromEntries(
   ]),
 )
 
+/** What --list says of each property. */
+const propertyKind = v.looseObject({
+  type: v.literal('property-kind'),
+  property: v.string(),
+  summary: v.string(),
+  fields: v.array(v.string()),
+  unapply: v.boolean(),
+})
+
 export const schemas: SchemaTable = {
   reads: { connection: connectionRecord, error: errorRecord, end: endRecord, ...applications },
-  writes: { property: propertyRecord, error: errorRecord, end: endRecord },
+  writes: { property: propertyRecord, 'property-kind': propertyKind, error: errorRecord, end: endRecord },
 }
