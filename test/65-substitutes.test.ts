@@ -70,7 +70,11 @@ describe.skipIf(!isRoot)('substitutes', () => {
     const env = kind === 'https' ? { SSL_CERT_FILE: nginx.ca } : {}
     const { daemon, files } = await makeReader(url, { env })
     const ran = runCli(daemon, ['ensure', items.top, items.tree])
-    expect(ran.records, ran.stderr).toMatchObject([{ valid: true }, { valid: true }, { type: 'end', ok: true }])
+    expect(ran.records, ran.stderr).toMatchObject([
+      { valid: true },
+      { valid: true },
+      { type: 'end', ok: true },
+    ])
     for (const path of Object.values(items)) {
       const there = runCli(origin, ['path-info', path]).records[0]
       expect(runCli(daemon, ['path-info', path]).records[0]).toEqual({

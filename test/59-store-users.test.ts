@@ -1,0 +1,148 @@
+// Users: a daemon without privileges, what its owner, root and others may do there, and connections in great number.
+import { spawn, spawnSync } from 'node:child_process'
+import { chownSync, lstatSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { describe, expect, it } from 'vitest'
+import { Scratch } from './support/scratch.ts'
+import { storeDaemon, TestStore } from './support/store.ts'
+import { fileNar, int, str } from './support/wire.ts'
+
+const scratch = new Scratch('store-users')
+const [owner, other] = [65534, 65533]
+const as = (uid: number) => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
+const canRun =
+  process.getuid?.() === 0 &&
+  spawnSync('setpriv', [...as(owner).slice(1), 'test', '-r', storeDaemon]).status === 0
+
+async function ask(
+  daemon: TestStore,
+  uid: number,
+  ...requests: object[]
+): Promise<Record<string, unknown>[]> {
+  const [command = '', ...args] = [...as(uid), 'nc', '-N', '-U', daemon.socket]
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  child.stdin.end(requests.map((request) => `${JSON.stringify(request)}\n`).join(''))
+  const lines = (await text(child.stdout)).split('\n').filter((line) => line !== '')
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+describe.skipIf(!canRun)('a daemon of a user', () => {
+  it('serves everybody, is repaired by its owner and by root, and is written by nobody else', async () => {
+    const daemon = new TestStore(scratch, 'own', { prefix: as(owner) })
+    chownSync(daemon.folder, owner, owner)
+    await daemon.start()
+    const request = { type: 'add-text', name: 'text', text: 'text' }
+    const paths = await Promise.all([owner, other, 0].map((uid) => ask(daemon, uid, request)))
+    const [path = ''] = paths.map(([answer]) => answer?.['path'] as string)
+    expect(paths).toEqual(Array(3).fill([{ type: 'path', path }]))
+    expect([lstatSync(path).uid, lstatSync(path).mode & 0o7777]).toEqual([owner, 0o444])
+    const repair = { type: 'verify', contents: true, repair: true }
+    const ends = await Promise.all([owner, 0].map((uid) => ask(daemon, uid, repair)))
+    for (const answers of ends) expect(answers.at(-1)).toMatchObject({ type: 'end', ok: true })
+    expect(await ask(daemon, other, repair)).toMatchObject([
+      { type: 'error', message: 'you are not privileged to repair paths' },
+    ])
+    for (const place of [path, `${daemon.store}/x`, `${daemon.state}/x`, `${daemon.state}/db/db.sqlite`]) {
+      const [command = '', ...args] = [...as(other), 'sh', '-c', 'echo x >>"$1"', 'sh', place]
+      expect([place, spawnSync(command, args, { stdio: 'ignore' }).status]).not.toEqual([place, 0])
+    }
+    await daemon.stop()
+  })
+
+  it("cannot be made to read what only root can, and does not tell others a file's contents", async () => {
+    const daemon = new TestStore(scratch, 'read', { prefix: as(owner) })
+    chownSync(daemon.folder, owner, owner)
+    await daemon.start()
+    const secret = scratch.file('secret')
+    writeFileSync(secret, 'secret', { mode: 0o600 })
+    const answers = await ask(
+      daemon,
+      0,
+      { type: 'add-root', link: secret },
+      { type: 'roots' },
+      { type: 'path-info', path: secret },
+      { type: 'gc', action: 'live' },
+    )
+    expect(answers.filter(({ type }) => type === 'root')).toEqual([
+      { type: 'root', link: secret, path: null },
+    ])
+    expect(answers.filter(({ type }) => type === 'error')).toMatchObject([{ code: 'NOT_IN_STORE' }])
+    await daemon.stop()
+  })
+})
+
+describe('verify', () => {
+  it('goes on after a path, and finds what comes behind it', async () => {
+    const daemon = new TestStore(scratch, 'from')
+    await daemon.start()
+    const client = await daemon.connect()
+    const paths: string[] = []
+    for (let index = 0; index < 20; index++) paths.push(await client.addText(`t${index}`, `t ${index}`))
+    paths.sort()
+    const [middle = '', last = ''] = [paths[10], paths[19]]
+    for (const path of [paths[3] ?? '', last]) {
+      rmSync(path)
+      writeFileSync(path, 'else')
+    }
+    const verifyFrom = async (from: string) => {
+      client.log = ''
+      const options = [0, 0, 0, 1, 1, 0, 0, 0, 1, 1].map(int)
+      await client.call(19, ...options, str('verify-from'), str(from))
+      const errors = await client.verify(true)
+      return [errors, (client.log.match(/was modified/g) ?? []).length]
+    }
+    expect(await verifyFrom('')).toEqual([true, 2])
+    expect(await verifyFrom(middle)).toEqual([true, 1])
+    expect(await verifyFrom(last)).toEqual([false, 0])
+    client.close()
+    await daemon.stop()
+  })
+})
+
+describe('connections', () => {
+  it('leave no descriptor, however and whenever they end', async () => {
+    const daemon = new TestStore(scratch, 'many')
+    await daemon.start()
+    const descriptors = () => readdirSync(`/proc/${daemon.pid}/fd`).length
+    const greeting = Buffer.concat([int(0x6e697863), int(0x163), int(0), int(1)])
+    const nar = fileNar(Buffer.alloc(50_000))
+    const endings: readonly (readonly [Buffer, 'end' | 'destroy'])[] = [
+      [Buffer.alloc(0), 'end'],
+      [Buffer.from('{'), 'destroy'],
+      [Buffer.from('{"type":"ping"}\n'), 'end'],
+      [greeting.subarray(0, 12), 'destroy'],
+      [greeting, 'end'],
+      [Buffer.concat([greeting, int(8), str('x'), int(1000)]), 'destroy'],
+      [
+        Buffer.concat([greeting, int(7), str('x'), int(1), int(1), str('sha256'), nar.subarray(0, 30_000)]),
+        'destroy',
+      ],
+      [Buffer.concat([greeting, int(999)]), 'end'],
+      [Buffer.concat([greeting, int(20), int(1)]), 'destroy'],
+    ]
+    const use = async ([bytes, how]: (typeof endings)[number]) => {
+      const socket = connect(daemon.socket)
+      socket.on('error', () => socket.destroy()).resume()
+      const closed = once(socket, 'close')
+      socket.write(bytes, () => {
+        if (how === 'end') socket.end()
+        else socket.destroy()
+      })
+      await closed
+    }
+    const client = await daemon.connect()
+    // Threads and the store's own files are opened once.
+    await Promise.all(endings.map(use))
+    await client.addNar('warm', nar)
+    const before = descriptors()
+    for (let round = 0; round < 20; round++) await Promise.all(endings.map(use))
+    // What they began is undone, and then as many are open as before.
+    const leftovers = () => readdirSync(daemon.store).filter((name) => !/^\.links$|-warm$/.test(name))
+    while (descriptors() > before || leftovers().length > 0) await client.isValid(`${daemon.store}/x`)
+    expect(descriptors()).toBeLessThanOrEqual(before)
+    client.close()
+    await daemon.stop()
+  })
+})
