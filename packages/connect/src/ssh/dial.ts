@@ -24,6 +24,9 @@ export type DialContext = {
   secrets: Secrets
 }
 
+/** Of what a ProxyCommand says on stderr, its end goes into the error. */
+const proxyWords = 500
+
 /** What ssh2 cannot do and OpenSSH can; the message says what. */
 export class OpensshNeeded extends Error {}
 
@@ -57,9 +60,14 @@ export async function dial(context: DialContext, resolved: Resolved): Promise<Ss
       throw judged.error ?? explain(error, resolved, attempts)
     }
   }
-  const session = new SshSession(resolved.destination.host, await login(), login)
-  closeWith(session, jumps)
-  return session
+  try {
+    const session = new SshSession(resolved.destination.host, await login(), login)
+    closeWith(session, jumps)
+    return session
+  } catch (error) {
+    for (const jump of jumps) jump.close()
+    throw error
+  }
 }
 
 function closeWith(session: SshSession, jumps: readonly SshSession[]): void {
@@ -120,8 +128,13 @@ function dialPort(host: string, port: number, timeoutMs: number): Promise<Duplex
 
 function runProxy({ connection }: DialContext, command: string): Duplex {
   const running = connection.run({ command: `exec ${command}` })
-  running.stderr.resume()
   const stream = Duplex.from({ readable: running.stdout, writable: running.stdin })
+  let said = ''
+  running.stderr.on('data', (bytes: Buffer) => (said = (said + bytes.toString()).slice(-proxyWords)))
+  running.status.then(
+    (status) => stream.destroy(new Error(`its ProxyCommand ended with status ${status}: ${said.trim()}`)),
+    (error: Error) => stream.destroy(error),
+  )
   stream.once('close', () => running.cancel())
   return stream
 }

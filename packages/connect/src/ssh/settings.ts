@@ -55,8 +55,10 @@ export function parseSettings(text: string, { home, localUser, target }: Names):
     r: user,
     u: localUser,
   }
-  const path = (value: string) =>
-    value.replace(/^~(?=\/|$)/, home).replaceAll(/%([%dhnpru])/g, (_, token: string) => tokens[token] ?? '')
+  const expand = (value: string) =>
+    value.replaceAll(/%([%dhnpru])/g, (_, token: string) => tokens[token] ?? '')
+  const path = (value: string) => expand(value.replace(/^~(?=\/|$)/, home))
+  const proxyCommand = given('proxycommand')
   const interval = Number(one('serveraliveinterval') ?? 0) * 1000
   return {
     hostname,
@@ -72,7 +74,7 @@ export function parseSettings(text: string, { home, localUser, target }: Names):
       .filter((file) => file !== '' && file !== 'none')
       .map(path),
     proxyJump: given('proxyjump'),
-    proxyCommand: given('proxycommand'),
+    proxyCommand: proxyCommand && expand(proxyCommand),
     connectTimeoutMs: Number(given('connecttimeout') ?? 0) * 1000 || undefined,
     aliveIntervalMs: interval || defaultAlive.intervalMs,
     aliveCount: interval ? Number(one('serveralivecountmax') ?? defaultAlive.count) : defaultAlive.count,
@@ -108,6 +110,8 @@ function needOpenssh(
   if (all.has('certificatefile') && given('certificatefile')) return 'a certificate is configured'
   if (given('pkcs11provider')) return 'keys of a PKCS#11 provider are configured'
   if (given('proxyusefdpass') === 'yes') return 'ProxyUseFdpass is configured'
+  if (/%[^%hnpr]/.test(given('proxycommand')?.replaceAll('%%', '') ?? ''))
+    return 'the ProxyCommand has a token that only ssh knows'
   return undefined
 }
 
