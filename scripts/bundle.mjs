@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
 import { build } from 'esbuild'
@@ -12,21 +12,30 @@ const here = fileURLToPath(new URL('.', import.meta.url))
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const program = manifest.name.split('/').at(-1)
 // Dependencies that most runs never need: each becomes a file of its own, read when it is first imported.
-const chunks = ['yargs', 'ssh2', 'yaml', 'ndjson', '@valibot/to-json-schema', 'undici', 'fzstd']
+const chunks = ['yargs', 'ssh2', 'yaml', 'ndjson', '@valibot/to-json-schema', 'undici', 'fzstd', 'sucrase']
 const chunkFile = (name) => `./${name.split('/').at(-1)}.cjs`
+// The same for what a package says is another program in the same bundle.
+const parts = (manifest.parts ?? []).map((path) => ({ path, file: chunkFile(path.replace(/\.ts$/, '')) }))
 
-const withoutDefault = new Set(['@valibot/to-json-schema', 'fzstd'])
+const withoutDefault = new Set(['@valibot/to-json-schema', 'fzstd', 'sucrase'])
 const chunkSource = (name) =>
   `export * from '${name}'` + (withoutDefault.has(name) ? '' : `; export { default } from '${name}'`)
 
 const asChunk = {
   name: 'chunk',
-  setup: ({ onResolve }) =>
+  setup: ({ onResolve }) => {
     onResolve({ filter: /^[@a-z]/ }, ({ path, importer }) =>
       chunks.includes(path) && !importer.includes('node_modules')
         ? { path: chunkFile(path), external: true }
         : undefined,
-    ),
+    )
+    onResolve({ filter: /^\.\// }, ({ path, resolveDir, kind }) => {
+      const part = parts.find(
+        (each) => kind === 'dynamic-import' && join(resolveDir, path) === resolve(each.path),
+      )
+      return part && { path: part.file, external: true }
+    })
+  },
 }
 
 // Shell text is imported as vite has it, with ?raw.
@@ -121,17 +130,19 @@ async function buildAgent() {
 rmSync('dist', { recursive: true, force: true })
 mkdirSync('dist')
 if (existsSync('src/agent/main.ts')) await buildAgent()
-const { metafile } = await build({
-  ...common,
-  entryPoints: ['src/main.ts'],
-  outfile: 'dist/main.cjs',
-  plugins: [asChunk, asText],
-  external: ['better-sqlite3'],
-  metafile: true,
-})
-const external = new Set(
-  Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path)),
-)
+const bundled = []
+for (const { path, file } of [{ path: 'src/main.ts', file: './main.cjs' }, ...parts]) {
+  const { metafile } = await build({
+    ...common,
+    entryPoints: [path],
+    outfile: `dist/${file}`,
+    plugins: [asChunk, asText],
+    external: ['better-sqlite3'],
+    metafile: true,
+  })
+  bundled.push(...Object.values(metafile.outputs).flatMap(({ imports }) => imports.map((each) => each.path)))
+}
+const external = new Set(bundled)
 const used = chunks.filter((name) => external.has(chunkFile(name)))
 for (const name of used) {
   await build({

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { Agent, get, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { TestService, until } from './support/daemonize.ts'
+import { daemonize, TestService, until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
 
 const scratch = new Scratch('daemonize-sites')
@@ -407,6 +407,77 @@ describe('cachedir', () => {
     expect((await service.run('restart')).status).toBe(0)
     expect(ask()).toBe('cjs')
     await until('it is written anew', () => statSync(`${folder}/${name}`).ino !== first)
+  })
+})
+
+describe('modules in TypeScript', () => {
+  // Not a word of this file's own.
+  const importing = 'import'
+  const folder = scratch.file('typescript')
+  mkdirSync(folder)
+  const write = (name: string, text: string) => writeFileSync(`${folder}/${name}`, text)
+  write(
+    'greet.ts',
+    'export type Whom = { name: string }\nexport const greet = <T extends Whom>({ name }: T) => `hello ${name}`\n',
+  )
+  write(
+    'plain.cts',
+    "const { sep } = require('node:path') as typeof import('node:path')\nmodule.exports = (req: unknown, res: any) => res.end(`cts ${sep}`)\n",
+  )
+  write(
+    'typed.ts',
+    `import type { RequestListener } from 'node:http'
+${importing} { greet, type Whom } from './greet.js'
+enum Kind { Site = 'site' }
+interface Answer { text: string }
+const whom: Whom = { name: Kind.Site }
+const listener: RequestListener = (req, res) => {
+  if (req.url === '/throw') throw new Error('on line 7' as string)
+  res.end(({ text: greet(whom) } satisfies Answer).text)
+}
+export default listener
+`,
+  )
+
+  it('are served, with their imports, and kept without their types for the next start', async () => {
+    const port = freePort()
+    const service = await startSites({
+      user: 'nobody',
+      module_paths: [folder],
+      sites: [
+        ['typed', null, port],
+        ['plain', 'plain.test', port],
+      ],
+    })
+    const kept = `${service.folder}/cache/ts`
+    expect(curl(`http://127.0.0.1:${port}/`).body).toBe('hello site')
+    expect(curl('-H', 'Host: plain.test', `http://127.0.0.1:${port}/`).body).toBe('cts /')
+    expect(curl(`http://127.0.0.1:${port}/throw`).status).toBe(500)
+    expect(readFileSync(service.log, 'utf8')).toMatch(/Error: on line 7\n.*typed\.ts:7:/)
+    const names = readdirSync(kept)
+    expect(names).toHaveLength(3)
+    for (const name of names)
+      expect(statSync(`${kept}/${name}`)).toMatchObject({ uid: 65534, mode: 0o100600 })
+    const first = names.map((name) => statSync(`${kept}/${name}`).ino)
+    expect((await service.run('restart')).status).toBe(0)
+    expect(curl(`http://127.0.0.1:${port}/`).body).toBe('hello site')
+    expect(names.map((name) => statSync(`${kept}/${name}`).ino)).toEqual(first)
+  })
+
+  it('that are no TypeScript fail the start, with the place', async () => {
+    write('wrong.ts', 'export const fine: number = 1\nexport default ((\n')
+    const service = new TestService(scratch, { module_paths: [folder], sites: [['wrong', null, 0]] })
+    const { status, stderr } = await service.run('start')
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/wrong\.ts:3:1\n.*SyntaxError: .*Unexpected token\n/)
+  })
+
+  it('may be the configuration', () => {
+    write(
+      'conf.ts',
+      `const name: string = 'typed'\nexport default { name, command: ['sleep', '1'] as const }\n`,
+    )
+    expect(spawnSync(process.execPath, [daemonize, `${folder}/conf.ts`, 'check']).status).toBe(0)
   })
 })
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdbool.h>
 #include <netinet/in.h>
@@ -16,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <node_api.h>
 #include <uv.h>
@@ -275,6 +277,78 @@ FUNCTION(unwatch) {
   return NULL;
 }
 
+/** socketPair(): two connected stream sockets, closed on exec. */
+FUNCTION(socket_pair) {
+  (void)info;
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) return fail(env, "socketpair");
+  napi_value list;
+  napi_create_array(env, &list);
+  napi_set_element(env, list, 0, from_int(env, pair[0]));
+  napi_set_element(env, list, 1, from_int(env, pair[1]));
+  return list;
+}
+
+/** Above any number that a descriptor gets in the new process. */
+enum { SPAWN_MAX = 128, SPAWN_HIGH = 512 };
+
+/** posix_spawn(3) of a session leader with default signals, no environment, and the descriptors given as 0, 1, 2… */
+static int spawn_leader(char **argv, const int *descriptors, uint32_t count, pid_t *pid) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t all, none;
+  int moved[SPAWN_MAX], error = 0;
+  uint32_t done = 0;
+  char *environment[] = {NULL};
+  sigfillset(&all), sigemptyset(&none);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  // Out of the way first: a source may have the number of another one's target.
+  for (; done < count && !error; done++) {
+    moved[done] = fcntl(descriptors[done], F_DUPFD_CLOEXEC, SPAWN_HIGH);
+    if (moved[done] < 0) error = errno;
+    else posix_spawn_file_actions_adddup2(&actions, moved[done], done);
+  }
+  if (!error) error = posix_spawn(pid, argv[0], &actions, &attributes, argv, environment);
+  for (uint32_t i = 0; i < done; i++)
+    if (moved[i] >= 0) close(moved[i]);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  return error;
+}
+
+/** spawnLeader(argv, descriptors): its process number; reap() it when it has ended. */
+FUNCTION(spawn_session_leader) {
+  napi_value arguments[2];
+  size_t length = 2;
+  uint32_t count = 0;
+  int descriptors[SPAWN_MAX];
+  pid_t pid = 0;
+  napi_get_cb_info(env, info, &length, arguments, NULL, NULL);
+  napi_get_array_length(env, arguments[1], &count);
+  if (count > SPAWN_MAX) return errno = E2BIG, fail(env, "posix_spawn");
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value item;
+    napi_get_element(env, arguments[1], i, &item);
+    napi_get_value_int32(env, item, &descriptors[i]);
+  }
+  char **argv = read_strings(env, arguments[0]);
+  int error = spawn_leader(argv, descriptors, count, &pid);
+  for (char **word = argv; *word; word++) free(*word);
+  free(argv);
+  return error ? (errno = error, fail(env, "posix_spawn")) : from_int(env, pid);
+}
+
+/** reap(pid): whether that child had ended; it is no zombie any more then. */
+FUNCTION(reap_child) {
+  int32_t a[MAX_ARGUMENTS];
+  read_ints(env, info, a);
+  return result_of(env, waitpid(a[0], NULL, WNOHANG), "waitpid");
+}
+
 /** Size of a file made that long, its blocks taken on disk: posix_fallocate(fd, 0, length). */
 FUNCTION(allocate) {
   int32_t a[MAX_ARGUMENTS];
@@ -413,6 +487,9 @@ NAPI_MODULE_INIT() {
     EXPORT("listenUnix", listen_unix),
     EXPORT("watch", watch_readable),
     EXPORT("unwatch", unwatch),
+    EXPORT("socketPair", socket_pair),
+    EXPORT("spawnLeader", spawn_session_leader),
+    EXPORT("reap", reap_child),
     EXPORT("allocate", allocate),
     EXPORT("socketFamily", socket_family),
     EXPORT("isListening", is_listening),

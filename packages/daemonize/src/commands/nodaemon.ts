@@ -43,6 +43,7 @@ export async function nodaemon(context: Context): Promise<undefined> {
       environment: { ...own, [incarnationVariable]: id, ...(supervisor && { NOTIFY_SOCKET: supervisor }) },
       listen: sockets.map(({ address }) => address),
       notify: undefined,
+      reach: [],
       readyFd: settings.ready.kind === 'fd' ? settings.ready.fd : undefined,
       foreground: true,
     })

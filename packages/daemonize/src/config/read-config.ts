@@ -1,4 +1,4 @@
-// Reads a configuration file: JSON, YAML, or an ES module. What root runs by it, only root may have written.
+// Reads a configuration file: JSON, YAML, or an ES module, in TypeScript too. What root runs by it, only root may have written.
 import {
   closeSync,
   constants,
@@ -18,7 +18,7 @@ import { importModule } from '../sites/import-module.ts'
 import { parseConfig, type Config } from './config.ts'
 
 export const configFolder = '/etc/daemonize'
-export const configSuffixes = ['.json', '.yaml', '.yml', '.mjs', '.js', '.conf'] as const
+export const configSuffixes = ['.json', '.yaml', '.yml', '.mjs', '.js', '.ts', '.conf'] as const
 const namedFolders = [configFolder, '/etc/conf.d']
 
 export type ConfigFile = { path: string; config: Config }

@@ -132,8 +132,8 @@ static void read_control(void) {
 
 static int timeout(void) {
   long long now = now_ms(), next = -1;
-  const long long times[] = {kill_at, respawn_at};
-  for (int i = 0; i < 2; i++)
+  const long long times[] = {kill_at, respawn_at, reach_due()};
+  for (int i = 0; i < 3; i++)
     if (times[i] && (next < 0 || times[i] < next)) next = times[i];
   int log = log_timeout();
   if (next < 0) return log;
@@ -158,14 +158,15 @@ static void keep(void) {
   for (;;) {
     struct pollfd ready_for[] = {
       {signals, POLLIN, 0}, {control_open ? CONTROL : -1, POLLIN, 0}, {notifications, POLLIN, 0},
-      {output, POLLIN, 0}, {failures, POLLIN, 0},
+      {output, POLLIN, 0}, {failures, POLLIN, 0}, {reach_descriptor(), POLLOUT, 0},
     };
-    if (poll(ready_for, 5, timeout()) < 0 && errno != EINTR) leave(1);
+    if (poll(ready_for, 6, timeout()) < 0 && errno != EINTR) leave(1);
     if (ready_for[4].revents) read_failures();
     if (ready_for[3].revents) read_output();
     if (ready_for[2].revents && read_notifications(notifications, spec.change_user ? spec.uid : geteuid()))
       tell("notify\n");
     if (ready_for[0].revents) read_signals();
+    if (look_reached()) tell("reached\n");
     if (control_open && ready_for[1].revents) read_control();
     do_what_is_due();
   }
@@ -213,6 +214,7 @@ int main(int count, char **arguments) {
   block_signals();
   if (!open_log(&spec)) return tell("failed log %d\n", errno), 1;
   if (spec.notify && (notifications = open_notifications(spec.notify)) < 0) return tell("failed notify %d\n", errno), 1;
+  if (is_occupied()) return tell("failed occupied %d\n", EADDRINUSE), 1;
   if (!make_service()) {
     sweep(spec.cgroup);
     leave(1);

@@ -7,7 +7,7 @@
 //
 // The starter writes the specification (see specification.c) and later one byte: 'r', the service is ready.
 // End of file before that means that the starter is gone, and the start is undone. The keeper answers in lines:
-//   pid PID START    exec    notify    failed STAGE ERRNO    exit STATUS    signal NUMBER    out LENGTH LF bytes    kept
+//   pid PID START    exec    notify    reached    failed STAGE ERRNO    exit STATUS    signal NUMBER    out LENGTH LF bytes    kept
 #pragma once
 #define _GNU_SOURCE
 #include <stdbool.h>
@@ -43,6 +43,9 @@ struct specification {
   int limit_count;
   int sockets, ready_source, ready_target;
   char *notify;
+  /** Where it is to answer: "/PATH" or "IP PORT". */
+  char *reach[8];
+  int reach_count;
 
   // What is written down about it.
   char *pidfile, *state, *state_fields;
@@ -103,5 +106,7 @@ bool read_notifications(int fd, uid_t owner);
 
 /** Ends everything in the cgroup (may be NULL) and below the keeper. */
 void sweep(const char *cgroup);
+/** Whether it had to kill what was in the cgroup. */
+extern bool cgroup_was_killed;
 
 long long now_ms(void);

@@ -14,6 +14,14 @@ bool make_service(void);
 void read_failures(void);
 void read_output(void);
 
+/** Whether somebody answers already where the service is to be ready. */
+bool is_occupied(void);
+/** Goes on asking; true once, when it answers. */
+bool look_reached(void);
+/** What look_reached() waits for: a descriptor to become writable, or -1, and a time, or 0. */
+int reach_descriptor(void);
+long long reach_due(void);
+
 /** A line to the starter, while there is one. */
 void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** A line for the log, or in the foreground for the terminal. */

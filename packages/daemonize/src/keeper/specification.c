@@ -49,6 +49,7 @@ static void set(struct specification *s, const char *key, char *value) {
   if (!strcmp(key, "uid")) { s->change_user = true; s->uid = strtoul(value, NULL, 10); return; }
   if (!strcmp(key, "gid")) { s->gid = strtoul(value, NULL, 10); return; }
   if (!strcmp(key, "group") && s->group_count < 256) { s->groups[s->group_count++] = strtoul(value, NULL, 10); return; }
+  if (!strcmp(key, "reach") && s->reach_count < 8) { s->reach[s->reach_count++] = value; return; }
   if (!strcmp(key, "umask")) { s->umask = strtoul(value, NULL, 8); return; }
   if (!strcmp(key, "nice")) { s->has_nice = true; s->nice = number; return; }
   if (!strcmp(key, "capabilities")) { s->bounded = true; s->capabilities = strtoull(value, NULL, 16); return; }

@@ -22,12 +22,15 @@ static bool is_empty(const char *cgroup) {
   return strstr(text, "populated 0") != NULL;
 }
 
+bool cgroup_was_killed;
+
 static void kill_cgroup(const char *cgroup) {
   char path[4096];
   snprintf(path, sizeof path, "%s/cgroup.kill", cgroup);
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return;
   if (write(fd, "1", 1) < 0) errno = 0;
+  cgroup_was_killed = true;
   close(fd);
 }
 
@@ -47,7 +50,7 @@ static bool kill_children(void) {
 void sweep(const char *cgroup) {
   const struct timespec pause = {0, 1000000};
   for (int round = 0; round < 2000; round++) {
-    if (cgroup) kill_cgroup(cgroup);
+    if (cgroup && !is_empty(cgroup)) kill_cgroup(cgroup);
     bool any = kill_children();
     while (waitpid(-1, NULL, WNOHANG) > 0) any = true;
     if (!any && (!cgroup || is_empty(cgroup))) return;

@@ -1,64 +1,70 @@
 // The starter's end of the control channel: starts the keeper, and tells what it says (keeper/keeper.h).
-import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import type { Duplex } from 'node:stream'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
+import { native } from '@plumbline/common/syscall/native'
+import { Channel } from './channel.ts'
 
 export type KeeperEvent =
   | { kind: 'pid'; pid: number; start: number }
-  | { kind: 'exec' | 'notify' | 'kept' | 'end' }
+  | { kind: 'exec' | 'notify' | 'reached' | 'kept' | 'end' }
   | { kind: 'failed'; stage: string; errno: string }
   | { kind: 'exit'; status: number }
   | { kind: 'signal'; number: number }
   | { kind: 'out'; bytes: Buffer }
 
 type Descriptors = {
-  output: number | 'ignore'
+  output: number | undefined
   lock: number
   sockets: readonly number[]
   /** Whether the service has a descriptor to say on that it is ready. */
   ready: boolean
 }
 
+/** Keepers of earlier starts of this process, which end by themselves, or stay. */
+const unreaped = new Set<number>()
+
 export class KeeperLink {
-  readonly #child: ChildProcess
-  readonly #control: Duplex
+  readonly #pid: number
+  readonly #control: Channel
   /** What the service writes to say that it is ready. */
-  readonly ready: Duplex | undefined
+  readonly ready: Channel | undefined
   #pending = Buffer.alloc(0)
   #listeners = new Set<(event: KeeperEvent) => void>()
   readonly finished: Promise<void>
 
+  /** Throws what posix_spawn(3) does. */
   constructor(specification: Buffer, { output, lock, sockets, ready }: Descriptors) {
-    const stdio = [
-      'ignore' as const,
-      output,
-      output,
-      'pipe' as const,
-      lock,
-      ...sockets,
-      ...(ready ? ['pipe' as const] : []),
-    ]
-    const numbers = stdio.slice(3).map((_, index) => String(index + 3))
-    // detached: a session of its own, without a terminal; the service, its child, is no leader of it.
-    this.#child = spawn(keeperPath(), numbers, { stdio, detached: true, env: {} })
-    this.#control = this.#child.stdio[3] as Duplex
-    this.ready = ready ? (this.#child.stdio.at(-1) as Duplex) : undefined
-    this.#control.on('data', (chunk: Buffer) => this.#read(chunk))
-    this.#control.on('error', () => undefined)
-    this.ready?.on('error', () => undefined)
-    this.finished = new Promise((resolve) => {
-      this.#control.on('close', () => {
-        this.#emit({ kind: 'end' })
-        resolve()
-      })
-    })
-    this.#child.on('error', (error: NodeJS.ErrnoException) =>
-      this.#emit({ kind: 'failed', stage: 'keeper', errno: error.code ?? 'EIO' }),
-    )
-    this.#child.unref()
+    for (const pid of unreaped) if (native().reap(pid) !== 0) unreaped.delete(pid)
+    const nothing = openSync('/dev/null', 'r+')
+    const control = native().socketPair()
+    const readiness = ready ? native().socketPair() : undefined
+    const said = output ?? nothing
+    const own = [control[1], lock, ...sockets, ...(readiness ? [readiness[1]] : [])]
+    const numbers = own.map((_, index) => String(index + 3))
+    // In a session of its own, without a terminal; the service, its child, is no leader of it.
+    try {
+      this.#pid = native().spawnLeader([keeperPath(), ...numbers], [nothing, said, said, ...own])
+    } catch (error) {
+      for (const fd of [control[0], ...(readiness ? [readiness[0]] : [])]) closeSync(fd)
+      throw error
+    } finally {
+      for (const fd of [nothing, control[1], ...(readiness ? [readiness[1]] : [])]) closeSync(fd)
+    }
+    this.#control = new Channel(control[0])
+    this.ready = readiness && new Channel(readiness[0])
     this.#control.write(specification)
+    this.finished = new Promise((resolve) => {
+      this.#control.listen(
+        (chunk) => this.#read(chunk),
+        () => {
+          this.#emit({ kind: 'end' })
+          this.#control.close()
+          unreaped.add(this.#pid)
+          resolve()
+        },
+      )
+    })
   }
 
   listen(listener: (event: KeeperEvent) => void): () => void {
@@ -70,17 +76,17 @@ export class KeeperLink {
   async confirm(): Promise<boolean> {
     let kept = false
     const stop = this.listen((event) => (kept ||= event.kind === 'kept'))
-    this.#control.write('r')
+    this.#control.write(Buffer.from('r'))
     await this.finished
     stop()
-    this.ready?.destroy()
+    this.ready?.close()
     return kept
   }
 
   /** The start is undone; resolves when nothing of it is left. */
   async abandon(): Promise<void> {
-    this.#control.end()
-    this.ready?.destroy()
+    this.#control.write(Buffer.from('x'))
+    this.ready?.close()
     await this.finished
   }
 
@@ -109,7 +115,7 @@ function parseEvent(kind: string, first: string, second: string): KeeperEvent | 
   if (kind === 'exit') return { kind, status: Number(first) }
   if (kind === 'signal') return { kind, number: Number(first) }
   if (kind === 'failed') return { kind, stage: first, errno: getSystemErrorName(-Number(second)) }
-  return kind === 'exec' || kind === 'notify' || kind === 'kept' ? { kind } : undefined
+  return kind === 'exec' || kind === 'notify' || kind === 'reached' || kind === 'kept' ? { kind } : undefined
 }
 
 /** Beside the bundle, or where the build puts it. */

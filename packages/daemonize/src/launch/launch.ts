@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Settings } from '../config/settings.ts'
-import { answers, waitReady } from '../ready/wait-ready.ts'
+import { answersHttp, reachAddresses, waitReady } from '../ready/wait-ready.ts'
 import { makeCgroup, removeCgroup } from '../service/cgroup.ts'
 import { makeIncarnationId } from '../service/incarnation-id.ts'
 import { bootId } from '../service/process.ts'
@@ -30,12 +30,15 @@ export type Launch = {
 }
 
 const tailLines = 10
+const searchedLines = 60
+const occupied = 'something answers already where it is to be ready'
 
 /** The process. Throws SERVICE_FAILED, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, CANNOT_CREATE, CANCELLED. */
 export async function launchService(settings: Settings, program: Program, launch: Launch): Promise<number> {
   const { name, ready } = settings
   const fail = (reason: string) => new ToolError('SERVICE_FAILED', { action: launch.action, name, reason })
-  if (await answers(ready)) throw fail('something answers already where it is to be ready')
+  if (ready.kind === 'http' && (await answersHttp(ready))) throw fail(occupied)
+  const reach = await reachAddresses(ready)
 
   const id = makeIncarnationId()
   const cgroup = settings.cgroup ? makeCgroup(name, settings.pidfile, id, launch.environment) : undefined
@@ -53,12 +56,13 @@ export async function launchService(settings: Settings, program: Program, launch
     },
     listen: program.sockets.map(({ address }) => address),
     notify,
+    reach,
     readyFd: ready.kind === 'fd' ? ready.fd : undefined,
     foreground: false,
   })
   const output = Output.open(settings.log)
   const link = new KeeperLink(specification, {
-    output: output.fd ?? 'ignore',
+    output: output.fd,
     lock: launch.lock,
     sockets: program.sockets.map(({ fd }) => fd),
     ready: ready.kind === 'fd',
@@ -90,18 +94,24 @@ export async function launchService(settings: Settings, program: Program, launch
     if (cgroup) removeCgroup(cgroup)
     const lines = output.lastLines(tailLines)
     launch.onTail(lines)
-    throw withLastLine(cause, lines.at(-1))
+    throw withReason(cause, tellingLine(output.lastLines(searchedLines)))
   } finally {
     stop.abort()
     output.close()
   }
 }
 
-/** The last thing that it said is most often why. */
-function withLastLine(error: unknown, line: string | undefined): unknown {
+function withReason(error: unknown, line: string | undefined): unknown {
   if (!(error instanceof ToolError) || error.code !== 'SERVICE_FAILED' || line === undefined) return error
   const reason = `${String(error.details['reason'])}: ${line.slice(0, 200)}`
   return new ToolError(error.code, { ...error.details, reason })
+}
+
+/** What it said last is most often why, but for the traces that runtimes print below the error itself. */
+function tellingLine(lines: readonly string[]): string | undefined {
+  const isError = (line: string) => /^(\w+: )?(\w*(Error|Exception)|error|fatal|panic)\b.*[:!]/i.test(line)
+  const isTrace = (line: string) => /^(\s|[\]}]|Node\.js v)/.test(line)
+  return lines.findLast(isError) ?? lines.findLast((line) => !isTrace(line)) ?? lines.at(-1)
 }
 
 /** What the keeper has said of the process. */
@@ -138,6 +148,7 @@ function describeFailure(
       return fail(`it was ended by ${known?.[0] ?? `signal ${event.number}`} before it was ready`)
     }
     case 'failed':
+      if (event.stage === 'occupied') return fail(occupied)
       if (event.stage !== 'exec')
         return fail(`${event.stage.replaceAll('_', ' ')}: ${describeErrno(event.errno)}`)
       if (event.errno === 'ENOENT') return new ToolError('COMMAND_NOT_FOUND', { command: program })

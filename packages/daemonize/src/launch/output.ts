@@ -19,6 +19,7 @@ export class Output {
   #tail = Buffer.alloc(0)
   #listeners = new Set<(bytes: Buffer) => void>()
   #watcher: FSWatcher | undefined
+  #path: string | undefined
 
   private constructor(reader: number | undefined, offset: number) {
     this.#reader = reader
@@ -44,20 +45,22 @@ export class Output {
     }
   }
 
-  /** Hears what the keeper carries, and watches the file that it does not. */
+  /** Hears what the keeper carries; the file that it does not is read when somebody wants to know. */
   follow(link: KeeperLink, path: string | undefined): void {
+    this.#path = path
     link.listen((event) => {
       if (event.kind === 'out') this.#hear(event.bytes)
     })
-    if (this.#reader === undefined || path === undefined) return
-    this.#watcher = watch(path, () => this.#catchUp())
-    // The service may have said it before anyone watched.
-    this.#catchUp()
   }
 
   listen(listener: (bytes: Buffer) => void): () => void {
     this.#listeners.add(listener)
     if (this.#tail.length > 0) listener(this.#tail)
+    if (this.#reader !== undefined && this.#path !== undefined) {
+      this.#watcher ??= watch(this.#path, () => this.#catchUp())
+      // The service may have said it before anyone watched.
+      this.#catchUp()
+    }
     return () => this.#listeners.delete(listener)
   }
 

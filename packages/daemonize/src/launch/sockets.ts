@@ -1,12 +1,11 @@
 // Listening sockets, bound here, before privileges are dropped: the service needs no capability for a low port.
 import { chownSync, closeSync, unlinkSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Settings } from '../config/settings.ts'
 import type { ListenAddress } from '../config/site.ts'
-import { accepts } from '../ready/connect.ts'
+import { isIpAddress } from './ip-address.ts'
 import { ProcessHandle } from '../service/handle.ts'
 import { firstSocket } from '../sites/descriptors.ts'
 import type { StateRecord } from '../service/state.ts'
@@ -49,7 +48,7 @@ async function openSocket(settings: Settings, address: ListenAddress): Promise<n
 }
 
 async function resolveHost(host: string): Promise<string> {
-  if (isIP(host)) return host
+  if (isIpAddress(host)) return host
   const { lookup } = await import('node:dns/promises')
   return (await lookup(host)).address
 }
@@ -61,7 +60,8 @@ async function openUnix({ identity }: Settings, path: string): Promise<number> {
     try {
       return open()
     } catch (error) {
-      if (errnoOf(error) !== 'EADDRINUSE' || (await accepts({ path }))) throw error
+      if (errnoOf(error) !== 'EADDRINUSE' || (await (await import('../ready/connect.ts')).accepts({ path })))
+        throw error
       unlinkSync(path)
       return open()
     }

@@ -14,6 +14,7 @@ const incarnation = {
   environment: { A: '1' },
   listen: ['0.0.0.0:80'],
   notify: undefined,
+  reach: ['127.0.0.1 80'],
   readyFd: 7,
   foreground: false,
 }
@@ -34,6 +35,9 @@ describe('formatSpecification()', () => {
     expect(entries().find((entry) => entry.startsWith('state_fields='))).toMatch(
       /^state_fields="id":"0{32}",/,
     )
+  })
+  it('says where the service is to answer', () => {
+    expect(entries()).toContain('reach=127.0.0.1 80')
   })
   it('numbers limits as the kernel does', () => {
     expect(entries({ limits: { nofile: [1, 'unlimited'], rttime: 5 } })).toEqual(

@@ -15,6 +15,8 @@ export type Incarnation = {
   /** What the listening sockets, in their order, are bound to. */
   listen: readonly string[]
   notify: string | undefined
+  /** Where it is to answer: "IP PORT" or the path of a socket. */
+  reach: readonly string[]
   /** The descriptor on which the service says that it is ready. */
   readyFd: number | undefined
   /** In the foreground, and without a keeper in between when nothing is to be kept. */
@@ -55,6 +57,7 @@ export function formatSpecification(settings: Settings, incarnation: Incarnation
     ['ready_source', incarnation.readyFd === undefined ? undefined : 5 + sockets],
     ['ready_target', incarnation.readyFd],
     ['notify', incarnation.notify],
+    ...incarnation.reach.map((address): [string, Value] => ['reach', address]),
     ['pidfile', settings.pidfile],
     ['state', settings.state],
     ['state_fields', stateFields(settings, incarnation)],

@@ -1,13 +1,18 @@
 // How a service says, or shows, that it is ready; one function for each kind.
-import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ready } from '../config/ready.ts'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { isIpAddress } from '../launch/ip-address.ts'
+import type { Channel } from '../launch/channel.ts'
 import type { KeeperEvent } from '../launch/keeper-link.ts'
+
+/** What the keeper has room for. */
+const maxAddresses = 8
 
 export type Watched = {
   listen(listener: (event: KeeperEvent) => void): () => void
   output(listener: (bytes: Buffer) => void): () => void
-  ready: Duplex | undefined
+  ready: Channel | undefined
   signal: AbortSignal
 }
 
@@ -25,17 +30,29 @@ export async function waitReady(ready: Ready, watched: Watched): Promise<void> {
       return readLine(watched.ready)
     case 'line':
       return findLine(ready.pattern, watched)
+    case 'http':
+      return retry(() => answersHttp(ready), watched.signal)
     default:
-      return retry(() => answers(ready), watched.signal)
+      return hear(watched, 'reached')
   }
 }
 
-/** True when whoever listens at the address, if anyone, can be asked. */
-export async function answers(ready: Ready): Promise<boolean> {
-  if (ready.kind === 'http') return (await import('./http.ts')).httpAnswers(ready.url, ready.status)
-  const { accepts } = await import('./connect.ts')
-  if (ready.kind === 'port') return accepts({ host: ready.host, port: ready.port })
-  return ready.kind === 'socket' ? accepts({ path: ready.path }) : false
+/** Whether it answers as it is to answer when it is ready. */
+export async function answersHttp({ url, status }: Extract<Ready, { kind: 'http' }>): Promise<boolean> {
+  return (await import('./http.ts')).httpAnswers(url, status)
+}
+
+/** Where connections are to be accepted, for the keeper to look: "IP PORT", or the path of a socket. */
+export async function reachAddresses(ready: Ready): Promise<string[]> {
+  if (ready.kind === 'socket') return [ready.path]
+  if (ready.kind !== 'port') return []
+  if (isIpAddress(ready.host)) return [`${ready.host} ${ready.port}`]
+  const { lookup } = await import('node:dns/promises')
+  const found = await lookup(ready.host, { all: true }).catch(() => {
+    const reason = `there is no host "${ready.host}"`
+    throw new ToolError('CONFIG_INVALID', { where: 'ready.host', reason })
+  })
+  return found.slice(0, maxAddresses).map(({ address }) => `${address} ${ready.port}`)
 }
 
 function hear({ listen }: Watched, kind: KeeperEvent['kind']): Promise<void> {
@@ -49,11 +66,12 @@ function hear({ listen }: Watched, kind: KeeperEvent['kind']): Promise<void> {
 }
 
 /** The notification descriptor of s6 (notifywhenup): whatever comes before the first line end is ignored. */
-function readLine(channel: Duplex | undefined): Promise<void> {
+function readLine(channel: Channel | undefined): Promise<void> {
   return new Promise((resolve) => {
-    channel?.on('data', (bytes: Buffer) => {
+    const read = (bytes: Buffer) => {
       if (bytes.includes(0x0a)) resolve()
-    })
+    }
+    channel?.listen(read, () => undefined)
   })
 }
 

@@ -1,6 +1,6 @@
 // Keeps what V8 compiles of CommonJS modules in the service's own cache folder, for the next start. A file is named
-// by the digest of the source and of Node's version, so that it can be stale for nobody. (Node 20 has no such cache
-// itself, and none can be made for ES modules.)
+// by the digest of the source and of Node's version, so that it can be stale for nobody. From Node 22 on, Node's own
+// cache does it, for ES modules too; in Node 20 none can be made for those.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import Module from 'node:module'
@@ -13,6 +13,8 @@ type Internals = {
   wrap(source: string): string
   _resolveFilename(request: string, parent: NodeModule, isMain: boolean, options?: object): string
   _cache: object
+  enableCompileCache?(folder: string): unknown
+  flushCompileCache?(): void
 }
 
 const internals = Module as unknown as Internals
@@ -20,6 +22,10 @@ const internals = Module as unknown as Internals
 export type CompileCache = { /** Writes what is new. */ save(): void }
 
 export function openCompileCache(folder: string): CompileCache {
+  if (internals.enableCompileCache) {
+    internals.enableCompileCache(`${folder}/v8`)
+    return { save: () => internals.flushCompileCache?.() }
+  }
   const fresh: { script: Script; path: string }[] = []
   internals.prototype._compile = function compile(content, filename) {
     const source = internals.wrap(content.replace(/^#!.*/, ''))

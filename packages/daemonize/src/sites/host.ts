@@ -9,7 +9,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { openCompileCache } from './compile-cache.ts'
 import { dispatch, type Dispatching, type LiveSite } from './dispatch.ts'
 import type { HostConfiguration } from './host-configuration.ts'
-import { importModule } from './import-module.ts'
+import { importModule, keepTransformed } from './import-module.ts'
 import { resolveModule } from './resolve-module.ts'
 import { drainServer, openServer, type SiteServer } from './servers.ts'
 import { findDefinedSite, provideDefineSite, toSiteModule, type SiteModule } from './site-module.ts'
@@ -72,6 +72,7 @@ async function openHost(config: HostConfiguration) {
   const { name, load, modulePaths, conf, redirect, redirectStatus, readyFd, drainTimeout } = config
   process.title = `daemonize: ${name}`
   const compiled = openCompileCache(config.cachedir)
+  keepTransformed(config.cachedir)
   provideDefineSite()
   for (const module of load) await loadModule(module, modulePaths, conf)
   const sites = await loadSites(config)

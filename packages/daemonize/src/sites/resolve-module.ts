@@ -5,8 +5,8 @@ import { createRequire } from 'node:module'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 
-const suffixes = ['', '.mjs', '.js', '.cjs'] as const
-const indexes = ['index.mjs', 'index.js', 'index.cjs'] as const
+const suffixes = ['', '.mjs', '.js', '.cjs', '.ts', '.mts', '.cts'] as const
+const indexes = ['index.mjs', 'index.js', 'index.cjs', 'index.ts'] as const
 
 /** Throws MODULE_NOT_FOUND. */
 export function resolveModule(module: string, modulePaths: readonly string[], conf: string): string {
