@@ -277,6 +277,66 @@ describe('logs', () => {
     await service.run('stop')
   })
 
+  it('go to the journal, each line an entry of the service, however long, and again after it has been away', () => {
+    const service = new TestService(scratch, {})
+    const long = 300_000
+    service.configure({
+      // Longer than a datagram may be; bytes that are not UTF-8; a line without its end.
+      command: service.script(
+        'service.sh',
+        `echo 'one  two=three'\nhead -c ${long} /dev/zero | tr '\\0' x; echo\nprintf 'caf\\351\\n'\necho up\nwhile [ ! -e $0.go ]; do sleep 0.02; done\necho again\nprintf 'the end'; : >$0.said; exec sleep 1000\n`,
+      ),
+      log: 'journal',
+      ready: { line: '^up$' },
+    })
+    const act = (command: string) =>
+      `${process.execPath} ${daemonize} ${service.conf} ${command} >/dev/null || exit 9`
+    const script = `
+      mount -t tmpfs none /run && mkdir -p /run/systemd/journal /run/log/journal || exit 8
+      journald() { /lib/systemd/systemd-journald & pid=$!; while ! test -S /run/systemd/journal/socket; do sleep 0.05; done; }
+      shown() { journalctl -D /run/log/journal -o json --all --no-pager SYSLOG_IDENTIFIER=${service.name} 2>/dev/null; }
+      has() { until shown | grep -q "$1"; do sleep 0.05; done; }
+      journald
+      ${act('start')}
+      has '"up"'
+      kill $pid; wait $pid; rm -f /run/systemd/journal/socket
+      journald
+      : >${service.folder}/service.sh.go
+      has '"again"'
+      until test -e ${service.folder}/service.sh.said; do sleep 0.05; done
+      cat ${service.pidfile} >&2
+      ${act('stop')}
+      has 'the end'
+      shown; kill $pid`
+    const { stdout, stderr, status } = spawnSync('unshare', ['-m', 'bash', '-c', script], {
+      env: environment(),
+      encoding: 'utf8',
+      timeout: 50_000,
+      maxBuffer: 1e8,
+    })
+    expect(status).toBe(0)
+    const entries = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const messages = entries.map(({ MESSAGE }) => MESSAGE)
+    expect(messages).toEqual([
+      'one  two=three',
+      'x'.repeat(long),
+      [99, 97, 102, 233],
+      'up',
+      'again',
+      'the end',
+    ])
+    const [pid] = stderr.trim().split('\n').slice(-1)
+    expect(entries[0]).toMatchObject({
+      OBJECT_PID: pid,
+      PRIORITY: '6',
+      SYSLOG_FACILITY: '3',
+      _TRANSPORT: 'journal',
+    })
+  })
+
   it('are shown, the last of them, and followed over a rotation', async () => {
     const path = scratch.file('follow/service.log')
     const service = await startService(

@@ -11,10 +11,10 @@ import { resolveReady, type Ready } from './ready.ts'
 import { parseListen, parseSite, type ListenAddress, type Site } from './site.ts'
 
 export type Log =
-  | { kind: 'none' | 'journal' | 'terminal' }
+  | { kind: 'none' }
   | { kind: 'file'; path: string }
   | { kind: 'kept'; path: string; maxBytes: number; maxFiles: number; seconds: number }
-  | { kind: 'syslog'; socket: string }
+  | { kind: 'syslog' | 'journal'; socket: string }
 
 /** Who it becomes; undefined: it stays the caller. */
 export type Identity = { account: Account; gid: number; groups: number[] }
@@ -118,7 +118,7 @@ export function resolveSettings(
     stopSignal: signalNumber(config.stop_signal ?? 'TERM', conf),
     reloadSignal: signalNumber(config.reload_signal ?? 'HUP', conf),
     restart,
-    keep: restart !== 'no' || log.kind === 'kept' || log.kind === 'syslog',
+    keep: restart !== 'no' || (log.kind !== 'none' && log.kind !== 'file'),
   }
 }
 
@@ -190,7 +190,8 @@ function buildEnvironment(
 }
 
 function resolveLog(log: NonNullable<Config['log']>, at: (file: string) => string): Log {
-  if (log === 'none' || log === 'journal') return { kind: log }
+  if (log === 'none') return { kind: log }
+  if (log === 'journal') return { kind: 'journal', socket: '/run/systemd/journal/socket' }
   if (log === 'syslog') return { kind: 'syslog', socket: '/dev/log' }
   if (typeof log === 'string') return { kind: 'file', path: at(log) }
   if ('syslog' in log) return { kind: 'syslog', socket: log.syslog }

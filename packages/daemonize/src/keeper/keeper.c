@@ -212,7 +212,7 @@ int main(int count, char **arguments) {
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   prctl(PR_SET_NAME, "keeper", 0, 0, 0);
   block_signals();
-  if (!open_log(&spec)) return tell("failed log %d\n", errno), 1;
+  if (!open_log()) return tell("failed log %d\n", errno), 1;
   if (spec.notify && (notifications = open_notifications(spec.notify)) < 0) return tell("failed notify %d\n", errno), 1;
   if (is_occupied()) return tell("failed occupied %d\n", EADDRINUSE), 1;
   if (!make_service()) {

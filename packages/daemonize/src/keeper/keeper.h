@@ -57,8 +57,7 @@ struct specification {
   long stop_timeout;
 
   // Where its output goes when the keeper carries it.
-  char *log_file, *syslog, *tag;
-  bool journal;
+  char *log_file, *syslog, *journal, *tag;
   long long log_bytes, log_seconds;
   int log_files;
 };
@@ -89,8 +88,9 @@ void renew_records(const struct specification *spec, const struct incarnation *s
 /** Removes them, unless they are about another incarnation by now. */
 void remove_records(const struct specification *spec);
 
-bool open_log(struct specification *spec);
-int open_journal(const struct specification *spec);
+bool open_log(void);
+/** False when it has to be tried again later. */
+bool send_to_journal(const struct specification *spec, pid_t service, const char *text, size_t length);
 void log_bytes(const char *bytes, size_t length);
 /** What is still unwritten, the unfinished last line included. */
 void finish_log(void);

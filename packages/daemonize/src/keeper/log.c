@@ -1,7 +1,7 @@
-// Carries the service's output to a file that is rotated between lines, or to syslog. Nothing here ever makes the
-// service wait or end: on a full disk the newest megabyte is kept and tried again every second, and what did not
+// Carries the service's output to a file that is rotated between lines, to syslog, or to the journal. Nothing
+// here ever makes the service wait or end: on a full disk the newest megabyte is kept and tried again every second, and what did not
 // fit is counted in the log.
-#include "keeper.h"
+#include "loop.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,9 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PENDING_MAX = 1 << 20, LINE_MAX_BYTES = 1 << 16, RETRY_MS = 1000 };
+enum { PENDING_MAX = 1 << 20, LINE_MAX_BYTES = 1 << 16, JOURNAL_LINE_MAX = 1 << 19, RETRY_MS = 1000 };
 
-static struct specification *spec;
 static int file = -1, syslog_socket = -1;
 static long long size, opened;
 static char pending[PENDING_MAX];
@@ -23,7 +22,7 @@ static size_t used, lost;
 static long long retry_at;
 
 static bool open_file(void) {
-  int fd = open(spec->log_file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0640);
+  int fd = open(spec.log_file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0640);
   struct stat stat;
   if (fd < 0) return false;
   if (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode)) return close(fd), errno = EINVAL, false;
@@ -36,7 +35,7 @@ static bool open_file(void) {
 
 static bool connect_syslog(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  strncpy(address.sun_path, spec->syslog, sizeof address.sun_path - 1);
+  strncpy(address.sun_path, spec.syslog, sizeof address.sun_path - 1);
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return false;
   if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) return close(fd), false;
@@ -44,40 +43,39 @@ static bool connect_syslog(void) {
   return true;
 }
 
-bool open_log(struct specification *given) {
-  spec = given;
+bool open_log(void) {
   // A missing syslog is no reason not to start: it is looked for again with every line.
-  if (spec->syslog) connect_syslog();
-  return !spec->log_file || open_file();
+  if (spec.syslog) connect_syslog();
+  return !spec.log_file || open_file();
 }
 
 void reopen_log(void) {
-  if (spec && spec->log_file) open_file();
+  if (spec.log_file) open_file();
 }
 
 static void rotate(void) {
   char from[4096], to[4096];
-  for (int n = spec->log_files; n > 0; n--) {
-    snprintf(to, sizeof to, "%s.%d", spec->log_file, n);
-    snprintf(from, sizeof from, n > 1 ? "%s.%d" : "%s", spec->log_file, n - 1);
+  for (int n = spec.log_files; n > 0; n--) {
+    snprintf(to, sizeof to, "%s.%d", spec.log_file, n);
+    snprintf(from, sizeof from, n > 1 ? "%s.%d" : "%s", spec.log_file, n - 1);
     rename(from, to);
   }
-  if (spec->log_files == 0) unlink(spec->log_file);
+  if (spec.log_files == 0) unlink(spec.log_file);
   open_file();
 }
 
 static bool rotation_due(size_t length) {
   if (size == 0) return false;
-  if (spec->log_bytes > 0 && size + (long long)length > spec->log_bytes) return true;
-  return spec->log_seconds > 0 && time(NULL) / spec->log_seconds != opened / spec->log_seconds;
+  if (spec.log_bytes > 0 && size + (long long)length > spec.log_bytes) return true;
+  return spec.log_seconds > 0 && time(NULL) / spec.log_seconds != opened / spec.log_seconds;
 }
 
 /** RFC 3164: <daemon.info>TIME TAG: text */
-static bool send_line(const char *text, size_t length) {
+static bool send_to_syslog(const char *text, size_t length) {
   char message[LINE_MAX_BYTES + 256], stamp[32];
   time_t now = time(NULL);
   strftime(stamp, sizeof stamp, "%b %e %H:%M:%S", localtime(&now));
-  int n = snprintf(message, sizeof message, "<30>%s %s: %.*s", stamp, spec->tag, (int)length, text);
+  int n = snprintf(message, sizeof message, "<30>%s %s: %.*s", stamp, spec.tag, (int)length, text);
   for (int attempt = 0; attempt < 2; attempt++) {
     if (syslog_socket < 0 && !connect_syslog()) return true;
     if (send(syslog_socket, message, n, MSG_NOSIGNAL) >= 0) return true;
@@ -87,6 +85,10 @@ static bool send_line(const char *text, size_t length) {
     syslog_socket = -1;
   }
   return true;
+}
+
+static bool send_line(const char *text, size_t length) {
+  return spec.journal ? send_to_journal(&spec, service.pid, text, length) : send_to_syslog(text, length);
 }
 
 static bool write_some(const char *text, size_t length) {
@@ -107,22 +109,22 @@ static bool write_some(const char *text, size_t length) {
 
 static void note_loss(void) {
   char note[128];
-  if (!lost || file < 0) return;
+  if (!lost) return;
   int n = snprintf(note, sizeof note, "daemonize: %zu bytes of output were lost: no room\n", lost);
-  if (write(file, note, n) == n) lost = 0;
+  if (spec.log_file ? write(file, note, n) == n : send_line(note, n - 1)) lost = 0;
 }
 
 static bool flush_lines(bool all) {
   while (used > 0) {
     char *end = memchr(pending, '\n', used);
     size_t length = end ? (size_t)(end - pending) + 1 : used;
-    if (!end && !all && used < LINE_MAX_BYTES) return true;
-    if (spec->syslog && !send_line(pending, end ? length - 1 : length)) return false;
-    if (spec->log_file) {
+    if (!end && !all && used < (spec.journal ? JOURNAL_LINE_MAX : LINE_MAX_BYTES)) return true;
+    if (!spec.log_file && !send_line(pending, end ? length - 1 : length)) return false;
+    if (spec.log_file) {
       // As many whole lines at once as fit in the file.
-      long long room = spec->log_bytes > 0 ? spec->log_bytes - size : PENDING_MAX;
-      if (rotation_due(length)) rotate(), room = spec->log_bytes > 0 ? spec->log_bytes : PENDING_MAX;
-      while (!spec->syslog && end && (end = memchr(pending + length, '\n', used - length)) &&
+      long long room = spec.log_bytes > 0 ? spec.log_bytes - size : PENDING_MAX;
+      if (rotation_due(length)) rotate(), room = spec.log_bytes > 0 ? spec.log_bytes : PENDING_MAX;
+      while (end && (end = memchr(pending + length, '\n', used - length)) &&
              end - pending + 1 <= room)
         length = end - pending + 1;
       if (file < 0 && !open_file()) return false;
@@ -152,7 +154,7 @@ void log_bytes(const char *bytes, size_t length) {
 }
 
 void finish_log(void) {
-  if (spec) flush(true);
+  flush(true);
 }
 
 int log_timeout(void) {
@@ -163,15 +165,4 @@ int log_timeout(void) {
 
 void flush_log(void) {
   if (retry_at && now_ms() >= retry_at) flush(false);
-}
-
-/** A stream that the journal reads, for the service itself: nothing has to be carried (systemd-cat(1) does so). */
-int open_journal(const struct specification *spec) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/stdout"};
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) return close(fd), -1;
-  // Identifier, unit, priority, prefixes with level, forwarding to syslog, to kmsg, to the console.
-  dprintf(fd, "%s\n\n%d\n1\n0\n0\n0\n", spec->tag, 6);
-  return fd;
 }

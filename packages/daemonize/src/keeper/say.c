@@ -20,6 +20,6 @@ void note(const char *format, ...) {
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   int length = snprintf(line, sizeof line, "daemonize: %s\n", text);
-  if (spec.log_file || spec.syslog) log_bytes(line, length);
+  if (spec.log_file || spec.syslog || spec.journal) log_bytes(line, length);
   else if (write(2, line, length) < 0) errno = 0;
 }

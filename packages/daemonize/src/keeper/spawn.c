@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static bool carries_output(void) {
-  return spec.log_file || spec.syslog;
+  return spec.log_file || spec.syslog || spec.journal;
 }
 
 static void become_service(int errors, int go, int to_log) {
@@ -47,7 +47,7 @@ bool make_service(void) {
   if (carries_output() && pipe2(carried, O_CLOEXEC) < 0) return tell("failed pipe %d\n", errno), false;
   // Its own process must not have the low numbers that the service's descriptors will get.
   int error_end = fcntl(errors[1], F_DUPFD_CLOEXEC, 768), go_end = fcntl(go[0], F_DUPFD_CLOEXEC, 768);
-  int log_end = spec.journal ? open_journal(&spec) : carried[1];
+  int log_end = carried[1];
   close(errors[1]), close(go[0]);
   pid_t pid = fork_service();
   if (pid < 0) return tell("failed fork %d\n", errno), false;

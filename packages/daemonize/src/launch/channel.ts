@@ -26,13 +26,18 @@ export class Channel {
   }
 
   listen(read: (bytes: Buffer) => void, end: () => void): void {
+    // All that there is, each time: after an error on the socket (its other end was closed with something unread)
+    // libuv says so once and watches no longer.
     this.#watch = native().watch(this.#fd, () => {
-      if (this.#closed) return
-      const bytes = this.#read()
-      if (!bytes) return
-      if (bytes.length > 0) return read(bytes)
-      this.#unwatch()
-      end()
+      while (!this.#closed) {
+        const bytes = this.#read()
+        if (!bytes) return
+        if (bytes.length === 0) {
+          this.#unwatch()
+          return end()
+        }
+        read(bytes)
+      }
       return undefined
     })
   }

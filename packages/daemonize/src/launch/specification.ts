@@ -97,8 +97,7 @@ function limitEntries({ config }: Settings): [string, Value][] {
 }
 
 function logEntries({ log }: Settings): [string, Value][] {
-  if (log.kind === 'journal') return [['journal', true]]
-  if (log.kind === 'syslog') return [['syslog', log.socket]]
+  if (log.kind === 'journal' || log.kind === 'syslog') return [[log.kind, log.socket]]
   if (log.kind !== 'kept') return []
   return [
     ['log_file', log.path],
