@@ -469,7 +469,7 @@ export default listener
     const service = new TestService(scratch, { module_paths: [folder], sites: [['wrong', null, 0]] })
     const { status, stderr } = await service.run('start')
     expect(status).toBe(1)
-    expect(stderr).toMatch(/wrong\.ts:3:1\n.*SyntaxError: .*Unexpected token\n/)
+    expect(stderr).toMatch(/SyntaxError: Unexpected token \(.*wrong\.ts:3:1\)\n/)
   })
 
   it('may be the configuration', () => {

@@ -18,6 +18,9 @@ function toMismatch(issue: v.BaseIssue<unknown>, schema: object): Mismatch {
   const field = v.getDotPath(issue) ?? ''
   if (issue.kind !== 'schema') return { field, reason: issue.message }
   const missing = issue.received === 'undefined'
+  // A schema's own sentence says more than the shapes that valibot lists.
+  if (!missing && !issue.message.startsWith('Invalid '))
+    return { field, reason: `${issue.message}, found ${issue.received}` }
   // Of a missing key the issue says no more than its name, as if that were what is expected.
   const expects = issue.path?.at(-1)?.origin === 'key' ? expectedAt(schema, issue.path) : issue.expected
   const expected = expects === undefined ? '' : `expected ${expects}`

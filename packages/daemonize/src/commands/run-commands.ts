@@ -20,8 +20,10 @@ export async function runCommands(tool: Tool): Promise<number> {
   if (name === 'unit') return runUnit(tool, operands.slice(0, -1))
   const load = findCommand(name === 'list' ? 'status' : name)
   if (!load) {
-    const reason = name === '' ? 'Expected a command' : `There is no command "${name}"`
-    throw new ToolError('USAGE', { reason, hint: suggestName(name, commandNames) })
+    throw new ToolError('USAGE', {
+      reason: describeMistake(operands, name),
+      hint: suggestName(name, commandNames),
+    })
   }
   const command = await load()
   const statuses: number[] = []
@@ -32,6 +34,13 @@ export async function runCommands(tool: Tool): Promise<number> {
   }
   // A list tells what there is; that something does not run is no failure of listing.
   return name === 'list' ? (statuses.includes(actionStatus.notConfigured) ? 1 : 0) : mergeStatuses(statuses)
+}
+
+function describeMistake([first = '', ...rest]: readonly string[], last: string): string {
+  if (last === '') return 'Expected a command'
+  if (rest.length > 0 && commandNames.includes(first))
+    return `The command comes last: ${[...rest, first].join(' ')}`
+  return /[./]/.test(last) ? `Expected a command after "${last}"` : `There is no command "${last}"`
 }
 
 async function runUnit(tool: Tool, confs: readonly string[]): Promise<number> {

@@ -71,9 +71,18 @@ async function parseText(path: string, text: string): Promise<unknown> {
     }
     return JSON.parse(text)
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n')[0] : error
+    const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
+    const reason = withLine(message.replace(/:$/, ''), text)
     throw new ToolError('CONFIG_INVALID', { where: path, reason }, { cause: error })
   }
+}
+
+/** Where people look for it: V8 before Node 22 tells an offset only. */
+function withLine(message: string, text: string): string {
+  const offset = /at position (\d+)$/.exec(message)?.[1]
+  if (offset === undefined) return message
+  const before = text.slice(0, Number(offset)).split('\n')
+  return `${message} (line ${before.length} column ${(before.at(-1) ?? '').length + 1})`
 }
 
 async function importConfig(path: string): Promise<unknown> {

@@ -4,9 +4,9 @@ import { closeSync, fstatSync, readSync, writeSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { pathToFileURL } from 'node:url'
 import { writeDiagnostic } from '@plumbline/common/cli/diagnose'
-import { toToolError } from '@plumbline/common/error/translate'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { openCompileCache } from './compile-cache.ts'
+import { describeError, describeLoadError } from './describe-error.ts'
 import { dispatch, type Dispatching, type LiveSite } from './dispatch.ts'
 import type { HostConfiguration } from './host-configuration.ts'
 import { importModule, keepTransformed } from './import-module.ts'
@@ -25,7 +25,7 @@ export async function runHost(fd: number): Promise<void> {
     end(host.close)
     host.sayReady()
   } catch (error) {
-    writeDiagnostic(`${describe(error)}\n`)
+    writeDiagnostic(`${describeError(error)}\n`)
     leave(1)
   }
 }
@@ -38,7 +38,7 @@ function prepareProcess() {
     close(patience).then(
       () => leave(0),
       (error: unknown) => {
-        writeDiagnostic(`${describe(error)}\n`)
+        writeDiagnostic(`${describeError(error)}\n`)
         leave(1)
       },
     )
@@ -122,7 +122,7 @@ async function loadSites({ name, sites, modulePaths, conf }: HostConfiguration) 
     try {
       await module.init(context)
     } catch (error) {
-      throw new ToolError('MODULE_FAILED', { module: wanted, reason: describe(error) }, { cause: error })
+      throw new ToolError('MODULE_FAILED', { module: wanted, reason: describeError(error) }, { cause: error })
     }
     live.push({ host, port, url, secure: tls !== undefined, context, module, socket })
   }
@@ -134,7 +134,7 @@ async function loadModule(module: string, modulePaths: readonly string[], conf: 
   try {
     return await importModule(pathToFileURL(path).href)
   } catch (error) {
-    throw new ToolError('MODULE_FAILED', { module, reason: describe(error) }, { cause: error })
+    throw new ToolError('MODULE_FAILED', { module, reason: describeLoadError(error, path) }, { cause: error })
   }
 }
 
@@ -142,9 +142,4 @@ async function loadModule(module: string, modulePaths: readonly string[], conf: 
 function portOf(servers: readonly SiteServer[], { sockets }: HostConfiguration, socket: string): number {
   const address = servers[sockets.findIndex((each) => each.address === socket)]?.address()
   return typeof address === 'object' && address ? address.port : 0
-}
-
-function describe(error: unknown): string {
-  if (error instanceof ToolError) return toToolError(error).message
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
