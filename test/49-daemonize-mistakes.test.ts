@@ -42,10 +42,10 @@ describe('a service that cannot start', () => {
       'an error of syntax',
       site('syntax.mjs'),
       1,
-      /"\.\/syntax\.mjs": SyntaxError: .* \(.*\/syntax\.mjs:3\)\n/,
+      /"\.\/syntax\.mjs": SyntaxError: .* \(.*\/syntax\.mjs:2\)\n/,
     ],
     ['one in CommonJS', site('syntax.cjs'), 1, /SyntaxError: .* \(.*\/syntax\.cjs:2\)\n/],
-    ['one in what it imports', site('imports-syntax.mjs'), 1, /SyntaxError: .* \(.*\/syntax\.mjs:3\)\n/],
+    ['one in what it imports', site('imports-syntax.mjs'), 1, /SyntaxError: .* \(.*\/syntax\.mjs:2\)\n/],
     [
       'an import of nothing',
       site('imports-nothing.mjs'),
