@@ -27,7 +27,12 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-export async function startSshd(scratch: Scratch, settings: readonly string[] = []): Promise<Sshd> {
+/** `prefix` is a command in front of sshd's that ends in it, such as `unshare` with its arguments. */
+export async function startSshd(
+  scratch: Scratch,
+  settings: readonly string[] = [],
+  prefix: readonly string[] = [],
+): Promise<Sshd> {
   mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
   const port = await freePort()
   const file = (name: string) => scratch.file(`sshd-${port}-${name}`)
@@ -53,7 +58,9 @@ export async function startSshd(scratch: Scratch, settings: readonly string[] = 
       '',
     ].join('\n'),
   )
-  const child = spawn('/usr/sbin/sshd', ['-D', '-f', file('config'), '-E', file('log')], { stdio: 'ignore' })
+  const line = [...prefix, '/usr/sbin/sshd', '-D', '-f', file('config'), '-E', file('log')]
+  const [command = '', ...rest] = line
+  const child = spawn(command, rest, { stdio: 'ignore' })
   scratch.onEnd(() => void child.kill('SIGTERM'))
   await answers(port)
   const config = file('ssh_config')
