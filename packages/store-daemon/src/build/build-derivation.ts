@@ -2,6 +2,7 @@
 import { isFixedOutput, type DerivationOutput } from '@plumbline/common/store/derivation/derivation'
 import { fault } from '../fault.ts'
 import { exists, removeTree } from '../store/remove-tree.ts'
+import { buildsOf } from './builds.ts'
 import { BuildFailure } from './build-failure.ts'
 import type { BuildJob } from './build-job.ts'
 import { makeBuildPlace, placeOf } from './build-place.ts'
@@ -47,6 +48,7 @@ async function runOnce(
   previous: readonly MadeOutput[] | undefined,
   isLast: boolean,
 ): Promise<readonly MadeOutput[]> {
+  await buildsOf(job.session.store).left(job.path)
   const place = makeBuildPlace(job, findRedirects(job, outputs))
   let keep = job.settings.keepFailed
   try {
@@ -62,7 +64,7 @@ async function runOnce(
     keep = false
     return made
   } finally {
-    await leaveBuildPlace(job, place, wanted, keep)
+    leaveBuildPlace(job, place, wanted, keep)
   }
 }
 

@@ -1,11 +1,10 @@
 // Where a build happens: its user, its directories, and how its surroundings differ from the machine's.
-import { lstatSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { env, getgid, getuid } from 'node:process'
 import { basename } from 'node:path/posix'
 import { isFixedOutput } from '@plumbline/common/store/derivation/derivation'
 import { storeBaseName, storeName } from '@plumbline/common/store/store-path'
 import { readDerivation } from '../operations/check-derivation.ts'
-import { removeTree } from '../store/remove-tree.ts'
 import { makeBuildDirectory, insideName, type BuildDirectory } from './build-directory.ts'
 import type { BuildJob } from './build-job.ts'
 import { takeBuildUser, type BuildUser } from './build-users.ts'
@@ -16,6 +15,7 @@ import type { HashRedirects } from './hash-redirects.ts'
 import { chooseIsolation, namespacesOf, rootlessUser, type Isolation } from './isolation.ts'
 import { formatReferencesGraph, parseReferencesGraph } from './references-graph.ts'
 import { layOutSandbox } from './sandbox-layout.ts'
+import type { RunningBuilder } from './sandbox-process.ts'
 import type { SandboxRequest } from './sandbox-request.ts'
 
 export type BuildPlace = {
@@ -25,6 +25,8 @@ export type BuildPlace = {
   /** ITEM.drv.chroot, in a sandbox. */
   chroot: string | undefined
   redirects: HashRedirects
+  /** Once there is one: it clears up with it. */
+  builder: RunningBuilder | undefined
 }
 
 /** Throws STORE_FAILED when no build user is free. What is there has to be cleared by the caller. */
@@ -42,8 +44,7 @@ export function makeBuildPlace(job: BuildJob, redirects: HashRedirects): BuildPl
     const directory = makeBuildDirectory(storeName(job.path), user, isolation.sandbox)
     writeReferencesGraphs(job, directory)
     const chroot = isolation.sandbox ? `${job.path}.chroot` : undefined
-    if (chroot && lstatSync(chroot, { throwIfNoEntry: false })) removeTree(chroot)
-    return { isolation, user, directory, chroot, redirects }
+    return { isolation, user, directory, chroot, redirects, builder: undefined }
   } catch (error) {
     user?.release()
     throw error
@@ -79,6 +80,7 @@ export function makeRequest(job: BuildJob, place: BuildPlace): SandboxRequest {
     user: user ?? (chroot && isolation.user === 'own' ? seen : undefined),
     namespaces: namespacesOf(isolation, network),
     personality: personalityOf(job),
+    removed: chroot ? [chroot, place.directory.path] : [place.directory.path],
     root: chroot
       ? layOutSandbox({
           store,

@@ -1,5 +1,6 @@
 // The builds of a store that are running: what several clients want is built once, all of them see its log, and it is
 // cancelled when the last of them has left.
+import { setMaxListeners } from 'node:events'
 import type { Store } from '../store/store.ts'
 import type { BuildLog } from './build-log.ts'
 import type { BuildSink } from './build-sink.ts'
@@ -23,10 +24,17 @@ export class SharedBuild implements BuildSink {
   readonly #members = new Set<Member>()
   readonly #controller = new AbortController()
   readonly #said: ((sink: BuildSink) => void)[] = []
+  #ended = false
 
   constructor(log: BuildLog, logFile: string) {
     this.#log = log
+    setMaxListeners(0, this.signal)
     this.#logFile = logFile
+  }
+
+  /** There is nothing left to cancel. */
+  end(): void {
+    this.#ended = true
   }
 
   /** Aborted when nobody wants the build. */
@@ -45,7 +53,8 @@ export class SharedBuild implements BuildSink {
     this.#members.add(member)
     return () => {
       // Before it has left: it is told what becomes of the build.
-      if (this.#members.size === 1 && this.#members.has(member)) this.#controller.abort()
+      const isLast = this.#members.size === 1 && this.#members.has(member)
+      if (isLast && !this.#ended) this.#controller.abort()
       this.#members.delete(member)
     }
   }
@@ -112,6 +121,20 @@ export class SharedBuild implements BuildSink {
 export class Builds {
   readonly sandbox = new SandboxProcess()
   readonly #running = new Map<string, { shared: SharedBuild; done: Promise<void> }>()
+  readonly #leaving = new Map<string, Promise<void>>()
+
+  /** What a build of a derivation has left is being removed. */
+  leave(derivation: string, gone: Promise<void>): void {
+    const leaving = Promise.all([this.#leaving.get(derivation), gone]).then(() => {
+      if (this.#leaving.get(derivation) === leaving) this.#leaving.delete(derivation)
+    })
+    this.#leaving.set(derivation, leaving)
+  }
+
+  /** Resolves when nothing is left of earlier builds of a derivation. */
+  left(derivation: string): Promise<void> | undefined {
+    return this.#leaving.get(derivation)
+  }
 
   /** The build of a derivation that is running. */
   find(derivation: string) {
@@ -148,6 +171,7 @@ export class Builds {
 
   async close(): Promise<void> {
     await Promise.allSettled([...this.#running.values()].map(({ done }) => done))
+    await Promise.all(this.#leaving.values())
     await this.sandbox.close()
   }
 

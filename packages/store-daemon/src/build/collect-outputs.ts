@@ -1,13 +1,13 @@
 // What a builder has made, once it has ended well: checked, in canonical form, with hashes and references, and still
 // where the builder put it.
-import { lstatSync, opendirSync } from 'node:fs'
+import { lstatSync, readdirSync } from 'node:fs'
 import { getgid, getuid } from 'node:process'
 import { formatBase32 } from '@plumbline/common/store/base32'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { parseContentHash } from '@plumbline/common/store/derivation/derivation-hash'
 import type { DerivationOutput } from '@plumbline/common/store/derivation/derivation'
 import { hashPart } from '@plumbline/common/store/store-path'
-import type { Job } from '../work/job.ts'
+import { startHere } from '../work/start-here.ts'
 import { BuildFailure } from './build-failure.ts'
 import type { BuildJob } from './build-job.ts'
 import { placeOf, type BuildPlace } from './build-place.ts'
@@ -94,7 +94,7 @@ const maxSmallEntries = 50
 /** A thread of its own is for what takes longer than to hand it over. */
 async function finish({ session }: BuildJob, args: FinishArgs): Promise<Finished> {
   return isSmall(args.place)
-    ? runHere(finishOutput, args)
+    ? startHere(finishOutput, args, () => undefined).result
     : session.store.pool.run<Finished>('finishOutput', args)
 }
 
@@ -117,20 +117,9 @@ function isSmallTree(path: string): boolean {
     bytes += stat.size
     if (++entries > maxSmallEntries || bytes > maxSmallBytes) return false
     if (!stat.isDirectory()) continue
-    const directory = opendirSync(toPath(node), { encoding: 'latin1' })
-    for (
-      let entry = directory.readSync();
-      entry && entries + open.length <= maxSmallEntries;
-      entry = directory.readSync()
-    ) {
-      open.push(`${node}/${entry.name}`)
-    }
-    directory.closeSync()
+    const names = readdirSync(toPath(node), 'latin1')
+    if (entries + open.length + names.length > maxSmallEntries) return false
+    for (const name of names) open.push(`${node}/${name}`)
   }
   return true
-}
-
-export function runHere<Args, Result>(job: Job<Args, Result>, args: Args): Promise<Result> {
-  const nothing = () => undefined
-  return job(args, { send: nothing, onMessage: nothing, onStop: nothing, stopped: false })
 }

@@ -4,7 +4,7 @@ import type { Derivation } from '@plumbline/common/store/derivation/derivation'
 import { exists } from '../store/remove-tree.ts'
 import { readDerivation } from '../operations/check-derivation.ts'
 import type { Session } from '../session.ts'
-import type { HashedItem } from '../work/hash-items.ts'
+import type { Hashed } from '../work/hash-items.ts'
 import { closureOf } from './closure.ts'
 import { countFailed, type Goals, type Outcome } from './goals.ts'
 
@@ -12,11 +12,10 @@ import { countFailed, type Goals, type Outcome } from './goals.ts'
 export async function findCorrupt({ store, log }: Session, paths: readonly string[]): Promise<Set<string>> {
   const valid = paths.filter((path) => store.database.idOf(path) !== undefined)
   const corrupt = new Set(valid.filter((path) => !exists(path)))
-  await store.pool.run('hashItems', { paths: valid.filter((path) => !corrupt.has(path)) }, (items) => {
-    for (const item of items as HashedItem[]) {
-      const isGood = 'hash' in item && store.database.info(item.path)?.hash === `sha256:${item.hash}`
-      if (!isGood) corrupt.add(item.path)
-    }
+  const present = valid.filter((path) => !corrupt.has(path))
+  const known = present.map((path) => store.database.info(path)?.hash.replace(/^sha256:/, ''))
+  await store.pool.run('hashItems', { paths: present, known }, (hashed) => {
+    for (const { path } of (hashed as Hashed).items) corrupt.add(path)
   })
   for (const path of corrupt) log(0, `path \`${path}' is corrupted or missing!`)
   return corrupt

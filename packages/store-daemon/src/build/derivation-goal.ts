@@ -5,6 +5,7 @@ import { storeName } from '@plumbline/common/store/store-path'
 import { readDerivation } from '../operations/check-derivation.ts'
 import { addTempRoot } from '../operations/roots.ts'
 import type { BuildJob, BuildMode } from './build-job.ts'
+import { buildsOf } from './builds.ts'
 import { makeClientSink } from './build-sink.ts'
 import { closureOf } from './closure.ts'
 import { findCorrupt, repairClosure } from './corrupt-items.ts'
@@ -62,7 +63,7 @@ export async function realise(
   return build(goals, { path, derivation, mode, corrupt })
 }
 
-function build(
+async function build(
   goals: Goals,
   what: Pick<BuildJob, 'path' | 'derivation' | 'mode' | 'corrupt'>,
 ): Promise<Outcome> {
@@ -73,11 +74,13 @@ function build(
     const reason = "unable to start any build; either increase `--max-jobs' or enable distributed builds"
     throw new ToolError('STORE_FAILED', { reason })
   }
-  return runBuild(
+  const outcome = await runBuild(
     { ...what, session, settings, signal, inputs: inputsOf(goals, derivation, path) },
     makeClientSink(session, path, derivation.system),
     () => goals.slots.take(`b$${storeName(path)}$${path}`, signal),
   )
+  goals.waitFor(buildsOf(session.store).left(path))
+  return outcome
 }
 
 export function variable({ environment }: Derivation, name: string): string | undefined {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { startHash, type HashAlgorithm } from '@plumbline/common/store/hash'
 import { dumpNarInSteps } from '@plumbline/common/store/nar/dump-nar'
+import { reasonOf } from '@plumbline/common/error/translate'
 import { makeTurns, type Job } from '../work/job.ts'
 import { BuildFailure } from './build-failure.ts'
 import { canonicalise, type Canonical } from './canonicalise.ts'
@@ -52,8 +53,10 @@ export const finishOutput: Job<FinishArgs, Finished> = async (args, port) => {
       if (pause) await pause
     }
   } catch (error) {
-    if (error instanceof BuildFailure) return { rejected: error.message }
-    throw error
+    // A tree that is too deep to have a name, for one.
+    return {
+      rejected: error instanceof BuildFailure ? error.message : `output \`${args.path}': ${reasonOf(error)}`,
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 // What one call wants made: a goal for each derivation and each path, however often it is wanted.
+import { setMaxListeners } from 'node:events'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { SubstituteInfo, Substituter } from '../substitute/substituter.ts'
 import { openSubstituter } from '../substitute/substituter.ts'
@@ -33,6 +34,7 @@ export class Goals {
   readonly #controller = new AbortController()
   readonly #goals = new Map<string, Promise<Outcome>>()
   readonly #outcomes = new Set<Outcome>()
+  readonly #leaving: Promise<void>[] = []
   #questions: { path: string; answer: (info: Promise<SubstituteInfo | undefined>) => void }[] = []
 
   constructor(session: Session, makers: GoalMakers) {
@@ -43,6 +45,8 @@ export class Goals {
     this.slots = new Slots(Math.max(1, this.settings.maxJobs))
     this.downloads = new Slots(Math.max(minDownloads, this.settings.maxJobs))
     this.#makers = makers
+    // Each goal that waits listens.
+    setMaxListeners(0, this.signal)
     if (session.signal.aborted) this.#abort()
     else session.signal.addEventListener('abort', this.#abort, { once: true })
   }
@@ -72,11 +76,17 @@ export class Goals {
     })
   }
 
+  /** The call does not end before that. */
+  waitFor(leaving: Promise<void> | undefined): void {
+    if (leaving) this.#leaving.push(leaving)
+  }
+
   /** Ends what is still going on, and waits until nothing is left of it. */
   async end(): Promise<void> {
     this.#abort()
     this.session.signal.removeEventListener('abort', this.#abort)
     await Promise.allSettled(this.#goals.values())
+    await Promise.all(this.#leaving)
   }
 
   /** For the client: 101 when something took too long, 100 when something will fail again, else 1. */

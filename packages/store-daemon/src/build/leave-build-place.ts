@@ -9,32 +9,32 @@ import { exists, removeTree } from '../store/remove-tree.ts'
 import { keepBuildDirectory } from './build-directory.ts'
 import type { BuildJob } from './build-job.ts'
 import { placeOf, type BuildPlace } from './build-place.ts'
+import { buildsOf } from './builds.ts'
 import { canonicalise } from './canonicalise.ts'
-import { isSmall } from './collect-outputs.ts'
 
-export async function leaveBuildPlace(
+export function leaveBuildPlace(
   job: BuildJob,
   place: BuildPlace,
   wanted: readonly DerivationOutput[],
   keep: boolean,
-): Promise<void> {
+): void {
   const { session, sink } = job
-  const { database, pool } = session.store
+  const { database } = session.store
+  const { builder, chroot, directory } = place
   place.user?.release()
   if (keep) {
     for (const { path } of wanted) if (job.mode === 'normal') keepOutput(job, placeOf(place, path), path)
-    const kept = keepBuildDirectory(place.directory, clientOf(job))
+    const kept = keepBuildDirectory(directory, clientOf(job))
     sink.say(0, `note: keeping build directory \`${kept}'`)
   }
-  const rest = [place.chroot, ...place.redirects.places()]
+  // The process that watched over the builder removes what it had, beside what comes next here.
+  if (builder) buildsOf(session.store).leave(job.path, builder.leave(keep ? 'kept' : 'removed'))
+  const rest = [...place.redirects.places()]
+  if (keep && chroot) rest.push(chroot)
+  if (!keep && !builder) rest.push(directory.path)
   // Without a sandbox, what was not registered is in the store already.
-  if (!keep) rest.push(place.directory.path, ...wanted.map(({ path }) => path))
-  const paths = rest.filter((path): path is string => {
-    return path !== undefined && database.idOf(path) === undefined && exists(path)
-  })
-  const large = paths.filter((path) => !isSmall(path))
-  for (const path of paths) if (!large.includes(path)) removeTree(path)
-  if (large.length > 0) await pool.run('removeItems', { paths: large })
+  if (!keep && !chroot) rest.push(...wanted.map(({ path }) => path))
+  for (const path of rest) if (database.idOf(path) === undefined && exists(path)) removeTree(path)
 }
 
 /** For inspection, in a form in which nobody can use it for anything else; it is not valid. */

@@ -7,8 +7,9 @@ import { exists, removeTree } from '../store/remove-tree.ts'
 import { scratchName } from '../store/scratch-name.ts'
 import { BuildFailure } from './build-failure.ts'
 import type { BuildJob } from './build-job.ts'
-import { isSmall, runHere, type MadeOutput } from './collect-outputs.ts'
+import { isSmall, type MadeOutput } from './collect-outputs.ts'
 import { deduplicateOutput } from './deduplicate-output.ts'
+import { startHere } from '../work/start-here.ts'
 
 /** Moves the outputs into the store and registers all of them at once. */
 export async function registerOutputs(job: BuildJob, made: readonly MadeOutput[]): Promise<void> {
@@ -82,6 +83,6 @@ function referencesFirst(made: readonly MadeOutput[]): MadeOutput[] {
 
 async function deduplicate({ session }: BuildJob, path: string): Promise<void> {
   const args = { store: session.store.config.store, path }
-  if (isSmall(path)) await runHere(deduplicateOutput, args)
+  if (isSmall(path)) await startHere(deduplicateOutput, args, () => undefined).result
   else await session.store.pool.run('deduplicateOutput', args)
 }

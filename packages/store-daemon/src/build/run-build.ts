@@ -60,6 +60,7 @@ function startShared(build: WantedBuild): { shared: SharedBuild; run: () => Prom
     } catch (error) {
       throw await report(build, shared, error)
     } finally {
+      shared.end()
       await log.end()
     }
   }

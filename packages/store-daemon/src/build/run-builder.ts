@@ -1,7 +1,7 @@
 // Runs one builder to its end, and ends it when it takes too long, prints too much, or nobody wants it any more.
 import { BuildFailure } from './build-failure.ts'
 import type { BuildSink } from './build-sink.ts'
-import type { BuilderEnd, SandboxProcess } from './sandbox-process.ts'
+import type { BuilderEnd, RunningBuilder, SandboxProcess } from './sandbox-process.ts'
 import type { SandboxRequest } from './sandbox-request.ts'
 
 export type Limits = { timeoutMs: number; silenceMs: number; maxLog: number }
@@ -13,6 +13,8 @@ export type BuilderRun = {
   limits: Limits
   sink: BuildSink
   signal: AbortSignal
+  /** Is handed the builder as soon as there is one. */
+  onStart: (builder: RunningBuilder) => void
 }
 
 /** Log that is credited at once: one message for each chunk would cost more than the chunk. */
@@ -46,6 +48,7 @@ export async function runBuilder(run: BuilderRun): Promise<BuilderEnd> {
     }
     passing = passing.then(pass)
   })
+  run.onStart(builder)
   const stop = (reason: string) => {
     if (stopped) return
     sink.say(0, `building of \`${derivation}' ${reason}`)

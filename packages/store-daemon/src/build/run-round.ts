@@ -25,6 +25,7 @@ export async function runRound(job: BuildJob, place: BuildPlace): Promise<void> 
     limits: settings,
     sink,
     signal,
+    onStart: (builder) => (place.builder = builder),
   })
   if (end.how === 'exit' && end.number === 0) return
   if (end.how === 'failed')

@@ -18,17 +18,20 @@ export interface RunningBuilder {
   kill(): void
   /** Log that has been dealt with: so much more may come. */
   taken(bytes: number): void
+  /** Has what it leaves removed, or not; resolves when nothing of it is left. */
+  leave(what: 'removed' | 'kept'): Promise<void>
 }
 
 type Entry = {
   onLog: (bytes: Buffer) => void
   started: (pid: number | undefined) => void
   ended: (end: BuilderEnd) => void
+  gone: () => void
 }
 type Process = { child: ChildProcess; input: Writable; output: Readable }
 
-const toSandbox = { request: 1, kill: 2, credit: 3 } as const
-const fromSandbox = { started: 1, log: 2, ended: 3 } as const
+const toSandbox = { request: 1, kill: 2, credit: 3, done: 4, keep: 5 } as const
+const fromSandbox = { started: 1, log: 2, ended: 3, gone: 4 } as const
 const headSize = 12
 
 export class SandboxProcess {
@@ -43,16 +46,21 @@ export class SandboxProcess {
     const id = this.#nextId++
     const pid = deferred<number | undefined>()
     const ended = deferred<BuilderEnd>()
-    this.#builds.set(id, { onLog, started: pid.resolve, ended: ended.resolve })
+    const gone = deferred<void>()
+    this.#builds.set(id, { onLog, started: pid.resolve, ended: ended.resolve, gone: gone.resolve })
     this.#send(toSandbox.request, id, bytes)
     return {
       pid: pid.promise,
       ended: ended.promise,
-      kill: () => this.#send(toSandbox.kill, id),
+      kill: () => this.#tell(toSandbox.kill, id),
       taken: (count) => {
         const credit = Buffer.alloc(4)
         credit.writeUInt32LE(count)
-        if (this.#builds.has(id)) this.#send(toSandbox.credit, id, credit)
+        this.#tell(toSandbox.credit, id, credit)
+      },
+      leave: (what) => {
+        this.#tell(what === 'kept' ? toSandbox.keep : toSandbox.done, id)
+        return gone.promise
       },
     }
   }
@@ -64,6 +72,10 @@ export class SandboxProcess {
     const exit = once(running.child, 'exit')
     running.input.end()
     await exit
+  }
+
+  #tell(kind: number, id: number, bytes?: Buffer): void {
+    if (this.#builds.has(id)) this.#send(kind, id, bytes)
   }
 
   #send(kind: number, id: number, bytes: Buffer = Buffer.alloc(0)): void {
@@ -90,9 +102,10 @@ export class SandboxProcess {
       this.#rest = Buffer.alloc(0)
       const builds = [...this.#builds.values()]
       this.#builds.clear()
-      for (const { started, ended } of builds) {
+      for (const { started, ended, gone } of builds) {
         started(undefined)
         ended({ how: 'failed', reason: 'the sandbox program has ended' })
+        gone()
       }
     }
     child.on('error', lose).on('exit', lose)
@@ -118,9 +131,11 @@ export class SandboxProcess {
     if (kind === fromSandbox.started) build.started(bytes.readUInt32LE(0))
     else if (kind === fromSandbox.log) build.onLog(bytes)
     else if (kind === fromSandbox.ended) {
-      this.#builds.delete(id)
       build.started(undefined)
       build.ended(parseEnd(bytes.toString('latin1')))
+    } else if (kind === fromSandbox.gone) {
+      this.#builds.delete(id)
+      build.gone()
     }
   }
 }

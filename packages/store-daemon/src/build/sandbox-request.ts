@@ -19,11 +19,13 @@ export type SandboxRequest = {
   personality: string
   /** Where the root is put together, and how; see sandbox/build-root.c. */
   root: { path: string; outside: readonly string[]; steps: readonly string[] } | undefined
+  /** What is removed when the build is done with, or the daemon has died. */
+  removed: readonly string[]
 }
 
 /** All strings are byte strings. Throws STORE_FAILED: no program can be given a NUL. */
 export function formatSandboxRequest(request: SandboxRequest): Buffer {
-  const { builder, args, environment, directory, user, namespaces, personality, root } = request
+  const { builder, args, environment, directory, user, namespaces, personality, root, removed } = request
   const fields = [
     `B${builder}`,
     ...args.map((arg) => `A${arg}`),
@@ -32,6 +34,7 @@ export function formatSandboxRequest(request: SandboxRequest): Buffer {
     ...(user ? [`U${user.uid}:${user.gid}`, ...user.groups.map((group) => `G${group}`)] : []),
     `N${namespaces}`,
     `P${personality}`,
+    ...removed.map((path) => `X${path}`),
     ...(root
       ? [`R${root.path}`, ...root.outside.map((step) => `O${step}`), ...root.steps.map((step) => `S${step}`)]
       : []),

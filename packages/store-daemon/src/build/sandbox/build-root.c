@@ -9,6 +9,7 @@
 // PATH is below the root. Outside steps are directories: MODE UID GID PATH, with -1 for what stays as it is.
 #define _GNU_SOURCE
 #include "build-root.h"
+#include "remove-tree.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -37,7 +38,11 @@ const char *make_outside(const struct request *request) {
     unsigned mode;
     if (sscanf(request->outside[i], "%o %d %d %n", &mode, &uid, &gid, &used) < 3 || used == 0) return "a step";
     const char *path = request->outside[i] + used;
-    if (mkdir(path, 0700) < 0) return path;
+    if (mkdir(path, 0700) < 0) {
+      // What is in the way was left by a build that was cut off.
+      if (errno == EEXIST) remove_tree(path);
+      if (mkdir(path, 0700) < 0) return path;
+    }
     // chown(2) clears bits of the mode, so the mode comes last.
     if ((uid >= 0 || gid >= 0) && chown(path, uid, gid) < 0) return path;
     if (chmod(path, mode) < 0) return path;

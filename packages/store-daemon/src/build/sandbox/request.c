@@ -3,6 +3,7 @@
 //   B builder   A argument of it, in order   E NAME=VALUE   D working directory
 //   U UID:GID   G supplementary group        N namespaces, letters of m p i u n U     P personality, letters of r 3 2
 //   R root      O outside step               S step           (build-root.c says what steps there are)
+//   X what is removed at the end
 #define _GNU_SOURCE
 #include "request.h"
 #include <sched.h>
@@ -41,12 +42,13 @@ static bool parse_user(char *text, struct request *request) {
   return end != text && *end == 0;
 }
 
-static bool parse_field(char *field, struct request *request, size_t *arguments, size_t *variables) {
+static bool parse_field(char *field, struct request *request, size_t counts[3]) {
   char *rest = field + 1;
   switch (field[0]) {
     case 'B': request->builder = rest; return true;
-    case 'A': request->arguments[(*arguments)++] = rest; return true;
-    case 'E': request->environment[(*variables)++] = rest; return true;
+    case 'A': request->arguments[counts[0]++] = rest; return true;
+    case 'E': request->environment[counts[1]++] = rest; return true;
+    case 'X': request->removed[counts[2]++] = rest; return true;
     case 'D': request->directory = rest; return true;
     case 'R': request->root = rest; return true;
     case 'O': request->outside[request->outside_count++] = rest; return true;
@@ -68,14 +70,14 @@ static bool parse_field(char *field, struct request *request, size_t *arguments,
 
 bool parse_request(char *bytes, size_t length, struct request *request) {
   if (length == 0 || bytes[length - 1] != 0) return false;
-  size_t count = 0, arguments = 0, variables = 0;
+  size_t count = 0, counts[3] = {0};
   for (size_t i = 0; i < length; i++) count += bytes[i] == 0;
   *request = (struct request){0};
-  // One list of pointers serves all four: each field is in one of them, and each list has its NULL.
-  char ***lists[] = {&request->arguments, &request->environment, &request->outside, &request->steps};
-  for (size_t i = 0; i < 4; i++)
+  // Each list could hold all fields, and has its NULL.
+  char ***lists[] = {&request->arguments, &request->environment, &request->outside, &request->steps, &request->removed};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     if (!(*lists[i] = calloc(count + 1, sizeof(char *)))) return false;
   for (char *field = bytes; field < bytes + length; field += strlen(field) + 1)
-    if (!parse_field(field, request, &arguments, &variables)) return false;
+    if (!parse_field(field, request, counts)) return false;
   return request->builder && request->directory;
 }

@@ -22,6 +22,8 @@ struct request {
   // Each a letter and its words; in order.
   char **outside, **steps;
   size_t outside_count, step_count;
+  // What to remove afterwards. Ends with NULL.
+  char **removed;
 };
 
 /** Takes a request apart in place; false when it is malformed. */

@@ -2,8 +2,10 @@
 //
 // Standard input and output speak frames: three 32-bit numbers, little endian - KIND, ID of the build, LENGTH - and
 // LENGTH bytes.
-//   in    1 request (see request.c)     2 kill, no bytes          3 credit: 4 bytes, so much more log may be sent
-//   out   1 started: 4 bytes, the pid   2 log                     3 ended: `exit N`, `signal N`, `exec N`, `failed …`
+//   in    1 request (see request.c)     2 kill    3 credit: 4 bytes, so much more log may be sent
+//         4 done: what the build had is removed   5 keep: it is not
+//   out   1 started: 4 bytes, the pid   2 log     3 ended: `exit N`, `signal N`, `exec N`, `failed …`
+//         4 gone: nothing of it is left, after done or keep
 // The end of standard input is the end of the daemon, and of every build.
 // `sandbox --once` takes one request on standard input, runs it with its log on standard output, and exits as it does.
 #define _GNU_SOURCE
@@ -22,8 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { REQUEST = 1, KILL, CREDIT };
-enum { STARTED = 1, LOG, ENDED };
+enum { REQUEST = 1, KILL, CREDIT, DONE, KEEP };
+enum { STARTED = 1, LOG, ENDED, GONE };
 enum { LOG_FD = 3, REPORT_FD, LIFELINE_FD, FIRST_OTHER_FD };
 
 #define MAX_BUILDS 256
@@ -37,6 +39,7 @@ struct build {
   int64_t credit;
   char words[8192];
   size_t length;
+  bool ended;
 };
 
 static struct build builds[MAX_BUILDS];
@@ -92,7 +95,8 @@ static void start_build(uint32_t id, char *bytes, size_t length) {
     char text[256];
     int size = snprintf(text, sizeof text, "failed making a process: %s", strerror(errno));
     close(log[0]), close(report[0]), close(lifeline[1]);
-    return send_frame(ENDED, id, text, size);
+    send_frame(ENDED, id, text, size);
+    return send_frame(GONE, id, NULL, 0);
   }
   struct build *build = &builds[build_count++];
   *build = (struct build){
@@ -105,6 +109,13 @@ static struct build *find(uint32_t id) {
   return NULL;
 }
 
+static void say_on_lifeline(struct build *build, char word, bool is_last) {
+  if (build->lifeline < 0) return;
+  // It may have gone already, and then there is nothing to tell it.
+  if (word && write(build->lifeline, &word, 1) < 0) is_last = true;
+  if (is_last) close(build->lifeline), build->lifeline = -1;
+}
+
 static void take_frame(void) {
   uint32_t head[3];
   if (!read_all(head, sizeof head) || head[2] > MAX_REQUEST) _exit(0);
@@ -112,7 +123,9 @@ static void take_frame(void) {
   if (!bytes || !read_all(bytes, head[2])) _exit(0);
   struct build *build = find(head[1]);
   if (head[0] == REQUEST) start_build(head[1], bytes, head[2]);
-  else if (head[0] == KILL && build) close(build->lifeline), build->lifeline = -1;
+  else if (head[0] == KILL && build) say_on_lifeline(build, KILL_BUILD, false);
+  else if (head[0] == DONE && build) say_on_lifeline(build, 0, true);
+  else if (head[0] == KEEP && build) say_on_lifeline(build, LEAVE_ALL, true);
   else if (head[0] == CREDIT && build && head[2] == 4) build->credit += *(uint32_t *)(void *)bytes;
   free(bytes);
 }
@@ -148,15 +161,22 @@ static void take_report(struct build *build) {
   memmove(build->words, end + 1, build->length);
 }
 
-/** Once the log has been passed on to its end, and the warden has said how it went. */
-static void finish_build(size_t index) {
+/** Once the log has been passed on to its end, and the warden has said how it went, or has gone. */
+static void end_build(struct build *build) {
+  const char *lost = "failed the process that watches over it has died";
+  bool is_told = build->length > 0 && build->words[build->length - 1] == '\n';
+  if (build->ended || build->log >= 0 || (build->report >= 0 && !is_told)) return;
+  build->ended = true;
+  if (is_told) send_frame(ENDED, build->id, build->words, build->length - 1);
+  else send_frame(ENDED, build->id, lost, strlen(lost));
+}
+
+static void forget_build(size_t index) {
   struct build *build = &builds[index];
   while (waitpid(build->warden, NULL, 0) < 0 && errno == EINTR) {
   }
   if (build->lifeline >= 0) close(build->lifeline);
-  const char *lost = "failed the process that watches over it has died";
-  if (build->length > 0) send_frame(ENDED, build->id, build->words, build->length - 1);
-  else send_frame(ENDED, build->id, lost, strlen(lost));
+  send_frame(GONE, build->id, NULL, 0);
   builds[index] = builds[--build_count];
 }
 
@@ -172,7 +192,8 @@ static void serve(void) {
     for (size_t i = count; i-- > 0;) {
       if (watched[2 + 2 * i].revents) take_report(&builds[i]);
       if (watched[1 + 2 * i].revents) pass_log(&builds[i]);
-      if (builds[i].log < 0 && builds[i].report < 0) finish_build(i);
+      end_build(&builds[i]);
+      if (builds[i].ended && builds[i].report < 0) forget_build(i);
     }
     if (watched[0].revents) take_frame();
   }

@@ -3,6 +3,7 @@
 #include "warden.h"
 #include "build-root.h"
 #include "builder.h"
+#include "remove-tree.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -68,14 +69,22 @@ static ssize_t read_failure(int fd, char *text, size_t size) {
   return length;
 }
 
-/** Its status once it has ended; killed when the lifeline closes. */
-static int wait_for_end(pid_t pid, int pidfd, int lifeline) {
+/** Reads what the lifeline says: false once nothing more will come. */
+static bool take_word(int lifeline, bool *leave) {
+  char word;
+  ssize_t count = read(lifeline, &word, 1);
+  if (count == 1 && word == LEAVE_ALL) *leave = true;
+  return count == 1 || (count < 0 && errno == EINTR);
+}
+
+/** Its status once it has ended; anything that the lifeline says kills it. */
+static int wait_for_end(pid_t pid, int pidfd, int *lifeline, bool *leave) {
   int status;
-  struct pollfd watched[] = {{.fd = pidfd, .events = POLLIN}, {.fd = lifeline, .events = POLLIN}};
+  struct pollfd watched[] = {{.fd = pidfd, .events = POLLIN}, {.fd = *lifeline, .events = POLLIN}};
   while (poll(watched, 2, -1) < 0 || watched[0].revents == 0) {
     if (watched[1].revents == 0) continue;
     kill(pid, SIGKILL);
-    watched[1].fd = -1;
+    if (!take_word(*lifeline, leave)) *lifeline = watched[1].fd = -1;
     watched[1].revents = 0;
   }
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
@@ -89,32 +98,48 @@ static void clean_up(const struct request *request) {
   if (request->has_user && !(request->namespaces & CLONE_NEWUSER)) kill_user(request->uid);
 }
 
-void watch_build(const struct request *request, int log, int report, int lifeline) {
+static void remove_all(const struct request *request) {
+  for (char **path = request->removed; *path; path++) remove_tree(*path);
+}
+
+/** Runs it; whether all of it may stay where it is. */
+static bool run_build(const struct request *request, int *log, int report, int *lifeline) {
   int errors[2], pidfd = -1;
   char failure[PATH_MAX + 256];
-  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  if (request->has_user && !(request->namespaces & CLONE_NEWUSER)) kill_user(request->uid);
+  bool leave = false;
   const char *step = make_outside(request);
-  if (step) return say(report, "failed creating `%s': %s\n", step, strerror(errno));
-  if (pipe2(errors, O_CLOEXEC) < 0) return say(report, "failed pipe: %s\n", strerror(errno));
+  if (step) return say(report, "failed creating `%s': %s\n", step, strerror(errno)), false;
+  if (pipe2(errors, O_CLOEXEC) < 0) return say(report, "failed pipe: %s\n", strerror(errno)), false;
   const unsigned long flags = request->namespaces | CLONE_PIDFD | SIGCHLD;
   const uid_t uid = geteuid();
   const gid_t gid = getegid();
   pid_t pid = syscall(SYS_clone, flags, NULL, &pidfd, NULL, 0);
-  if (pid < 0) return say(report, "failed making namespaces: %s\n", strerror(errno));
+  if (pid < 0) return say(report, "failed making namespaces: %s\n", strerror(errno)), false;
   if (pid == 0) {
     failures = errors[1];
-    become_builder(request, log, uid, gid);
+    become_builder(request, *log, uid, gid);
   }
   close(errors[1]);
   // The log ends when the last process of the build has ended.
-  close(log);
+  close(*log), *log = -1;
   ssize_t length = read_failure(errors[0], failure, sizeof failure);
   close(errors[0]);
   if (length == 0 || strncmp(failure, "exec", 4) == 0) say(report, "started %d\n", pid);
-  int status = wait_for_end(pid, pidfd, lifeline);
+  int status = wait_for_end(pid, pidfd, lifeline, &leave);
   clean_up(request);
   if (length > 0) say(report, "%s", failure);
   else if (WIFEXITED(status)) say(report, "exit %d\n", WEXITSTATUS(status));
   else say(report, "signal %d\n", WTERMSIG(status));
+  return leave;
+}
+
+void watch_build(const struct request *request, int log, int report, int lifeline) {
+  const bool is_watched = lifeline >= 0;
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  if (request->has_user && !(request->namespaces & CLONE_NEWUSER)) kill_user(request->uid);
+  bool leave = run_build(request, &log, report, &lifeline);
+  if (log >= 0) close(log);
+  while (lifeline >= 0 && take_word(lifeline, &leave)) {
+  }
+  if (is_watched && !leave) remove_all(request);
 }

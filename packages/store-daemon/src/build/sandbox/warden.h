@@ -2,9 +2,12 @@
 #pragma once
 #include "request.h"
 
+enum { KILL_BUILD = 'K', LEAVE_ALL = 'L' };
+
 /**
  * Runs a build to its end, with all that it started. Says on `report`, a line each: `started PID`, then one of
- * `exit STATUS`, `signal NUMBER`; or `failed REASON`, or `started PID` and `exec ERRNO`. When the other end of
- * `lifeline` closes, the build is killed. Negative: there is none.
+ * `exit STATUS`, `signal NUMBER`; or `failed REASON`, or `started PID` and `exec ERRNO`. On `lifeline`, KILL_BUILD ends
+ * the build, and LEAVE_ALL keeps what would be removed. When its other end closes, the build is ended and removed;
+ * that is what is waited for. Negative: there is none, and nothing is removed at the end.
  */
 void watch_build(const struct request *request, int log, int report, int lifeline);
