@@ -3,6 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { installKey, makeSigningKey } from './support/signing-key.ts'
 import { Scratch } from './support/scratch.ts'
 import type { TestStore } from './support/store.ts'
 import {
@@ -10,7 +11,6 @@ import {
   etcOf,
   itemsOf,
   makePeer,
-  makeSigningKey,
   publish,
   runCli,
   startNginx,
@@ -44,7 +44,7 @@ function leftovers(files: string): string[] {
 
 beforeAll(async () => {
   if (!isRoot) return
-  makeSigningKey(key)
+  installKey(key, makeSigningKey())
   origin = makePeer(scratch, 'origin')
   await origin.start()
   const client = await origin.connect()

@@ -1,8 +1,8 @@
 // Stores that exchange items, and what they get them from: keys, a folder behind nginx, and a server that misbehaves.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -21,7 +21,11 @@ export function makePeer(scratch: Scratch, name: string, options: StoreOptions =
     ...options,
     store: place,
     prefix: ['unshare', '--mount', 'sh', '-c', script, 'sh'],
-    env: { GUIX_CONFIGURATION_DIRECTORY: etcOf(scratch, name), ...options.env },
+    env: {
+      GUIX_CONFIGURATION_DIRECTORY: etcOf(scratch, name),
+      GUIX_LOG_DIRECTORY: scratch.file(`${name}/log`),
+      ...options.env,
+    },
   })
 }
 
@@ -34,22 +38,6 @@ export function etcOf(scratch: Scratch, name: string): string {
   const folder = scratch.file(`${name}/etc`)
   mkdirSync(folder, { recursive: true })
   return folder
-}
-
-/** A key pair as `guix archive --generate-key` leaves it. */
-export function makeSigningKey(folder: string): void {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const jwk = privateKey.export({ format: 'jwk' })
-  const part = (name: 'n' | 'e' | 'd' | 'p' | 'q') =>
-    `(${name} #00${Buffer.from(jwk[name] ?? '', 'base64url')
-      .toString('hex')
-      .toUpperCase()}#)`
-  const known = `${part('n')} ${part('e')}`
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(`${folder}/signing-key.pub`, `(public-key (rsa ${known}))\n`)
-  const secret = `(private-key (rsa ${known} ${part('d')} ${part('p')} ${part('q')}))\n`
-  writeFileSync(`${folder}/signing-key.sec`, secret, { mode: 0o600 })
-  chmodSync(`${folder}/signing-key.sec`, 0o600)
 }
 
 /** Makes the store whose configuration is in `folder` accept what `signer` has signed. */

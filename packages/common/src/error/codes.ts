@@ -136,6 +136,7 @@ export const codes = {
   DOWNLOAD_FAILED: sayRetry(unavailable, (d) => `Cannot download ${d.url}: ${d.reason}`),
   DOWNLOAD_REFUSED: say(unavailable, (d) => `Cannot download ${d.url}: ${d.reason}`),
   HASH_MISMATCH: say(data, (d) => `${d.what} has hash ${d.actual}, not ${d.expected}`),
+  SCHEME_INVALID: say(data, (d) => `cannot make sense of Scheme text: ${d.reason}`),
   SUBSTITUTE_INVALID: say(data, (d) => `${d.reason}`),
   NARINFO_INVALID: say(data, (d) => `Cannot read narinfo, line ${d.line}: ${d.reason}`),
 

@@ -2,6 +2,7 @@
 import { statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { isFixedOutput } from '@plumbline/common/store/derivation/derivation'
+import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import { getSystemErrorName } from 'node:util'
 import { BuildFailure, describeEnd } from './build-failure.ts'
@@ -79,6 +80,7 @@ async function runBuiltin(
   try {
     await run(session, derivation, {
       output: placeOf(place, output.path),
+      user: place.user,
       directory: place.directory.top,
       log: (bytes) => void sink.output(bytes),
       signal,
@@ -86,7 +88,8 @@ async function runBuiltin(
   } catch (error) {
     if (signal.aborted) throw new BuildFailure('cancelled', `building of \`${path}' was cancelled`)
     void sink.output(Buffer.from(`${reasonOf(error)}\n`))
-    throw new BuildFailure('transient', `builder for \`${path}' failed with exit code 1`)
+    const isLate = error instanceof ToolError && error.code === 'TIMEOUT'
+    throw new BuildFailure(isLate ? 'timeout' : 'transient', `builder for \`${path}' failed with exit code 1`)
   }
 }
 
