@@ -11,6 +11,7 @@ const scratch = new Scratch('download')
 const folder = scratch.file('files')
 const contents = Buffer.from(Array.from({ length: 400_000 }, (_, index) => (index * 7) % 251))
 const hash = sha256(contents)
+const users = { uids: [64_311], gid: 64_310, group: 'pldown' }
 const isRoot = process.getuid?.() === 0
 let server: FaultServer
 let daemon: TestStore
@@ -21,7 +22,7 @@ let count = 0
 beforeAll(async () => {
   server = new FaultServer(scratch, folder)
   await server.start()
-  const { prefix = [], args = [] } = isRoot ? withBuildUsers(scratch) : {}
+  const { prefix = [], args = [] } = isRoot ? withBuildUsers(scratch, users) : {}
   daemon = new TestStore(scratch, 'main', {
     prefix,
     args: [...args],

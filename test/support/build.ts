@@ -215,9 +215,12 @@ export function buildTool(): Buffer {
 
 export const buildUsers = { uids: [64301, 64302], gid: 64300, group: 'plbuild' }
 
-/** Options of a daemon with two build users, who exist in its own /etc alone. */
-export function withBuildUsers(scratch: Scratch): StoreOptions {
-  const { uids, gid, group } = buildUsers
+/**
+ * Options of a daemon with build users, who exist in its own /etc alone. Tests that run side by side need users of
+ * their own: whatever runs as a build user is killed with the build.
+ */
+export function withBuildUsers(scratch: Scratch, users = buildUsers): StoreOptions {
+  const { uids, gid, group } = users
   const etc = scratch.file('etc')
   if (!existsSync(etc)) {
     mkdirSync(etc)
