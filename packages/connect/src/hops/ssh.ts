@@ -1,4 +1,6 @@
 // `connect ssh HOST…`: other machines, through ssh2 from this one, through its ssh(1) from any other.
+import { resolve } from 'node:path'
+import type { Arguments } from '@plumbline/common/cli/option-table'
 import { ShellConnection } from '@plumbline/common/connection/shell-connection'
 import { makeToken } from '@plumbline/common/connection/token'
 import type { Connection, Place } from '@plumbline/common/connection/connection'
@@ -47,9 +49,9 @@ function choose(value: string, allowed: readonly string[], option: string): void
 async function openSsh(context: HopContext): Promise<OpenedHop> {
   const { lower, target, diagnose } = context
   const { values } = context.arguments
-  const destination = parseDestination(target, { values })
   const wanted = values['transport']?.[0]
   const here = lower.hops.length === 0
+  const destination = parseDestination(target, { values: here ? locateFiles(values) : values })
   if (!here && wanted === 'ssh2') {
     const reason = 'ssh2 dials from this machine only; --transport openssh uses the ssh there'
     throw new ToolError('HOP_FAILED', { hop: `ssh:${target}`, reason })
@@ -61,6 +63,13 @@ async function openSsh(context: HopContext): Promise<OpenedHop> {
     throw new ToolError('HOP_FAILED', { hop: `ssh:${target}`, reason: opened.opensshNeeded })
   diagnose(`${target}: using the ssh command: ${opened.opensshNeeded}`)
   return openWithOpenssh(context, destination)
+}
+
+/** Commands run in the home directory, but a file on the command line is one of the working directory. */
+function locateFiles(values: Arguments['values']): Arguments['values'] {
+  const locate = (path: string) => (path === 'none' || path.startsWith('~') ? path : resolve(path))
+  const files = ['config', 'identity'].map((name) => [name, (values[name] ?? []).map(locate)])
+  return { ...values, ...Object.fromEntries(files) }
 }
 
 async function openWithSsh2(
