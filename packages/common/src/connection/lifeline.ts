@@ -16,14 +16,18 @@ const grace = 20
 // of zombies still takes signals, so where /proc is, only what is not one counts. The form `kill -TERM -GROUP` is
 // the one that dash, bash and busybox agree on. A sleep(1) that takes no fraction sleeps a second at a time.
 const endGroup =
-  'pl_on() { kill -0 -$1 && { [ ! -r /proc/self/stat ] || grep -q ") [^ZX] [0-9]* $1 " /proc/[0-9]*/stat; }; }; ' +
+  'pl_on() { kill -0 -$1 || return; [ -r /proc/self/stat ] || return 0; ' +
+  'grep -q ") [^ZX] [0-9]* $1 " /proc/[0-9]*/stat; }; ' +
   'pl_wait() { pl_i=0; while pl_on $1 && [ $pl_i -lt ' +
   `${grace} ]; do sleep 0.1 || sleep 1; pl_i=$((pl_i+1)); done; }; ` +
   'pl_end() { kill -TERM -$1; pl_wait $1; kill -KILL -$1 && pl_wait $1; echo "gone $1"; }'
 
+// One id(1) for both (POSIX XCU: "uid=%u(%s) gid=…", without the name where there is none).
 /** Prints user, uid and home; `home` from the password database when the hop changed the user. */
 const facts = (changedUser: boolean) =>
-  'pl_u=$(id -un); printf "%s\\n%s\\n" "$pl_u" "$(id -u)"; ' +
+  'pl_u=$(id); pl_d=${pl_u#uid=}; pl_d=${pl_d%%[( ]*}; pl_u=${pl_u#"uid=$pl_d"}; ' +
+  'case $pl_u in "("*) pl_u=${pl_u#"("}; pl_u=${pl_u%%") gid="*} ;; *) pl_u=$pl_d ;; esac; ' +
+  'printf "%s\\n%s\\n" "$pl_u" "$pl_d"; ' +
   (changedUser
     ? 'case $pl_u in *[!A-Za-z0-9._-]*|"") pl_h=$HOME ;; *) eval "pl_h=~$pl_u" ;; esac; '
     : 'pl_h=$HOME; ') +
@@ -47,7 +51,10 @@ const sweep = (token: string) =>
 const obey = (token: string) =>
   `while IFS= read -r pl_l; do case $pl_l in ${token}*) eval "\${pl_l#${token}}" ;; esac; done`
 
-/** The lifeline's text, in one line. After the facts its output is a line "gone GROUP" for each one ended. */
+/**
+ * The lifeline's text, in one line. After the facts its output is a line "gone GROUP" for each one ended. Unless the
+ * user is another, it holds nothing that a csh or fish reads otherwise inside single quotes, like BOOT.
+ */
 export function formatLifeline(token: string, { changedUser, tellsPlace }: LifelineOptions): string {
   return (
     `trap "" HUP INT TERM PIPE; ${formatHeader(token)}; ${tellsPlace ? facts(changedUser) : noFacts}; ${endGroup}; ` +

@@ -9,6 +9,8 @@ export interface RawProcess {
   readonly stderr: Readable
   /** Exit status, 128+n for a signal; rejects with a ToolError when the way to the process is lost. */
   readonly status: Promise<number>
+  /** Its input, with the end of it, is on the way, and arrives even when the connection is closed right after. */
+  readonly inputSent?: Promise<unknown>
   cancel(): void
 }
 
@@ -23,6 +25,13 @@ export interface Entry {
    * be sent, or it would be taken for more passwords.
    */
   readonly readsInput?: boolean
+  /** The command line of a shell costs no trip of its own, and may hold what every shell there quotes alike. */
+  readonly commandIsFree?: boolean
+  /**
+   * Where a shell is slow to get, one is kept waiting for the command that comes next: `first` for the first command
+   * alone, started once the hop has been entered; `always` from the start, and another whenever it is taken.
+   */
+  readonly spare?: 'first' | 'always'
   /**
    * What the text on stderr before BOOT has answered means. Called as it comes (status undefined) and once when the
    * process has ended instead of answering. An error ends the attempt.

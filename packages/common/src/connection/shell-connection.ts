@@ -9,6 +9,7 @@ import { formatLifeline } from './lifeline.ts'
 import { readfile, runlines, writefile } from './file-verbs.ts'
 import type { Entry, RawProcess } from './raw-process.ts'
 import { ShellProcess } from './shell-process.ts'
+import { SpareShell } from './spare-shell.ts'
 import { makeToken } from './token.ts'
 
 /** How long a lifeline that nobody waits for may take, and a command that is cancelled before it has answered. */
@@ -21,6 +22,7 @@ export class ShellConnection implements Connection {
   readonly #running = new Set<ShellProcess>()
   readonly lost: Promise<ToolError>
   #tellLost: (error: ToolError) => void = () => undefined
+  readonly #spare: SpareShell
   #lifeline: Promise<Lifeline> | undefined
   #home: string | undefined
   readonly #isPlaceKnown: boolean
@@ -33,6 +35,7 @@ export class ShellConnection implements Connection {
     this.#home = place?.home
     this.#isPlaceKnown = place !== undefined
     this.lost = new Promise((resolve) => (this.#tellLost = resolve))
+    this.#spare = new SpareShell(() => this.#startShell())
   }
 
   get host(): string {
@@ -42,14 +45,17 @@ export class ShellConnection implements Connection {
   /** Proves that the hop works, in one round trip, and learns where it has arrived. Throws what explain() says. */
   async establish({ changedUser, timeoutMs }: { changedUser: boolean; timeoutMs: number }): Promise<Place> {
     this.#lifeline = this.#startLifeline(changedUser, timeoutMs)
+    if (this.#entry.spare === 'always') this.#spare.prepare()
     const { place } = await this.#lifeline
+    if (this.#entry.spare === 'first') this.#spare.prepare()
     this.#home = place.home
     return place
   }
 
   run(request: RunRequest): Running {
     if (this.#closed) throw new ToolError('CONNECTION_LOST', { host: this.host, reason: 'it is closed' })
-    const process = new ShellProcess(this.#entry, this.#start(), this.#token)
+    const process = this.#spare.take() ?? this.#startShell()
+    if (this.#entry.spare === 'always') this.#spare.prepare()
     process.stdin.write(formatRun(this.#token, request, this.#home))
     this.#running.add(process)
     // Where nothing had to be established, the lifeline starts with the first command, while that one works.
@@ -89,6 +95,7 @@ export class ShellConnection implements Connection {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#spare.leave()
     const running = [...this.#running]
     await Promise.all(running.map((process) => this.#cancel(process)))
     const lifeline = await this.#lifeline?.catch(() => undefined)
@@ -99,11 +106,16 @@ export class ShellConnection implements Connection {
     return this.#entry.start(formatShellCommand(text), text)
   }
 
+  #startShell(): ShellProcess {
+    return new ShellProcess(this.#entry, this.#start(), this.#token)
+  }
+
   async #startLifeline(changedUser: boolean, timeoutMs: number): Promise<Lifeline> {
     const text = formatLifeline(this.#token, { changedUser, tellsPlace: !this.#isPlaceKnown })
-    const raw = this.#entry.readsInput ? this.#start(text) : this.#start()
+    const isCommand = this.#entry.readsInput || this.#entry.commandIsFree
+    const raw = isCommand ? this.#start(text) : this.#start()
     const process = new ShellProcess(this.#entry, raw, this.#token)
-    if (!this.#entry.readsInput) process.stdin.write(`${this.#token}${text}\n`)
+    if (!isCommand) process.stdin.write(`${this.#token}${text}\n`)
     const lifeline = await Lifeline.open(process, timeoutMs)
     void lifeline.ended.then((error) => {
       if (!this.#closed) this.#tellLost(error)

@@ -14,6 +14,7 @@ export class ShellProcess {
   readonly stdout: Readable
   readonly stderr: Readable
   readonly status: Promise<number>
+  readonly inputSent: Promise<unknown> | undefined
   readonly #entry: Entry
   readonly #raw: RawProcess
   readonly #out: HeaderFilter
@@ -29,6 +30,7 @@ export class ShellProcess {
     this.#out = new HeaderFilter(token, raw.stdout)
     this.#err = new HeaderFilter(token, raw.stderr)
     this.stdin = raw.stdin
+    this.inputSent = raw.inputSent
     this.stdout = this.#out
     this.stderr = this.#err
     // The command may end without reading all its input; its status says what matters.

@@ -99,6 +99,8 @@ async function openWithSsh2(
     )
     const entry = {
       hop: `ssh:${destination.host}`,
+      spare: 'always' as const,
+      commandIsFree: true,
       start: (shellCommand: string) => session.start(`exec ${shellCommand}`),
     }
     const connection = new ShellConnection(entry)

@@ -75,6 +75,7 @@ function makeEntry(lower: Connection, hop: string, { user, password, terminal }:
   const sudoCommand = quoteCommand(['sudo', '-H', ...how, '-u', user, '--'])
   return {
     hop,
+    spare: 'first',
     readsInput: password !== undefined,
     start(shellCommand) {
       // Its messages are read; what runs behind it gets its own language back.

@@ -36,9 +36,12 @@ export class SshSession {
       channel?.close()
       for (const stream of [stdin, stdout, stderr]) stream.destroy()
     }
+    let sent: () => void = () => undefined
+    const inputSent = new Promise<void>((resolve) => (sent = resolve))
     const status = (async () => {
       channel = await this.#open(command)
       if (cancelled) channel.close()
+      channel.once('finish', sent)
       stdin.pipe(channel as unknown as Duplex)
       channel.pipe(stdout)
       channel.stderr.pipe(stderr)
@@ -48,7 +51,7 @@ export class SshSession {
       for (const stream of [stdin, stdout, stderr]) stream.destroy(error)
     })
     for (const stream of [stdin, stdout, stderr]) stream.on('error', () => undefined)
-    return { stdin, stdout, stderr, status, cancel }
+    return { stdin, stdout, stderr, status, inputSent, cancel }
   }
 
   async forward(host: string, port: number): Promise<Duplex> {
