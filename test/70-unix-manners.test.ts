@@ -267,6 +267,13 @@ test.each(readers)('%s refuses input that is broken, and says where', async (scr
   expect(readdirSync(scratch.path)).not.toContain('touched')
 })
 
+test.each(readers)('%s ends at a fault, although its writer goes on', async (script, data) => {
+  const fifo = `fifo-${script.replaceAll(/[^a-z]+/g, '-')}`
+  // Open for both, a FIFO has no end.
+  const { status } = await run(`mkfifo ${fifo}; exec 9<>${fifo}; echo '{"type"' >&9; ${script} <&9 9<&-`)
+  expect(status).toBe(data)
+})
+
 test('store-daemon answers a line that is wrong with an error record, and reads on', async () => {
   const input = Buffer.from(
     '{"type":"pin"}\n\n{"type":"\xff"}\n{"type":}\n{"type":"ping"}\n{"type":"p',
