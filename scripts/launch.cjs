@@ -36,4 +36,4 @@ function load(name) {
 }
 
 load('main.cjs')
-module.exports = loaded
+module.exports = { load, loaded }

@@ -78,13 +78,18 @@ async function openWithSsh2(
 ): Promise<{ hop: OpenedHop } | { opensshNeeded: string }> {
   const { lower, timeoutMs, environment, secrets } = context
   const { resolveDestination } = await import('../ssh/resolve.ts')
-  const resolved = await resolveDestination(lower.connection, lower.place, destination)
+  const resolving = resolveDestination(lower.connection, lower.place, destination)
+  resolving.catch(() => undefined)
+  const { dial, OpensshNeeded } = await import('../ssh/dial.ts')
+  // It takes as long to load as ssh takes to tell its settings.
+  const { loadSsh2 } = await import('../ssh/ssh2.ts')
+  await loadSsh2()
+  const resolved = await resolving
   const { settings, knownHosts } = resolved
   if (settings.needsOpenssh !== undefined) return { opensshNeeded: settings.needsOpenssh }
   const { knownKeyTypes } = await import('../ssh/host-key.ts')
   const { onlyAuthority } = knownKeyTypes(knownHosts, settings.hostKeyName)
   if (onlyAuthority) return { opensshNeeded: 'the host is known by a certificate authority' }
-  const { dial, OpensshNeeded } = await import('../ssh/dial.ts')
   try {
     const session = await dial(
       {

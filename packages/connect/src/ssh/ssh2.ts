@@ -2,11 +2,12 @@
 import type { Duplex } from 'node:stream'
 import type { AuthHandlerMiddleware, BaseAgent, Client, ClientChannel, ParsedKey } from 'ssh2'
 
-const load = () => import('ssh2')
+/** It takes a while: whoever will need it can ask for it before. */
+export const loadSsh2 = () => import('ssh2')
 
 /** The key, or ssh2's reason why it cannot be used (encrypted, of an unsupported type). */
 export async function parsePrivateKey(content: Buffer, passphrase?: Buffer): Promise<ParsedKey | Error> {
-  const { default: ssh2 } = await load()
+  const { default: ssh2 } = await loadSsh2()
   const parsed = ssh2.utils.parseKey(content, passphrase)
   // Files with several keys hold one in practice; the first is what OpenSSH takes.
   return Array.isArray(parsed) ? (parsed[0] ?? new Error('it holds no key')) : parsed
@@ -23,7 +24,7 @@ export async function makeFilteredAgent(
   socket: string,
   only: readonly Buffer[] | undefined,
 ): Promise<BaseAgent> {
-  const { default: ssh2 } = await load()
+  const { default: ssh2 } = await loadSsh2()
   const agent = new ssh2.OpenSSHAgent(socket)
   const all = agent.getIdentities.bind(agent)
   agent.getIdentities = (done) =>
@@ -50,7 +51,7 @@ export type ClientOptions = {
 
 /** Logs in. Rejects with ssh2's error, which carries a `level`. */
 export async function openClient(options: ClientOptions): Promise<Client> {
-  const { default: ssh2 } = await load()
+  const { default: ssh2 } = await loadSsh2()
   const { hostKeyTypes, verifyHostKey, ...rest } = options
   const client = new ssh2.Client()
   return new Promise((resolve, reject) => {
