@@ -100,10 +100,10 @@ describe('a password', () => {
       { env },
     )
     const finished = finish(pipeline)
-    let isReached = false
-    const arriving = Promise.race([readFile(reached), finished]).then(() => (isReached = true))
+    const state = { isReached: false }
+    const arriving = Promise.race([readFile(reached), finished]).then(() => (state.isReached = true))
     const found = new Set<string>()
-    while (!isReached) {
+    while (!state.isReached) {
       for (const path of exposed()) found.add(path)
       await new Promise((resolve) => setImmediate(resolve))
     }

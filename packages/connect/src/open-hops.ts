@@ -9,6 +9,7 @@ import { Opener, type Outcome } from './opener.ts'
 import { Secrets } from './secrets.ts'
 import { serveOut } from './serve/lifetime.ts'
 import { openRuntimeDirectory } from './serve/runtime-directory.ts'
+import { sweepSockets } from './serve/sweep.ts'
 import { readUpstream } from './upstream.ts'
 
 export async function openHops(tool: Tool, hop: Hop): Promise<number> {
@@ -18,6 +19,7 @@ export async function openHops(tool: Tool, hop: Hop): Promise<number> {
   const targets = hop.targets(tool.arguments)
   const directory = openRuntimeDirectory(tool.environment)
   const secrets = new Secrets(tool.arguments)
+  void sweepSockets(directory.path)
   const opener = new Opener({ tool, hop, timeoutMs, directory: directory.path, secrets })
   let upstreamOk = true
   const counts = { connections: 0, errors: 0 }

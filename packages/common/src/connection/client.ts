@@ -20,7 +20,10 @@ const backlogMs = 10
 export async function openClient(record: ConnectionRecord): Promise<Connection> {
   const lost = () => 'the connect that served it has ended'
   const serving = { host: record.host, agent: record.kind === 'agent', lost }
-  const connection = new ServedConnection(await openSocket(record.socket), serving)
+  const socket = await openSocket(record.socket)
+  // A blank line says that we are a client, and no probe of whether somebody listens.
+  socket.write('\n')
+  const connection = new ServedConnection(socket, serving)
   // A server that was killed has left its socket behind, and nobody else may ever come by.
   void connection.lost.then(() => removeStaleSocket(record.socket))
   return connection

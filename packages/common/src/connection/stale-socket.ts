@@ -8,7 +8,7 @@ import { errnoOf } from '../error/translate.ts'
 export const privatePrefix = 'plumbline-'
 
 /** A process that is killed closes its descriptors one after the other, and what it listened on perhaps last. */
-const tries = 20
+const killedTries = 20
 const pauseMs = 50
 
 /**
@@ -16,10 +16,10 @@ const pauseMs = 50
  * a socket that has been listened on: between bind(2) and listen(2) one refuses, too. What is no socket refuses as
  * well, and stays.
  */
-export async function removeStaleSocket(path: string): Promise<void> {
+export async function removeStaleSocket(path: string, tries = killedTries): Promise<void> {
   for (let left = tries; left > 0 && isSocket(path); left--) {
     if (await isRefused(path)) return remove(path)
-    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    if (left > 1) await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
 }
 

@@ -11,6 +11,7 @@ export class ConnectionServer {
   readonly #sessions = new Set<ClientSession>()
   /** Told when a client comes and when one leaves. */
   onChange: () => void = () => undefined
+  /** A client that sent something has come and left. */
   used = false
 
   constructor(connection: Connection) {
@@ -43,10 +44,10 @@ export class ConnectionServer {
   async #serve(socket: Socket): Promise<void> {
     const session = new ClientSession(this.connection, socket)
     this.#sessions.add(session)
-    this.used = true
     this.onChange()
     await session.serve()
     this.#sessions.delete(session)
+    if (socket.bytesRead > 0) this.used = true
     this.onChange()
   }
 }

@@ -1,0 +1,247 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { createInterface } from 'node:readline'
+import { afterEach, describe, expect, it } from 'vitest'
+import { Leftovers } from './support/leftovers.ts'
+import { Scratch } from './support/scratch.ts'
+import { exited, finish, recordsOf, shell, startShell, type TestRecord } from './support/shell.ts'
+import { until } from './support/until.ts'
+
+const scratch = new Scratch('local')
+const left = new Leftovers(scratch, [])
+const { env } = left
+afterEach(() => left.expectNone())
+
+const run = (pipeline: string, extra: Record<string, string | undefined> = {}) =>
+  shell(pipeline, { env: { ...env, ...extra } })
+const file = (name: string, content: Buffer | string) => {
+  writeFileSync(scratch.file(name), content)
+  return scratch.file(name)
+}
+const fifo = (name: string) => {
+  execFileSync('mkfifo', [scratch.file(name)])
+  return scratch.file(name)
+}
+const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
+const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
+
+/** A connect that serves until it is told to end, and its socket. */
+async function serve() {
+  const child = startShell('exec connect local --linger 1h', { env })
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
+  const [line] = (await once(lines, 'line')) as [string]
+  const { socket } = JSON.parse(line) as { socket: string }
+  return { child, socket }
+}
+
+/** The answers on a socket, until there are enough of them. */
+async function ask(
+  socket: string,
+  requests: readonly object[],
+  isEnough: (answers: TestRecord[]) => boolean,
+) {
+  const client = connect(socket)
+  client.write(requests.map((request) => `${JSON.stringify(request)}\n`).join(''))
+  const answers: TestRecord[] = []
+  for await (const line of createInterface({ input: client })) {
+    if (line) answers.push(JSON.parse(line) as TestRecord)
+    if (isEnough(answers)) break
+  }
+  client.destroy()
+  return answers
+}
+
+describe('connect exec', () => {
+  it('passes every byte and keeps stdout, stderr and status apart', async () => {
+    const input = file('bytes', bytes)
+    const result = await run(`connect local | connect exec -i ${input} -c -- 'cat; echo err >&2; exit 9'`)
+    expect([result.bytes.equals(bytes), result.stderr, result.status]).toEqual([true, 'err\n', 9])
+  })
+
+  it.each([
+    ['exit 0', 0],
+    ['exit 255', 255],
+    ['kill -TERM $$', 143],
+    ['kill -KILL $$', 137],
+    ['no-such-command', 127],
+  ])('has the status of %s', async (command, status) => {
+    expect(
+      (await run(`connect exec -n -c -- 'exec 2>/dev/null; sh -c ${quote(quote(command)).slice(1, -1)}'`))
+        .status,
+    ).toBe(status)
+  })
+
+  it('takes words as they are', async () => {
+    const words = ['a b', "it's", '$HOME', '*', '', 'line\nline', '-n', 'žluť']
+    const { stdout } = await run(`connect exec -n -- printf '<%s>' ${words.map(quote).join(' ')}`)
+    expect(stdout).toBe(words.map((word) => `<${word}>`).join(''))
+  })
+
+  it('killed with SIGKILL takes its command with it', async () => {
+    const started = fifo('started')
+    const { child, socket } = await serve()
+    const record = file(
+      'record',
+      `${JSON.stringify({ type: 'connection', id: 'x', host: 'h', hops: ['local'], kind: 'posix', socket, user: 'root', uid: 0, home: '/' })}\n{"type":"end","tool":"connect","ok":true,"counts":{}}\n`,
+    )
+    const exec = startShell(`exec connect exec -c -- 'echo $$ >${started}; exec sleep 1000' <${record}`, {
+      env,
+    })
+    const pid = Number(await readFile(started, 'utf8'))
+    exec.kill('SIGKILL')
+    await exited(exec)
+    await until(() => !existsSync(`/proc/${pid}`))
+    // Its last client has left.
+    await exited(child)
+    expect(child.exitCode).toBe(0)
+  })
+
+  it('holds back a command whose output nobody reads, and keeps little of it', async () => {
+    const [started, end] = [fifo('slow'), fifo('slow-end')]
+    const { child, socket } = await serve()
+    const record = file(
+      'slow-record',
+      `${JSON.stringify({ type: 'connection', id: 'x', host: 'h', hops: ['local'], kind: 'posix', socket, user: 'root', uid: 0, home: '/' })}\n{"type":"end","tool":"connect","ok":true,"counts":{}}\n`,
+    )
+    const command = `head -c 150000000 /dev/zero & echo $! >${started}; wait; cat <${end}`
+    const exec = startShell(`exec connect exec -c -- '${command}' <${record}`, { env })
+    const pid = Number(await readFile(started, 'utf8'))
+    const written = () => Number(/wchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1])
+    let before = -1
+    await until(() => {
+      const isStill = written() === before && before > 0
+      before = written()
+      return isStill
+    })
+    expect(before).toBeLessThan(20_000_000)
+    let read = 0
+    exec.stdout?.on('data', (chunk: Buffer) => (read += chunk.length))
+    await until(() => read === 150_000_000)
+    for (const process of [child, exec]) {
+      const [, peak] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${process.pid}/status`, 'utf8')) ?? []
+      expect(Number(peak)).toBeLessThan(160_000)
+    }
+    await writeFile(end, '')
+    await Promise.all([exited(exec), exited(child)])
+  })
+})
+
+describe('connect get and put', () => {
+  it.each(['plain', 'a b', "it's", 'two\nlines', '-rf', '$HOME', 'ž', '*'])(
+    'name a file %j',
+    async (name) => {
+      const folder = scratch.file('names')
+      mkdirSync(folder, { recursive: true })
+      const source = file('source', bytes)
+      const put = await run(
+        `connect local | connect put --mode 0640 -- ${source} ${quote(`${folder}/${name}`)}`,
+      )
+      expect([put.stderr, put.status]).toEqual(['', 0])
+      expect(readFileSync(`${folder}/${name}`).equals(bytes)).toBe(true)
+      expect(statSync(`${folder}/${name}`).mode & 0o7777).toBe(0o640)
+      const got = await run(`connect local | connect get -- ${quote(`${folder}/${name}`)}`)
+      expect(got.bytes.equals(bytes)).toBe(true)
+      expect(readdirSync(folder)).toContain(name)
+    },
+  )
+
+  it('carry 50 MB each way', async () => {
+    const large = Buffer.alloc(50_000_000, bytes)
+    const [source, target] = [file('large', large), scratch.file('large-copy')]
+    expect((await run(`connect local | connect put ${source} ${target}`)).status).toBe(0)
+    expect(readFileSync(target).equals(large)).toBe(true)
+    expect((await run(`connect local | connect get ${target}`)).bytes.equals(large)).toBe(true)
+  })
+
+  it('say why not', async () => {
+    const none = await run(`connect local | connect get ${scratch.file('none')}`)
+    expect([none.stdout, none.status]).toEqual(['', 66])
+    expect(none.stderr).toContain('no such file')
+    const folder = await run(`connect local | connect put ${file('x', 'x')} ${scratch.path}`)
+    expect(recordsOf(folder.stdout)[0]).toMatchObject({ type: 'error', code: 'FILE_UNWRITABLE' })
+    expect(folder.status).toBe(1)
+  })
+})
+
+describe('the socket', () => {
+  it('answers a request from nc, which closes its half at once', async () => {
+    const { child, socket } = await serve()
+    const request = '{"type":"run","id":"a","command":"sleep 0.1; echo hello; exit 3"}'
+    const { stdout } = await run(`printf '%s\\n' '${request}' | nc -NU ${socket}`)
+    expect(recordsOf(stdout)).toEqual([
+      { type: 'output', id: 'a', stream: 'stdout', data: 'hello\n' },
+      { type: 'exit', id: 'a', status: 3 },
+    ])
+    await exited(child)
+  })
+
+  it('carries a thousand requests at the same time', async () => {
+    const { child, socket } = await serve()
+    const ids = Array.from({ length: 1000 }, (_, index) => String(index))
+    const requests = ids.map((id) => ({ type: 'run', id, command: `echo ${id}` }))
+    const answers = await ask(
+      socket,
+      requests,
+      (all) => all.filter(({ type }) => type === 'exit').length === ids.length,
+    )
+    const outputs = answers.filter(({ type }) => type === 'output')
+    expect(outputs.every(({ id, data }) => data === `${String(id)}\n`)).toBe(true)
+    expect(new Set(outputs.map(({ id }) => id))).toEqual(new Set(ids))
+    await exited(child)
+  })
+
+  it('is for its user alone, and answers what is no request', async () => {
+    const { child, socket } = await serve()
+    expect(statSync(socket.slice(0, socket.lastIndexOf('/'))).mode & 0o7777).toBe(0o700)
+    const answers = await ask(socket, [{ type: 'dance', id: '1' }], (all) => all.length === 1)
+    expect(answers).toMatchObject([{ type: 'error', id: '1', code: 'PROTOCOL' }])
+    await exited(child)
+  })
+
+  it('is gone when nobody comes within --linger', async () => {
+    const { stdout, status } = await run('connect local --linger 0')
+    expect([recordsOf(stdout).length, status]).toEqual([2, 0])
+  })
+
+  it.each([
+    ['unset', undefined],
+    ['relative', 'runtime'],
+    ['too long for a socket', `/${'x'.repeat(100)}`],
+  ])('is under TMPDIR when XDG_RUNTIME_DIR is %s', async (_, directory) => {
+    const { stdout } = await run('connect local --linger 0', { XDG_RUNTIME_DIR: directory })
+    expect(recordsOf(stdout)[0]?.['socket']).toContain(`${env['TMPDIR']}/plumbline-`)
+  })
+
+  it('that cannot be made is an error', async () => {
+    const { stdout, stderr, status } = await run('connect local', { XDG_RUNTIME_DIR: file('no-folder', '') })
+    expect([stdout, status]).toEqual(['', 73])
+    expect(stderr).toContain('Cannot create')
+  })
+
+  it('whose connect was killed is swept by the next', async () => {
+    const { child, socket } = await serve()
+    child.kill('SIGKILL')
+    await exited(child)
+    expect(existsSync(socket)).toBe(true)
+    execFileSync('touch', ['-d', '1 hour ago', socket])
+    await run('connect local --linger 0')
+    expect(existsSync(socket)).toBe(false)
+  })
+})
+
+describe('connect', () => {
+  it.each(['TERM', 'INT', 'HUP'])('ends at SIG%s, and what runs on it', async (signal) => {
+    const started = fifo(`signal-${signal}`)
+    const { child, socket } = await serve()
+    const command = `echo $$ >${started}; exec sleep 1000`
+    const asking = ask(socket, [{ type: 'run', id: '1', command }], () => false)
+    const pid = Number(await readFile(started, 'utf8'))
+    child.kill(`SIG${signal}` as NodeJS.Signals)
+    expect((await finish(child)).signal).toBe(`SIG${signal}`)
+    expect(existsSync(`/proc/${pid}`)).toBe(false)
+    expect(await asking).toMatchObject([{ type: 'exit', id: '1', status: 143 }])
+  })
+})
