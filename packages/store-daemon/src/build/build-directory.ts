@@ -1,45 +1,47 @@
 // The directory that a builder starts in: /tmp/guix-build-NAME.drv-N.
-import {
-  chmodSync,
-  chownSync,
-  lchownSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-} from 'node:fs'
+import { chmodSync, lchownSync, lstatSync, readdirSync, renameSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { toPath } from '@plumbline/common/store/byte-string'
-import { errnoOf } from '@plumbline/common/error/translate'
 
 export type BuildDirectory = {
   /** What nobody but the daemon gets into. */
   path: string
   /** What is the builder's. */
   top: string
+  /** Gives the name back. */
+  release: () => void
 }
 
-/** With `nested`, the builder's directory is inside one that its user cannot enter from outside a sandbox. */
-export function makeBuildDirectory(
-  derivationName: string,
-  owner: { uid: number; gid: number } | undefined,
-  nested: boolean,
-): BuildDirectory {
+/** Names that builds of this process have, or are about to. */
+const claimed = new Set<string>()
+
+/**
+ * The first name that is free; whoever runs the build makes it. With `nested`, the builder's directory is inside one
+ * that its user cannot enter from outside a sandbox.
+ */
+export function claimBuildDirectory(derivationName: string, nested: boolean): BuildDirectory {
   const prefix = `${tmpdir()}/guix-build-${derivationName}`
-  for (let number = 0; ; number++) {
-    const path = `${prefix}-${number}`
-    try {
-      mkdirSync(path, 0o700)
-    } catch (error) {
-      if (errnoOf(error) === 'EEXIST') continue
-      throw error
-    }
-    const top = nested ? `${path}/top` : path
-    if (nested) mkdirSync(top, 0o700)
-    if (owner) chownSync(top, owner.uid, owner.gid)
-    return { path, top }
-  }
+  let number = 0
+  const isTaken = (path: string) =>
+    claimed.has(path) || lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  while (isTaken(`${prefix}-${number}`)) number++
+  const path = `${prefix}-${number}`
+  claimed.add(path)
+  return { path, top: nested ? `${path}/top` : path, release: () => void claimed.delete(path) }
+}
+
+/** Steps of a sandbox request that make it, with files in it; see sandbox/build-root.c. */
+export function makeDirectorySteps(
+  { path, top }: BuildDirectory,
+  owner: { uid: number; gid: number } | undefined,
+  files: readonly { name: string; contents: string }[],
+): string[] {
+  const own = owner ? `${owner.uid} ${owner.gid}` : '-1 -1'
+  return [
+    ...(top === path ? [] : [`d700 -1 -1 ${path}`]),
+    `d700 ${own} ${top}`,
+    ...files.map(({ name, contents }) => `f${top}/${name}\n${contents}`),
+  ]
 }
 
 /** What the builder sees it as, inside a sandbox: always the same. */

@@ -1,11 +1,16 @@
 // Where a build happens: its user, its directories, and how its surroundings differ from the machine's.
-import { writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { env, getgid, getuid } from 'node:process'
 import { basename } from 'node:path/posix'
 import { isFixedOutput } from '@plumbline/common/store/derivation/derivation'
 import { storeBaseName, storeName } from '@plumbline/common/store/store-path'
 import { readDerivation } from '../operations/check-derivation.ts'
-import { makeBuildDirectory, insideName, type BuildDirectory } from './build-directory.ts'
+import {
+  claimBuildDirectory,
+  insideName,
+  makeDirectorySteps,
+  type BuildDirectory,
+} from './build-directory.ts'
 import type { BuildJob } from './build-job.ts'
 import { takeBuildUser, type BuildUser } from './build-users.ts'
 import { closureOf } from './closure.ts'
@@ -41,8 +46,9 @@ export function makeBuildPlace(job: BuildJob, redirects: HashRedirects): BuildPl
   const user =
     isolation.user === 'build-users' ? takeBuildUser(config.state, config.buildUsersGroup ?? '') : undefined
   try {
-    const directory = makeBuildDirectory(storeName(job.path), user, isolation.sandbox)
-    writeReferencesGraphs(job, directory)
+    const directory = claimBuildDirectory(storeName(job.path), isolation.sandbox)
+    // A built-in has no process of its own that would make it.
+    if (isBuiltin) mkdirSync(directory.path, 0o700)
     const chroot = isolation.sandbox ? `${job.path}.chroot` : undefined
     return { isolation, user, directory, chroot, redirects, builder: undefined }
   } catch (error) {
@@ -72,6 +78,20 @@ export function makeRequest(job: BuildJob, place: BuildPlace): SandboxRequest {
   const seen =
     user ??
     (isolation.user === 'own' ? rootlessUser : { uid: getuid?.() ?? 0, gid: getgid?.() ?? 0, groups: [] })
+  const sandbox = chroot
+    ? layOutSandbox({
+        store,
+        chroot,
+        inputs: job.inputs,
+        user: seen,
+        owner: user,
+        network,
+        readOnlyProc: isolation.user === 'root',
+        directory: { outside: place.directory.top, inside },
+        extra: build.sandboxDirectories,
+      })
+    : undefined
+  const directorySteps = makeDirectorySteps(place.directory, user, referencesGraphs(job))
   return {
     builder: derivation.builder,
     args: [basename(derivation.builder), ...derivation.args].map((text) => redirects.apply(text)),
@@ -80,20 +100,9 @@ export function makeRequest(job: BuildJob, place: BuildPlace): SandboxRequest {
     user: user ?? (chroot && isolation.user === 'own' ? seen : undefined),
     namespaces: namespacesOf(isolation, network),
     personality: personalityOf(job),
+    outside: [...directorySteps, ...(sandbox?.outside ?? [])],
+    root: sandbox,
     removed: chroot ? [chroot, place.directory.path] : [place.directory.path],
-    root: chroot
-      ? layOutSandbox({
-          store,
-          chroot,
-          inputs: job.inputs,
-          user: seen,
-          owner: user,
-          network,
-          readOnlyProc: isolation.user === 'root',
-          directory: { outside: place.directory.top, inside },
-          extra: build.sandboxDirectories,
-        })
-      : undefined,
   }
 }
 
@@ -105,11 +114,12 @@ function personalityOf({ derivation: { system }, settings }: BuildJob): string {
   return `r${is32 ? '3' : ''}${settings.impersonateLinux26 && system.endsWith('-linux') ? '2' : ''}`
 }
 
-function writeReferencesGraphs({ derivation, session }: BuildJob, { top }: BuildDirectory): void {
+/** The files that `exportReferencesGraph` asks for. Throws STORE_FAILED, BuildFailure. */
+function referencesGraphs({ derivation, session }: BuildJob): { name: string; contents: string }[] {
   const { config, database } = session.store
   const text = new Map(derivation.environment).get('exportReferencesGraph')
-  if (text === undefined) return
-  for (const [name, path] of parseReferencesGraph(config.store, text)) {
+  if (text === undefined) return []
+  return parseReferencesGraph(config.store, text).map(([name, path]) => {
     if (database.idOf(path) === undefined) {
       throw new BuildFailure('unstarted', `\`exportReferencesGraph' contains an invalid path \`${path}'`)
     }
@@ -122,6 +132,6 @@ function writeReferencesGraphs({ derivation, session }: BuildJob, { top }: Build
       path: each,
       references: database.references(database.idOf(each) ?? 0),
     }))
-    writeFileSync(`${top}/${name}`, formatReferencesGraph(items), { encoding: 'latin1' })
-  }
+    return { name, contents: formatReferencesGraph(items) }
+  })
 }

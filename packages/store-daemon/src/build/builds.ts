@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events'
 import type { Store } from '../store/store.ts'
 import type { BuildLog } from './build-log.ts'
 import type { BuildSink } from './build-sink.ts'
+import { OrphanWatch } from './orphans.ts'
 import { SandboxProcess } from './sandbox-process.ts'
 
 type Member = {
@@ -119,9 +120,15 @@ export class SharedBuild implements BuildSink {
 }
 
 export class Builds {
-  readonly sandbox = new SandboxProcess()
+  readonly sandbox: SandboxProcess
+  readonly #orphans: OrphanWatch
   readonly #running = new Map<string, { shared: SharedBuild; done: Promise<void> }>()
   readonly #leaving = new Map<string, Promise<void>>()
+
+  constructor(store: Store) {
+    this.#orphans = new OrphanWatch(store.config.state, store.wasAlone)
+    this.sandbox = new SandboxProcess(this.#orphans.fd)
+  }
 
   /** What a build of a derivation has left is being removed. */
   leave(derivation: string, gone: Promise<void>): void {
@@ -131,9 +138,10 @@ export class Builds {
     this.#leaving.set(derivation, leaving)
   }
 
-  /** Resolves when nothing is left of earlier builds of a derivation. */
-  left(derivation: string): Promise<void> | undefined {
-    return this.#leaving.get(derivation)
+  /** Resolves when nothing is left of earlier builds of a derivation, by a daemon that died or by this one. */
+  async left(derivation: string): Promise<void> {
+    await this.#orphans.over
+    await this.#leaving.get(derivation)
   }
 
   /** The build of a derivation that is running. */
@@ -173,6 +181,7 @@ export class Builds {
     await Promise.allSettled([...this.#running.values()].map(({ done }) => done))
     await Promise.all(this.#leaving.values())
     await this.sandbox.close()
+    this.#orphans.close()
   }
 
   async #take(derivation: string, start: () => { shared: SharedBuild; run: () => Promise<void> }) {
@@ -200,7 +209,7 @@ const all = new WeakMap<Store, Builds>()
 export function buildsOf(store: Store): Builds {
   const known = all.get(store)
   if (known) return known
-  const builds = new Builds()
+  const builds = new Builds(store)
   all.set(store, builds)
   store.onClose(() => builds.close())
   return builds

@@ -77,8 +77,8 @@ export class Goals {
   }
 
   /** The call does not end before that. */
-  waitFor(leaving: Promise<void> | undefined): void {
-    if (leaving) this.#leaving.push(leaving)
+  waitFor(leaving: Promise<void>): void {
+    this.#leaving.push(leaving)
   }
 
   /** Ends what is still going on, and waits until nothing is left of it. */

@@ -22,10 +22,12 @@ export function leaveBuildPlace(
   const { database } = session.store
   const { builder, chroot, directory } = place
   place.user?.release()
+  directory.release()
   if (keep) {
     for (const { path } of wanted) if (job.mode === 'normal') keepOutput(job, placeOf(place, path), path)
-    const kept = keepBuildDirectory(directory, clientOf(job))
-    sink.say(0, `note: keeping build directory \`${kept}'`)
+    if (exists(directory.top)) {
+      sink.say(0, `note: keeping build directory \`${keepBuildDirectory(directory, clientOf(job))}'`)
+    }
   }
   // The process that watched over the builder removes what it had, beside what comes next here.
   if (builder) buildsOf(session.store).leave(job.path, builder.leave(keep ? 'kept' : 'removed'))

@@ -38,10 +38,10 @@ export function layOutSandbox(layout: Layout): { path: string; outside: string[]
   }
   const group = owner ? `-1 ${owner.gid}` : '-1 -1'
   const outside = [
-    `750 ${group} ${chroot}`,
-    `755 -1 -1 ${chroot}/root`,
-    `1775 ${group} ${chroot}/store`,
-    `1777 -1 -1 ${chroot}/tmp`,
+    `c750 ${group} ${chroot}`,
+    `d755 -1 -1 ${chroot}/root`,
+    `d1775 ${group} ${chroot}/store`,
+    `d1777 -1 -1 ${chroot}/tmp`,
   ]
   steps.push(`w/tmp\n${chroot}/tmp`)
   makeParents('/etc')

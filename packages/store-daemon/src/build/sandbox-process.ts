@@ -38,7 +38,13 @@ export class SandboxProcess {
   readonly #builds = new Map<number, Entry>()
   #process: Process | undefined
   #nextId = 1
+  readonly #lifetime: number
   #rest: Buffer = Buffer.alloc(0)
+
+  /** `lifetime`: a descriptor that it and all it makes hold for as long as they live. */
+  constructor(lifetime: number) {
+    this.#lifetime = lifetime
+  }
 
   /** Throws STORE_FAILED for a request that cannot be written. */
   start(request: SandboxRequest, onLog: (bytes: Buffer) => void): RunningBuilder {
@@ -90,12 +96,13 @@ export class SandboxProcess {
   #launch(): Process {
     // In a session of its own: what a terminal sends to this process's group is not for builds.
     const child = spawn(findProgram(), [], {
-      stdio: ['pipe', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit', this.#lifetime],
       detached: true,
       env: {},
       cwd: '/',
     })
     const { stdin: input, stdout: output } = child
+    if (!input || !output) throw new Error('the sandbox program has no pipes')
     const lose = () => {
       if (this.#process?.child !== child) return
       this.#process = undefined

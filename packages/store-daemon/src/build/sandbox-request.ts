@@ -18,14 +18,17 @@ export type SandboxRequest = {
   /** Letters of r (addresses are not random) 3 (32 bits) 2 (Linux 2.6). */
   personality: string
   /** Where the root is put together, and how; see sandbox/build-root.c. */
-  root: { path: string; outside: readonly string[]; steps: readonly string[] } | undefined
+  root: { path: string; steps: readonly string[] } | undefined
+  /** What is made before, and outlives the namespaces. */
+  outside: readonly string[]
   /** What is removed when the build is done with, or the daemon has died. */
   removed: readonly string[]
 }
 
 /** All strings are byte strings. Throws STORE_FAILED: no program can be given a NUL. */
 export function formatSandboxRequest(request: SandboxRequest): Buffer {
-  const { builder, args, environment, directory, user, namespaces, personality, root, removed } = request
+  const { builder, args, environment, directory, user, namespaces, personality, root, outside, removed } =
+    request
   const fields = [
     `B${builder}`,
     ...args.map((arg) => `A${arg}`),
@@ -34,10 +37,9 @@ export function formatSandboxRequest(request: SandboxRequest): Buffer {
     ...(user ? [`U${user.uid}:${user.gid}`, ...user.groups.map((group) => `G${group}`)] : []),
     `N${namespaces}`,
     `P${personality}`,
+    ...outside.map((step) => `O${step}`),
     ...removed.map((path) => `X${path}`),
-    ...(root
-      ? [`R${root.path}`, ...root.outside.map((step) => `O${step}`), ...root.steps.map((step) => `S${step}`)]
-      : []),
+    ...(root ? [`R${root.path}`, ...root.steps.map((step) => `S${step}`)] : []),
   ]
   const nul = fields.find((field) => field.includes('\0'))
   if (nul !== undefined) {

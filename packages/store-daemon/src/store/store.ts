@@ -41,6 +41,7 @@ export class Store {
   readonly gcLock: ProcessLock
   readonly #bigLock: ProcessLock
   readonly #closing: (() => Promise<void>)[] = []
+  #wasAlone = false
 
   private constructor(config: Config, pid: number) {
     this.config = config
@@ -62,6 +63,7 @@ export class Store {
     const alone = store.#bigLock.trySole()
     await store.#bigLock.share()
     // A collection or a client that waits for one waits for this too.
+    store.#wasAlone = alone
     if (alone) void store.gcLock.exclusively(() => store.#sweep(now)).catch(() => undefined)
     return store
   }
@@ -84,6 +86,11 @@ export class Store {
   /** A name in the store for an item whose own is not known yet. Its maker has to make it a temporary root. */
   scratchPath(): string {
     return `${this.config.store}/${scratchName('tmp-unpack')}`
+  }
+
+  /** No other daemon used this state when it was opened. */
+  get wasAlone(): boolean {
+    return this.#wasAlone
   }
 
   /** What has to end before the store does. */

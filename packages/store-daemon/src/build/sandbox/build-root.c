@@ -6,7 +6,9 @@
 //   wPATH LF SOURCE    what is at SOURCE, with all that is mounted in it, writable
 //   oPATH LF SOURCE    the same, unless there is none    tPATH LF OPTIONS   tmpfs      pPATH LF OPTIONS   devpts
 //
-// PATH is below the root. Outside steps are directories: MODE UID GID PATH, with -1 for what stays as it is.
+// PATH is below the root. Outside steps, whose PATH is the machine's:
+//   dMODE UID GID PATH  directory that is new; -1 for an owner that stays as it is    fPATH LF CONTENTS  file
+//   cMODE UID GID PATH  the same, in place of what is there
 #define _GNU_SOURCE
 #include "build-root.h"
 #include "remove-tree.h"
@@ -32,20 +34,38 @@ void fail(const char *what, const char *path) {
   _exit(1);
 }
 
-const char *make_outside(const struct request *request) {
-  for (size_t i = 0; i < request->outside_count; i++) {
+static bool make_outside_directory(const char *path, unsigned mode, int uid, int gid, bool clear) {
+  if (mkdir(path, 0700) < 0) {
+    if (errno != EEXIST || !clear) return false;
+    // What is in the way was left by a build that was cut off.
+    remove_tree(path);
+    if (mkdir(path, 0700) < 0) return false;
+  }
+  // chown(2) clears bits of the mode, so the mode comes last.
+  return ((uid < 0 && gid < 0) || chown(path, uid, gid) == 0) && chmod(path, mode) == 0;
+}
+
+static bool write_file(const char *path, const char *contents) {
+  int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+  size_t length = strlen(contents);
+  bool written = fd >= 0 && write(fd, contents, length) == (ssize_t)length;
+  if (fd >= 0) close(fd);
+  return written;
+}
+
+const char *make_outside(const struct request *request, size_t *made) {
+  for (size_t i = 0; i < request->outside_count; i++, ++*made) {
+    char *step = request->outside[i], *rest = strchr(step, '\n');
     int uid, gid, used = 0;
     unsigned mode;
-    if (sscanf(request->outside[i], "%o %d %d %n", &mode, &uid, &gid, &used) < 3 || used == 0) return "a step";
-    const char *path = request->outside[i] + used;
-    if (mkdir(path, 0700) < 0) {
-      // What is in the way was left by a build that was cut off.
-      if (errno == EEXIST) remove_tree(path);
-      if (mkdir(path, 0700) < 0) return path;
+    if (step[0] == 'f' && rest) {
+      *rest = 0;
+      if (!write_file(step + 1, rest + 1)) return step + 1;
+      continue;
     }
-    // chown(2) clears bits of the mode, so the mode comes last.
-    if ((uid >= 0 || gid >= 0) && chown(path, uid, gid) < 0) return path;
-    if (chmod(path, mode) < 0) return path;
+    if (sscanf(step + 1, "%o %d %d %n", &mode, &uid, &gid, &used) < 3 || used == 0) return "a step";
+    const char *path = step + 1 + used;
+    if (!make_outside_directory(path, mode, uid, gid, step[0] == 'c')) return path;
   }
   return NULL;
 }
@@ -101,13 +121,6 @@ static void make_directory(const char *root, char *step) {
   if (chmod(path, mode) < 0) fail("changing mode of", path);
 }
 
-static void make_file(const char *path, const char *contents) {
-  int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
-  size_t length = strlen(contents);
-  if (fd < 0 || write(fd, contents, length) != (ssize_t)length) fail("writing to file", path);
-  close(fd);
-}
-
 static void make_mount(const char *path, const char *type, unsigned long flags, const char *options) {
   if (mkdir(path, 0755) < 0 && errno != EEXIST) fail("creating directory", path);
   if (mount(type, path, type, flags, options) < 0) fail("mounting", path);
@@ -120,7 +133,7 @@ static void take_step(const char *root, char *step) {
   snprintf(path, sizeof path, "%s%s", root, step + 1);
   if (!rest) rest = "";
   switch (step[0]) {
-    case 'f': return make_file(path, rest);
+    case 'f': if (!write_file(path, rest)) fail("writing to file", path); return;
     case 'l': if (symlink(rest, path) < 0) fail("creating symlink", path); return;
     case 'b': return bind_read_only(path, rest);
     case 'w': return bind_writable(path, rest, false);

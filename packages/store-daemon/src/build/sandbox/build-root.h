@@ -8,8 +8,11 @@ _Noreturn void fail(const char *what, const char *path);
 /** Where fail() writes. */
 extern int failures;
 
-/** Directories that outlive the build's namespaces: its outputs appear in them. Returns what failed, or NULL. */
-const char *make_outside(const struct request *request);
+/**
+ * Takes the outside steps. Returns what failed, or NULL; `made` is how many were taken: what stood in the way of one is
+ * not ours to remove.
+ */
+const char *make_outside(const struct request *request, size_t *made);
 
 /** Puts the root together and makes it this process's own; needs a mount namespace of its own. */
 void enter_build_root(const struct request *request);

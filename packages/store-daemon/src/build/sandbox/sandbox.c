@@ -26,7 +26,8 @@
 
 enum { REQUEST = 1, KILL, CREDIT, DONE, KEEP };
 enum { STARTED = 1, LOG, ENDED, GONE };
-enum { LOG_FD = 3, REPORT_FD, LIFELINE_FD, FIRST_OTHER_FD };
+// 3 says by its being open that builds may still run: it is inherited, and closed by nothing but exec and exit.
+enum { LIFETIME_FD = 3, LOG_FD, REPORT_FD, LIFELINE_FD, FIRST_OTHER_FD };
 
 #define MAX_BUILDS 256
 #define MAX_REQUEST (64u << 20)
@@ -69,6 +70,7 @@ static void send_frame(uint32_t kind, uint32_t id, const void *bytes, uint32_t l
   write_all(bytes, length);
 }
 
+/** LIFETIME_FD stays as it is. */
 static _Noreturn void run_warden(char *bytes, size_t length, int log, int report, int lifeline) {
   struct request request;
   // Out of the way first: each may have one of the numbers that another one gets.
@@ -220,6 +222,7 @@ static int run_once(void) {
 
 int main(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "--once") == 0) return run_once();
+  fcntl(LIFETIME_FD, F_SETFD, FD_CLOEXEC);
   // The daemon is what decides; a Ctrl-C on its terminal is not for us.
   for (const int *number = (const int[]){SIGINT, SIGTERM, SIGHUP, SIGPIPE, 0}; *number; number++)
     signal(*number, SIG_IGN);

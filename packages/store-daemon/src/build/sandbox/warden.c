@@ -98,8 +98,21 @@ static void clean_up(const struct request *request) {
   if (request->has_user && !(request->namespaces & CLONE_NEWUSER)) kill_user(request->uid);
 }
 
+static size_t outside_made;
+
+/** Whether one of the steps that were taken made it. */
+static bool is_made(const struct request *request, const char *path) {
+  for (size_t i = 0; i < outside_made; i++) {
+    const char *step = request->outside[i];
+    size_t length = strlen(step), own = strlen(path);
+    if (length > own && step[length - own - 1] == ' ' && strcmp(step + length - own, path) == 0) return true;
+  }
+  return false;
+}
+
 static void remove_all(const struct request *request) {
-  for (char **path = request->removed; *path; path++) remove_tree(*path);
+  for (char **path = request->removed; *path; path++)
+    if (is_made(request, *path)) remove_tree(*path);
 }
 
 /** Runs it; whether all of it may stay where it is. */
@@ -107,7 +120,7 @@ static bool run_build(const struct request *request, int *log, int report, int *
   int errors[2], pidfd = -1;
   char failure[PATH_MAX + 256];
   bool leave = false;
-  const char *step = make_outside(request);
+  const char *step = make_outside(request, &outside_made);
   if (step) return say(report, "failed creating `%s': %s\n", step, strerror(errno)), false;
   if (pipe2(errors, O_CLOEXEC) < 0) return say(report, "failed pipe: %s\n", strerror(errno)), false;
   const unsigned long flags = request->namespaces | CLONE_PIDFD | SIGCHLD;
