@@ -12,6 +12,8 @@ type Pair = { client: Socket; server: Socket }
 export class Relay {
   /** Told of every chunk from a client, passed on or not. */
   onRequest: (bytes: Buffer) => void = () => undefined
+  /** The same of every chunk from the server. */
+  onAnswer: (bytes: Buffer) => void = () => undefined
   /** How long every chunk stays on its way. */
   delayMs = 0
   readonly #server: Server
@@ -79,7 +81,10 @@ export class Relay {
     const pair = { client, server }
     this.#pairs.add(pair)
     client.on('data', (bytes: Buffer) => this.#take(bytes, server))
-    server.on('data', (bytes: Buffer) => this.#pass(() => client.write(bytes)))
+    server.on('data', (bytes: Buffer) => {
+      this.onAnswer(bytes)
+      this.#pass(() => client.write(bytes))
+    })
     for (const [from, into] of [[client, server] as const, [server, client] as const]) {
       from.on('error', () => undefined)
       // An end overtakes what is held back, and what is held back is lost then.

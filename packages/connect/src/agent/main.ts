@@ -28,6 +28,7 @@ async function serve(config: AgentConfig): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stream.leave)
   const fork = makeForker(plumbline, config)
   const connection = new NativeConnection({ host, place, environment, fork })
+  void connection.lost.then(stream.leave)
   await new ClientSession(connection, stream).serve()
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), latestEndMs).unref()
   await connection.close()
