@@ -24,7 +24,7 @@ export const sshOptions = {
 /** Throws USAGE for what cannot be a host; a leading dash would become an option of ssh(1). */
 export function parseDestination(text: string, { values }: Pick<Arguments, 'values'>): Destination {
   const [, user, bracketed, bare, port] =
-    /^(?:ssh:\/\/)?(?:([^@/]+)@)?(?:\[([^\]]+)\]|([^:/[\]]+|[^/[\]]*:[^/[\]]*:[^/[\]]*))(?::(\d+))?\/?$/.exec(
+    /^(?:ssh:\/\/)?(?:([^/]+)@)?(?:\[([^\]]+)\]|([^:/[\]@]+|[^/[\]@]*:[^/[\]@]*:[^/[\]@]*))(?::(\d+))?\/?$/.exec(
       text,
     ) ?? []
   const host = bracketed ?? bare
