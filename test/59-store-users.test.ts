@@ -11,6 +11,7 @@ import { fileNar, int, str } from './support/wire.ts'
 
 const scratch = new Scratch('store-users')
 const [owner, other] = [65534, 65533]
+const chainLength = Number(process.env['CHAIN_LENGTH'] ?? 300)
 const as = (uid: number) => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
 const canRun =
   process.getuid?.() === 0 &&
@@ -73,6 +74,39 @@ describe.skipIf(!canRun)('a daemon of a user', () => {
   })
 })
 
+describe('a daemon that is started with other limits', () => {
+  it('has the same modes, whatever the umask', async () => {
+    const prefix = ['sh', '-c', 'umask 077; exec "$@"', 'sh']
+    const daemon = new TestStore(scratch, 'umask', { prefix })
+    await daemon.start()
+    const client = await daemon.connect()
+    const paths = [await client.addText('text', 'text'), await client.addNar('file', fileNar('file'))]
+    expect(paths.map((path) => lstatSync(path).mode & 0o7777)).toEqual([0o444, 0o444])
+    const made = ['db', 'db/db.sqlite', 'gcroots', 'profiles/per-user'].map(
+      (name) => `${daemon.state}/${name}`,
+    )
+    expect(made.map((path) => lstatSync(path).mode & 0o7777)).toEqual([0o755, 0o644, 0o755, 0o755])
+    client.close()
+    await daemon.stop()
+  })
+
+  it('takes no more connections than it has descriptors for, and goes on working', async () => {
+    const daemon = new TestStore(scratch, 'limit', { prefix: ['sh', '-c', 'ulimit -n 256; exec "$@"', 'sh'] })
+    await daemon.start()
+    const client = await daemon.connect()
+    const sockets = Array.from({ length: 400 }, () => connect(daemon.socket))
+    const closed = sockets.map((socket) => once(socket.on('error', () => undefined).resume(), 'close'))
+    // Some are let in and wait, the others are closed at once.
+    await Promise.race(closed)
+    expect(await client.isValid(await client.addText('text', 'text'))).toBe(true)
+    expect(await client.verify(true)).toBe(false)
+    for (const socket of sockets) socket.destroy()
+    await Promise.all(closed)
+    client.close()
+    expect([await daemon.stop(), daemon.stderr]).toEqual(['SIGTERM', ''])
+  })
+})
+
 describe('verify', () => {
   it('goes on after a path, and finds what comes behind it', async () => {
     const daemon = new TestStore(scratch, 'from')
@@ -101,7 +135,47 @@ describe('verify', () => {
   })
 })
 
+describe('items that have disappeared', () => {
+  it('are forgotten with all that refer to them, however long the chain; not while one of them is there', async () => {
+    const daemon = new TestStore(scratch, 'disappeared')
+    await daemon.start()
+    const client = await daemon.connect()
+    const chain: string[] = []
+    for (let index = 0; index < chainLength; index++)
+      chain.push(await client.addText(`c${index}`, `c ${index}`, chain.slice(-1)))
+    const [first = '', last = ''] = [chain[0], chain.at(-1)]
+    for (const path of chain.slice(0, -1)) rmSync(path)
+    expect(await client.verify(false)).toBe(true)
+    expect(client.log).toContain(`path \`${first}' disappeared, but it still has valid referrers!`)
+    expect(await client.isValid(first)).toBe(true)
+    rmSync(last)
+    expect(await client.verify(false)).toBe(false)
+    await client.call(23)
+    expect(await client.list()).toEqual([])
+    client.close()
+    await daemon.stop()
+  })
+})
+
 describe('connections', () => {
+  it('that go while their work tells of itself take nothing with them', async () => {
+    const daemon = new TestStore(scratch, 'gone')
+    await daemon.start()
+    const client = await daemon.connect()
+    // As much as keeps both threads busy for a while.
+    for (let index = 0; index < 100; index++)
+      await client.addNar(`large-${index}`, fileNar(Buffer.alloc(2_000_000, String(index))))
+    for (let round = 0; round < 5; round++) {
+      const socket = connect(daemon.socket)
+      socket.write('{"type":"verify","contents":true}\n')
+      await once(socket, 'data')
+      socket.destroy()
+    }
+    expect(await client.verify(true)).toBe(false)
+    client.close()
+    expect([await daemon.stop(), daemon.stderr]).toEqual(['SIGTERM', ''])
+  })
+
   it('leave no descriptor, however and whenever they end', async () => {
     const daemon = new TestStore(scratch, 'many')
     await daemon.start()

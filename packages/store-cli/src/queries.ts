@@ -4,10 +4,11 @@ import type { ByteReader } from '@plumbline/common/store/wire/byte-reader'
 import type { StoreClient } from './store-client.ts'
 
 const maxText = 2 ** 31
-const maxItems = 2 ** 31
+/** Bytes of a list: as much as there is. */
+const maxList = Infinity
 
 const readString = (reader: ByteReader) => reader.string(maxText)
-const readStrings = (reader: ByteReader) => reader.strings(maxItems, maxText)
+const readStrings = (reader: ByteReader) => reader.strings(maxList, maxText)
 
 export type PathInfo = {
   deriver: string
@@ -48,7 +49,7 @@ export const queryPathInfo = (client: StoreClient, path: string): Promise<PathIn
   ask(client, callNumber.queryPathInfo, path, async (reader) => ({
     deriver: await reader.string(maxText),
     hash: await reader.string(maxText),
-    references: await reader.strings(maxItems, maxText),
+    references: await reader.strings(maxList, maxText),
     registered: await reader.int(),
     narSize: Number(await reader.int64()),
   }))

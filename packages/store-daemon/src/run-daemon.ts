@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createReadStream, fstatSync } from 'node:fs'
 import { connect } from 'node:net'
 import { Duplex, Writable } from 'node:stream'
-import { arch, getuid, pid } from 'node:process'
+import { arch, getuid, pid, umask } from 'node:process'
 import { pipeline } from 'node:stream/promises'
 import type { Tool } from '@plumbline/common/cli/run-tool'
 import { exitStatus } from '@plumbline/common/error/exit'
@@ -18,6 +18,8 @@ export async function runDaemon(tool: Tool): Promise<number> {
   const { arguments: args, environment, diagnose, signal } = tool
   if (args.operands.length > 0)
     throw new ToolError('USAGE', { reason: `Unexpected operand "${args.operands[0]}"` })
+  // Items have the same modes whatever the user's habit is.
+  umask(0o022)
   const config = readConfig(tool)
   const say = args.flags.has('debug') ? diagnose : () => undefined
   say(describeIsolation(isolationOf(config)))

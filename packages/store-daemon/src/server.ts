@@ -1,7 +1,7 @@
 // Accepts connections and serves each as what it speaks, told by its first byte: `{` begins a record, anything else
 // the worker protocol.
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -39,6 +39,8 @@ export class StoreServer {
   /** Throws LISTEN_FAILED. */
   async listen(address: Address): Promise<void> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
+    // Beyond that, items could not be opened for those who are connected.
+    server.maxConnections = maxConnections()
     const where =
       'path' in address ? address.path : 'host' in address ? address.host : `descriptor ${address.fd}`
     try {
@@ -121,6 +123,12 @@ function closeSlowly(socket: Duplex, reader: ByteReader): void {
   const timer = setTimeout(() => socket.destroy(), lingerMs).unref()
   socket.once('close', () => clearTimeout(timer))
   if (reader.ended) socket.once('finish', () => socket.destroy())
+}
+
+/** What the limit of open files leaves, once the store has what it needs. */
+function maxConnections(): number {
+  const [, soft = ''] = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
+  return soft === 'unlimited' ? Infinity : Math.max(8, Math.floor(Number(soft) * 0.75) - 64)
 }
 
 /** A socket's path has to be free; one that nobody listens on is left over. */

@@ -12,7 +12,7 @@ import { queryRequisites } from '../queries.ts'
 import type { StoreClient } from '../store-client.ts'
 import { sortTopologically } from './closure.ts'
 
-const maxItems = 2 ** 31
+const maxText = 2 ** 31
 
 export async function exportItems(context: Context): Promise<void> {
   if (stdout.isTTY)
@@ -63,7 +63,7 @@ export async function importItems(context: Context): Promise<void> {
     paths = await context.client.call({
       op: callNumber.importPaths,
       onRead,
-      read: (reader) => reader.strings(maxItems, maxItems),
+      read: (reader) => reader.strings(Infinity, maxText),
     })
   } catch (error) {
     await context.fail(error)

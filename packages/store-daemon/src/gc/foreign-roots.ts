@@ -1,8 +1,9 @@
 // The temporary roots of other daemons on the same state. While they are held, their owners cannot add more.
-import { closeSync, openSync, readdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { errnoOf } from '@plumbline/common/error/translate'
+import { markRemoved } from '../store/removed-lock.ts'
 
 export type ForeignRoots = { paths: Set<string>; removed: string[]; release: () => void }
 
@@ -24,7 +25,7 @@ export async function holdForeignRoots(state: string, pid: number): Promise<Fore
       // Whoever holds no lock on its file has died.
       found.removed.push(file)
       unlinkSync(file)
-      writeSync(fd, 'd')
+      markRemoved(fd)
       closeSync(fd)
       continue
     }

@@ -15,7 +15,8 @@ import { trustedHash } from './signing.ts'
 import { ownHash, startUnpacking, type NarInProgress } from './unpack-nar.ts'
 
 const maxPath = 4096
-const maxReferences = 100_000
+/** Bytes. */
+const maxReferences = 16 * 1024 * 1024
 const maxSignature = 64 * 1024
 
 /** The paths in the order of the stream. Items before one that fails stay. */

@@ -58,11 +58,16 @@ export class ImportStream {
     return text
   }
 
+  /** Each of at most `maxEach` bytes, and together with their lengths of at most `max`. */
   async strings(max: number, maxEach: number): Promise<string[]> {
     const count = await this.number()
-    if (count > max) throw invalid(`a list of ${count} items where at most ${max} are accepted`)
     const items: string[] = []
-    while (items.length < count) items.push(await this.string(maxEach))
+    for (let left = max; items.length < count;) {
+      const text = await this.string(maxEach)
+      left -= text.length + 8
+      if (left < 0) throw invalid(`a list of more than ${max} bytes`)
+      items.push(text)
+    }
     return items
   }
 

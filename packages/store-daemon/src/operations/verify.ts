@@ -1,9 +1,11 @@
 // Checks that what is valid is there and, if wanted, that it still is what was registered.
 import { readdirSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
 import { isInStore } from '@plumbline/common/store/store-path'
 import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
+import { makeTurns } from '../work/job.ts'
 import type { Hashed, HashedItem } from '../work/hash-items.ts'
 import { repairPath } from './repair.ts'
 
@@ -38,46 +40,35 @@ async function checkPresence(
   const { database, registrar, config } = store
   const onDisk = new Set(readdirSync(config.store, 'latin1').map((name) => `${config.store}/${name}`))
   log(1, 'checking path existence...')
+  const turn = makeTurns()
   const valid: string[] = []
-  const checked = new Map<string, boolean>()
-  let errors = false
-  const invalidate = async (path: string) => {
+  const missing = new Set<string>()
+  for (const path of database.allPaths()) {
+    if (!isInStore(config.store, path)) log(0, `path \`${path}' is not in the store`)
+    if (isInStore(config.store, path) && onDisk.has(path)) valid.push(path)
+    else missing.add(path)
+    await turn()
+  }
+  // What goes may have been the last to refer to others that are missing: they are looked at again.
+  const queue = [...missing]
+  for (const path of queue) {
+    await turn()
     const id = database.idOf(path)
+    if (id === undefined || database.referrers(path).some((referrer) => referrer !== path)) continue
+    const references = database.references(id).filter((reference) => missing.has(reference))
+    if (isInStore(config.store, path)) log(0, `path \`${path}' disappeared, removing from database...`)
     await registrar.write(() => {
-      if (id !== undefined) database.invalidate(id, path)
+      database.invalidate(id, path)
       fault('verify-before-commit')
     })
+    missing.delete(path)
+    for (const reference of references) queue.push(reference)
   }
-  /** Whether `path` is still valid afterwards. */
-  const check = async (path: string): Promise<boolean> => {
-    const known = checked.get(path)
-    if (known !== undefined) return known
-    checked.set(path, true)
-    if (!isInStore(config.store, path)) {
-      log(0, `path \`${path}' is not in the store`)
-      await invalidate(path)
-      checked.set(path, false)
-      return false
-    }
-    if (onDisk.has(path)) {
-      valid.push(path)
-      return true
-    }
-    let hasReferrers = false
-    for (const referrer of database.referrers(path)) {
-      if (referrer !== path && (await check(referrer))) hasReferrers = true
-    }
-    if (!hasReferrers) {
-      log(0, `path \`${path}' disappeared, removing from database...`)
-      await invalidate(path)
-      checked.set(path, false)
-      return false
-    }
+  let errors = false
+  for (const path of missing) {
     log(0, `path \`${path}' disappeared, but it still has valid referrers!`)
     if (!repair || !(await tryRepair(session, path))) errors = true
-    return true
   }
-  for (const path of database.allPaths()) await check(path)
   return { errors, valid: valid.sort() }
 }
 
@@ -141,7 +132,7 @@ function judge(session: Session, item: HashedItem): boolean {
   if (hashMissing || !info.narSize) {
     log(0, `fixing missing ${hashMissing ? 'hash' : 'size'} on \`${item.path}'`)
     const item_ = { path: item.path, narHash: item.hash, narSize: item.size, references: [], deriver: null }
-    void store.registrar.register(item_)
+    store.registrar.register(item_).catch((error: unknown) => log(0, reasonOf(error)))
   }
   return true
 }

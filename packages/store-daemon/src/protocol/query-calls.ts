@@ -2,6 +2,7 @@
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { hashPartLength } from '@plumbline/common/store/store-path'
 import type { Store } from '../store/store.ts'
+import { makeTurns } from '../work/job.ts'
 import { hexHash, requireId, requireInfo } from '../operations/require-valid.ts'
 import {
   checkInStore,
@@ -103,7 +104,16 @@ export const queryCalls: Readonly<Record<number, AnyCall>> = {
   // query-valid-paths
   31: makeCall<string[], string[]>({
     read: readPaths,
-    run: ({ store }, paths) => paths.filter((path) => store.database.idOf(path) !== undefined),
+    run: async ({ store }, paths) => {
+      const turn = makeTurns()
+      const valid: string[] = []
+      for (const path of paths) {
+        if (store.database.idOf(path) !== undefined) valid.push(path)
+        const pause = turn()
+        if (pause) await pause
+      }
+      return valid
+    },
     write: writeStrings,
   }),
   // query-valid-derivers

@@ -17,6 +17,8 @@ const calls: Readonly<Record<number, AnyCall>> = { ...queryCalls, ...changeCalls
 
 /** Replies to pipelined calls that wait for one write. */
 const maxPending = 256
+/** Bytes that a client has not taken: what is for people is dropped then, so that it cannot fill the memory. */
+const maxUnreadLog = 4 * 1024 * 1024
 
 export type Connection = {
   socket: Duplex
@@ -30,7 +32,7 @@ export async function serveCalls({ socket, reader, open }: Connection): Promise<
   const writer = new WireWriter(socket)
   const wire = await greet(reader, writer, open)
   if (!wire) return
-  wire.session.log = makeLog(wire)
+  wire.session.log = makeLog(wire, socket)
   wire.session.output = (bytes) => wire.writer.int(tag.next).bytes(bytes).flush()
   let pending = 0
   for (;;) {
@@ -50,9 +52,9 @@ export async function serveCalls({ socket, reader, open }: Connection): Promise<
 }
 
 /** Sends text to the client, if it wants so much of it. */
-function makeLog({ session, writer }: Wire): Session['log'] {
+function makeLog({ session, writer }: Wire, socket: Duplex): Session['log'] {
   return (level, text) => {
-    if (level > session.options.verbosity) return
+    if (level > session.options.verbosity || socket.writableLength > maxUnreadLog) return
     writer.next(`${toWire(text)}\n`)
     void writer.flush()
   }

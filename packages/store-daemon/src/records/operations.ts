@@ -15,13 +15,17 @@ import { hexHash, requireId, requireInfo } from '../operations/require-valid.ts'
 import { addIndirectRoot, addTempRoot, findValidRoots } from '../operations/roots.ts'
 import { verifyStore } from '../operations/verify.ts'
 import type { Session } from '../session.ts'
+import { makeTurns } from '../work/job.ts'
 import type { Requests } from './schemas.ts'
 
 export type Answer = (record: OutRecord) => void | Promise<void>
+/** What is only for people to see on the way: dropped when the client has gone, or takes nothing. */
+export type Tell = (record: OutRecord) => void
 type Operation<Type extends keyof Requests> = (
   session: Session,
   request: Requests[Type],
   answer: Answer,
+  tell: Tell,
 ) => void | Promise<void>
 
 export const operations: { readonly [Type in keyof Requests]: Operation<Type> } = {
@@ -55,7 +59,8 @@ export const operations: { readonly [Type in keyof Requests]: Operation<Type> } 
     answerPaths(session.store.database.references(requireId(session, inStore(session, path))), answer),
   referrers: (session, { path }, answer) =>
     answerPaths(session.store.database.referrers(inStore(session, path)), answer),
-  requisites: (session, { path }, answer) => answerPaths(closure(session, inStore(session, path)), answer),
+  requisites: async (session, { path }, answer) =>
+    answerPaths(await closure(session, inStore(session, path)), answer),
   derivers: (session, { path }, answer) =>
     answerPaths(session.store.database.derivers(inStore(session, path)), answer),
   outputs: async (session, { path }, answer) => {
@@ -116,7 +121,7 @@ export const operations: { readonly [Type in keyof Requests]: Operation<Type> } 
     }
     await answer(end(true, { paths: chain?.length ?? 0 }))
   },
-  verify: async (session, { contents, repair, from }, answer) => {
+  verify: async (session, { contents, repair, from }, answer, tell) => {
     let counts = { checked: 0, bad: 0 }
     const errors = await verifyStore(session, {
       contents,
@@ -124,7 +129,7 @@ export const operations: { readonly [Type in keyof Requests]: Operation<Type> } 
       ...(from !== undefined && { from }),
       onProgress: ({ checked, total, bad, last }) => {
         counts = { checked, bad }
-        void answer({ type: 'progress', done: checked, total, path: last })
+        tell({ type: 'progress', done: checked, total, path: last })
       },
     })
     await answer(end(!errors, counts))
@@ -142,10 +147,13 @@ function inStore({ store }: Session, text: string): string {
   return path
 }
 
-function closure(session: Session, path: string): string[] {
+async function closure(session: Session, path: string): Promise<string[]> {
+  const turn = makeTurns()
   const seen = new Set([path])
   for (const each of seen) {
     for (const reference of session.store.database.references(requireId(session, each))) seen.add(reference)
+    const pause = turn()
+    if (pause) await pause
   }
   return [...seen].sort()
 }

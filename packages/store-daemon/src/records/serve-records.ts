@@ -12,19 +12,20 @@ import { formatMismatch, validate } from '@plumbline/common/records/validate'
 import type { ByteReader } from '@plumbline/common/store/wire/byte-reader'
 import { Disconnected } from '@plumbline/common/store/wire/byte-reader'
 import type { Session } from '../session.ts'
-import { operations, type Answer } from './operations.ts'
+import { operations, type Answer, type Tell } from './operations.ts'
 import { requestSchemas, type Requests } from './schemas.ts'
 
 export type RecordConnection = { socket: Duplex; reader: ByteReader; open: () => Promise<Session> }
 
 const input = 'the connection'
+const maxUntaken = 4 * 1024 * 1024
 
 export async function serveRecords({ socket, reader, open }: RecordConnection): Promise<void> {
   const splitter = new LineSplitter(defaultMaxLine)
   const decode = await makeDecoder()
   const write = (record: OutRecord) => send(socket, encodeRecord(record))
   const answerAll = async (lines: Iterable<Line>) => {
-    for (const line of lines) await answerLine(line, decode, open, write)
+    for (const line of lines) await answerLine(line, decode, open, write, socket)
   }
   try {
     for (;;) {
@@ -47,16 +48,21 @@ async function answerLine(
   decode: Decode,
   open: () => Promise<Session>,
   write: Answer,
+  socket: Duplex,
 ): Promise<void> {
   let id: string | undefined
   const answer: Answer = (record) => write(id === undefined ? record : { ...record, id })
+  // Nobody waits for these, so that a failure would be nobody's.
+  const tell: Tell = (record) => {
+    if (!socket.destroyed && socket.writable && socket.writableLength < maxUntaken) void answer(record)
+  }
   try {
     const record = decodeLine(line, decode)
     if (!record) return
     if (typeof record['id'] === 'string') id = record['id']
     const session = await open()
     session.log = (level, message) => {
-      if (level === 0) void answer({ type: 'log', level, message })
+      if (level === 0) tell({ type: 'log', level, message })
     }
     const { type, request } = checkRequest(record, line.number)
     // The table's types say that request and operation belong together; a lookup by name cannot.
@@ -64,8 +70,9 @@ async function answerLine(
       session: Session,
       request: unknown,
       answer: Answer,
+      tell: Tell,
     ) => void | Promise<void>
-    await operation(session, request, answer)
+    await operation(session, request, answer, tell)
   } catch (error) {
     if (error instanceof Disconnected) throw error
     await answer(makeErrorRecord('store-daemon', toToolError(error)))

@@ -5,12 +5,13 @@
 // for seconds, and searches past all of them for each new file. So each PATH.lock is a hard link to one file that
 // is locked. It is given up after some uses, or when it has not been needed for a moment: waiters then get their
 // lock, see by the byte in it that it was removed, and open the name again, as after any lock file's end.
-import { closeSync, linkSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, linkSync, openSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { fault } from '../fault.ts'
 import { scratchName } from './scratch-name.ts'
+import { markRemoved } from './removed-lock.ts'
 
 const maxUses = 64
 const idleMs = 20
@@ -71,7 +72,7 @@ function giveUp(file: LockFile): void {
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error
   }
-  writeSync(file.fd, 'd')
+  markRemoved(file.fd)
   closeSync(file.fd)
 }
 

@@ -4,9 +4,10 @@
 // lock is dropped when *any* descriptor of the file is closed, so at most one is open here, which the lock by name
 // ensures. Whoever is done unlinks the file and writes a byte into it: a process that opened it before sees that
 // it holds a lock on a file that is gone, and opens it again.
-import { closeSync, fstatSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, unlinkSync } from 'node:fs'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { linkLock, unlinkLock } from './lock-file.ts'
+import { markRemoved } from './removed-lock.ts'
 
 /** Gives the lock among processes back. */
 type Release = () => void
@@ -84,7 +85,7 @@ function lockAmongProcesses(path: string): Release | undefined {
 function endLock(path: string, fd: number): void {
   try {
     unlinkSync(`${path}.lock`)
-    writeSync(fd, 'd')
+    markRemoved(fd)
   } finally {
     closeSync(fd)
   }

@@ -9,6 +9,7 @@ import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { fault } from '../fault.ts'
 import type { ProcessLock } from './process-lock.ts'
 import type { Protectors } from './protectors.ts'
+import { markRemoved } from './removed-lock.ts'
 
 /** The roots of one connection. */
 export type RootSet = Set<string>
@@ -77,7 +78,7 @@ export class TempRoots {
   end(): void {
     if (this.#fd === undefined) return
     unlinkSync(this.#file)
-    writeSync(this.#fd, 'd')
+    markRemoved(this.#fd)
     closeSync(this.#fd)
     this.#fd = undefined
   }

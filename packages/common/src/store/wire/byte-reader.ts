@@ -100,14 +100,16 @@ export class ByteReader {
     return bytes
   }
 
-  /** A list of at most `max` items, whose strings together have at most `maxBytes`. */
+  /** A list of byte strings, each of at most `maxEach` bytes, and together with their lengths of at most `max`. */
   async strings(max: number, maxEach: number): Promise<string[]> {
     const count = await this.int()
-    if (count > max) throw invalid(`a list of ${count} items where at most ${max} are accepted`)
     const items: string[] = []
-    for (let index = 0; index < count; index++) {
+    for (let left = max; items.length < count;) {
       const item = this.string(maxEach)
-      items.push(typeof item === 'string' ? item : await item)
+      const text = typeof item === 'string' ? item : await item
+      left -= text.length + 8
+      if (left < 0) throw invalid(`a list of more than ${max} bytes`)
+      items.push(text)
     }
     return items
   }
