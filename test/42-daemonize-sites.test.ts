@@ -313,6 +313,9 @@ describe('TLS', () => {
 })
 
 describe('restart and reload under load', () => {
+  // PLUMBLINE_EXCHANGES: a long run, of thousands of requests.
+  const exchanges = Number(process.env['PLUMBLINE_EXCHANGES'] ?? 3)
+
   it.each(['restart', 'reload'] as const)('%s drops no request', async (command) => {
     const port = freePort()
     const service = await startSites({ sites: [['hello', null, port]] })
@@ -342,13 +345,15 @@ describe('restart and reload under load', () => {
     const clients = Array.from({ length: 8 }, async (_, index) => {
       while (load.going) await ask(index % 2 ? kept : false)
     })
-    for (let round = 0; round < 3; round++) expect((await service.run(command)).status).toBe(0)
+    for (let round = 0; round < exchanges; round++) expect((await service.run(command)).status).toBe(0)
     load.going = false
     await Promise.all(clients)
     kept.destroy()
     expect(counts.failed).toEqual([])
     expect(pids.size).toBeGreaterThanOrEqual(3)
     expect(counts.ok).toBeGreaterThan(50)
+    if (process.env['PLUMBLINE_EXCHANGES'])
+      console.log(`${command}: ${counts.ok} requests, ${exchanges} exchanges`)
   })
 
   it('stop lets a request in flight be answered', async () => {

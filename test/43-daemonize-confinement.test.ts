@@ -188,6 +188,26 @@ describe('a service of another user', () => {
     expect(found).toMatchObject({ nofile: [128, 256], core: [0, 0], nice: 5, oom: '500' })
   })
 
+  it('may have fewer descriptors than it took to hand them over, and so may its starter', async () => {
+    const config = {
+      command: 'echo >&9; exec sleep 1000',
+      listen: ['127.0.0.1:873'],
+      ready: { fd: 9 },
+      limits: { nofile: 16 },
+    }
+    const services = Array.from({ length: 20 }, () => new TestService(scratch, { ...config, listen: [] }))
+    services.push(new TestService(scratch, config))
+    const confs = services.map(({ conf }) => conf).join(' ')
+    const act = (command: string) =>
+      spawnSync('bash', ['-c', `ulimit -n 40; ${process.execPath} ${daemonize} ${confs} ${command}`], {
+        env: environment(),
+        encoding: 'utf8',
+      })
+    // More services than descriptors: none of them is kept.
+    for (const command of ['start', 'restart', 'stop'])
+      expect({ command, ...act(command) }).toMatchObject({ command, status: 0, stderr: '' })
+  })
+
   it('gets sockets below 1024 that were bound before, and no capability for it', async () => {
     const port = 871
     const server = scratch.file('socket.py')
@@ -298,6 +318,42 @@ describe('what is not allowed is refused', () => {
       'belongs to user 65534',
     )
     expect((await run((path) => chmodSync(dirname(path), 0o777))).stderr).toContain('others may write folder')
+  })
+
+  it('data that others may have written, by root', async () => {
+    const service = new TestService(scratch, { command: ['sleep', '1'] })
+    for (const [prepare, reason] of [
+      ['chmod 666', 'everyone may write it'],
+      ['chmod 664', undefined],
+      ['chgrp nogroup', 'group 65534 may write it'],
+      ['chmod 644', undefined],
+      ['chown nobody', 'it belongs to user 65534, not to root'],
+    ] as const) {
+      expect(spawnSync('sh', ['-c', `${prepare} ${service.conf}`]).status).toBe(0)
+      const { status, stderr } = await service.run('check')
+      expect({ prepare, status }).toEqual({ prepare, status: reason === undefined ? 0 : 4 })
+      expect(stderr).toContain(reason ?? '')
+    }
+    spawnSync('chown', ['root', service.conf])
+  })
+
+  it('a file in place of a socket, and a link in place of a token', async () => {
+    const modules = scratch.file('repl-modules')
+    mkdirSync(modules)
+    writeFileSync(`${modules}/x.mjs`, 'export default (req, res) => res.end()')
+    const site = { module_paths: [modules], sites: [{ module: 'x', port: 0 }] }
+    const precious = scratch.file('precious')
+    writeFileSync(precious, 'precious\n')
+    const service = new TestService(scratch, { ...site, repl: precious })
+    const { status, stderr } = await service.run('start')
+    expect(status).toBe(1)
+    expect(stderr).toContain('address already in use')
+    const token = scratch.file('token')
+    symlinkSync(precious, token)
+    service.configure({ ...site, repl: 0, repl_token_file: token })
+    expect((await service.run('start')).status).toBe(0)
+    expect(readFileSync(precious, 'utf8')).toBe('precious\n')
+    expect(statSync(token)).toMatchObject({ uid: 0, mode: 0o100600 })
   })
 
   it('a folder for the pidfile that others may write', async () => {

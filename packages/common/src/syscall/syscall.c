@@ -289,8 +289,7 @@ FUNCTION(socket_pair) {
   return list;
 }
 
-/** Above any number that a descriptor gets in the new process. */
-enum { SPAWN_MAX = 128, SPAWN_HIGH = 512 };
+enum { SPAWN_MAX = 128 };
 
 /** posix_spawn(3) of a session leader with default signals, no environment, and the descriptors given as 0, 1, 2… */
 static int spawn_leader(char **argv, const int *descriptors, uint32_t count, pid_t *pid) {
@@ -308,7 +307,7 @@ static int spawn_leader(char **argv, const int *descriptors, uint32_t count, pid
   posix_spawnattr_setsigmask(&attributes, &none);
   // Out of the way first: a source may have the number of another one's target.
   for (; done < count && !error; done++) {
-    moved[done] = fcntl(descriptors[done], F_DUPFD_CLOEXEC, SPAWN_HIGH);
+    moved[done] = fcntl(descriptors[done], F_DUPFD_CLOEXEC, count);
     if (moved[done] < 0) error = errno;
     else posix_spawn_file_actions_adddup2(&actions, moved[done], done);
   }

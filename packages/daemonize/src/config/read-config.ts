@@ -110,8 +110,10 @@ function moduleDanger(path: string, stat: Stats): string | undefined {
   }
 }
 
-/** Data names commands too: root does not take them from everyone. */
+/** Data names commands too: root takes them from root only. */
 function dataDanger(stat: Stats): string | undefined {
   if (caller() !== 0) return undefined
+  if (stat.uid !== 0) return `it belongs to user ${stat.uid}, not to root`
+  if (stat.mode & 0o020 && stat.gid !== 0) return `group ${stat.gid} may write it`
   return stat.mode & 0o002 ? 'everyone may write it' : undefined
 }

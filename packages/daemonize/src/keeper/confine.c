@@ -77,9 +77,14 @@ static void reset_signals(void) {
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+int above_targets(const struct specification *spec) {
+  const int sockets = 3 + spec->sockets;
+  return spec->ready_target >= sockets ? spec->ready_target + 1 : sockets;
+}
+
 /** The sockets to 3…, the readiness descriptor to where the service expects it; nothing else is inherited. */
 static bool arrange_descriptors(const struct specification *spec) {
-  int moved[64], high = 512;
+  int moved[64], high = above_targets(spec);
   if (spec->sockets > 60) return errno = EINVAL, false;
   for (int i = 0; i < spec->sockets; i++)
     if ((moved[i] = fcntl(FIRST_SOCKET + i, F_DUPFD_CLOEXEC, high)) < 0) return false;
@@ -114,10 +119,11 @@ struct stage_failure confine_and_execute(struct specification *spec) {
   if (spec->cgroup) STEP("cgroup", enter_cgroup(spec->cgroup))
   if (spec->oom_score) STEP("oom_score", write_file("/proc/self/oom_score_adj", spec->oom_score))
   if (spec->has_nice) STEP("nice", setpriority(PRIO_PROCESS, 0, spec->nice) == 0)
-  for (int i = 0; i < spec->limit_count; i++)
-    STEP("limits", setrlimit(spec->limits[i].resource, &spec->limits[i].value) == 0)
   umask(spec->umask);
   STEP("descriptors", arrange_descriptors(spec))
+  // Afterwards: a limit of descriptors may be lower than the numbers that were used to arrange them.
+  for (int i = 0; i < spec->limit_count; i++)
+    STEP("limits", setrlimit(spec->limits[i].resource, &spec->limits[i].value) == 0)
   if (spec->root) STEP("chroot", chroot(spec->root) == 0 && chdir("/") == 0)
   if (spec->bounded) STEP("bounding set", drop_bounding_set(spec->capabilities))
   if (spec->change_user) {

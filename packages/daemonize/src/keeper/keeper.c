@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -112,6 +113,13 @@ static void read_signals(void) {
   }
 }
 
+/** What was run to start is not run again soon: its pages go back, and come again when they are needed. */
+static void rest(void) {
+  extern char __executable_start, etext;
+  const uintptr_t page = 4095, start = ((uintptr_t)&__executable_start + page) & ~page;
+  madvise((void *)start, (uintptr_t)&etext - start, MADV_DONTNEED);
+}
+
 static void read_control(void) {
   char byte;
   ssize_t length = read(CONTROL, &byte, 1);
@@ -123,6 +131,7 @@ static void read_control(void) {
     if (!spec.keep) leave(0);
     close(CONTROL), close(LOCK);
     control_open = false;
+    rest();
     return;
   }
   // The starter is gone or has changed its mind: what was not said to be ready is undone.
@@ -186,7 +195,7 @@ static int place_descriptors(int count, char **numbers) {
   int moved[64];
   if (count < 2 || count > 64) return -1;
   for (int i = 0; i < count; i++)
-    if ((moved[i] = fcntl(atoi(numbers[i]), F_DUPFD_CLOEXEC, 256)) < 0) return -1;
+    if ((moved[i] = fcntl(atoi(numbers[i]), F_DUPFD_CLOEXEC, CONTROL + count)) < 0) return -1;
   for (int i = 0; i < count; i++)
     if (dup2(moved[i], CONTROL + i) < 0) return -1;
   // Whatever the starter's own parent left open goes no further.

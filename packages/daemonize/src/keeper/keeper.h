@@ -1,6 +1,6 @@
 // The keeper: the small program between the starter and a service. It makes the service's process, prepares and
 // confines it, and says on the control channel what becomes of it. When nothing has to be kept (no restarts, no
-// log to rotate) it leaves as soon as the service is ready; else it stays, in 0.2 MB, as the service's parent.
+// log to rotate) it leaves as soon as the service is ready; else it stays, in 0.4 MB, as the service's parent.
 //
 // Its arguments are descriptors: the control channel, the lock, then the listening sockets and perhaps the one on
 // which the service says that it is ready. It moves them to 3, 4, 5…; 0-2 are the service's.
@@ -77,6 +77,9 @@ void read_specification(int fd, struct specification *spec);
 
 /** Does what is left between fork and exec; returns only when a step failed, with the step's name and errno. */
 struct stage_failure confine_and_execute(struct specification *spec);
+
+/** The first number above those that the service's descriptors will have. */
+int above_targets(const struct specification *spec);
 
 unsigned long long start_time(pid_t pid);
 /** Writes pidfile and state under their names plus ".new"; false with errno. */

@@ -46,7 +46,8 @@ bool make_service(void) {
   if (pipe2(errors, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0) return tell("failed pipe %d\n", errno), false;
   if (carries_output() && pipe2(carried, O_CLOEXEC) < 0) return tell("failed pipe %d\n", errno), false;
   // Its own process must not have the low numbers that the service's descriptors will get.
-  int error_end = fcntl(errors[1], F_DUPFD_CLOEXEC, 768), go_end = fcntl(go[0], F_DUPFD_CLOEXEC, 768);
+  const int above = above_targets(&spec);
+  int error_end = fcntl(errors[1], F_DUPFD_CLOEXEC, above), go_end = fcntl(go[0], F_DUPFD_CLOEXEC, above);
   int log_end = carried[1];
   close(errors[1]), close(go[0]);
   pid_t pid = fork_service();

@@ -2,6 +2,7 @@
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
 import type { Settings } from '../config/settings.ts'
 import { answersHttp, reachAddresses, waitReady } from '../ready/wait-ready.ts'
 import { makeCgroup, removeCgroup } from '../service/cgroup.ts'
@@ -40,6 +41,7 @@ export async function launchService(settings: Settings, program: Program, launch
   if (ready.kind === 'http' && (await answersHttp(ready))) throw fail(occupied)
   const reach = await reachAddresses(ready)
 
+  const output = Output.open(settings.log)
   const id = makeIncarnationId()
   const cgroup = settings.cgroup ? makeCgroup(name, settings.pidfile, id, launch.environment) : undefined
   const notify = ready.kind === 'notify' ? `daemonize-${id}` : undefined
@@ -60,13 +62,22 @@ export async function launchService(settings: Settings, program: Program, launch
     readyFd: ready.kind === 'fd' ? ready.fd : undefined,
     foreground: false,
   })
-  const output = Output.open(settings.log)
-  const link = new KeeperLink(specification, {
-    output: output.fd,
-    lock: launch.lock,
-    sockets: program.sockets.map(({ fd }) => fd),
-    ready: ready.kind === 'fd',
-  })
+  const startKeeper = () => {
+    try {
+      const sockets = program.sockets.map(({ fd }) => fd)
+      return new KeeperLink(specification, {
+        output: output.fd,
+        lock: launch.lock,
+        sockets,
+        ready: ready.kind === 'fd',
+      })
+    } catch (error) {
+      if (cgroup) removeCgroup(cgroup)
+      output.close()
+      throw fail(`its keeper: ${reasonOf(error)}`)
+    }
+  }
+  const link = startKeeper()
   output.follow(link, settings.log.kind === 'file' ? settings.log.path : undefined)
 
   const seen = new Started(link, program.argv[0] ?? '', launch.action, name)

@@ -1,5 +1,5 @@
 // What is to be run for a service: the user's command, or our server of sites.
-import { closeSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
@@ -100,7 +100,9 @@ function readSecret(path: string): string {
 function makeToken(path: string): string {
   const token = makeIncarnationId()
   try {
-    writeFileSync(path, `${token}\n`, { mode: 0o600 })
+    // A new file, whatever was there: neither what a link leads to, nor one that others have open.
+    rmSync(path, { force: true })
+    writeFileSync(path, `${token}\n`, { mode: 0o600, flag: 'wx' })
     return token
   } catch (error) {
     throw new ToolError('CANNOT_CREATE', { path, reason: reasonOf(error) }, { cause: error })

@@ -1,5 +1,5 @@
 // Listening sockets, bound here, before privileges are dropped: the service needs no capability for a low port.
-import { chownSync, closeSync, unlinkSync } from 'node:fs'
+import { chownSync, closeSync, lstatSync, unlinkSync } from 'node:fs'
 import { native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
@@ -60,14 +60,19 @@ async function openUnix({ identity }: Settings, path: string): Promise<number> {
     try {
       return open()
     } catch (error) {
-      if (errnoOf(error) !== 'EADDRINUSE' || (await (await import('../ready/connect.ts')).accepts({ path })))
-        throw error
+      if (errnoOf(error) !== 'EADDRINUSE' || !(await isAbandoned(path))) throw error
       unlinkSync(path)
       return open()
     }
   })()
   if (identity) chownSync(path, identity.account.uid, identity.gid)
   return fd
+}
+
+async function isAbandoned(path: string): Promise<boolean> {
+  if (!lstatSync(path).isSocket()) return false
+  const { accepts } = await import('../ready/connect.ts')
+  return !(await accepts({ path }))
 }
 
 /** The listening sockets of a running service, by address; undefined where the kernel does not allow it. */
