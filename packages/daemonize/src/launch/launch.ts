@@ -92,7 +92,7 @@ export async function launchService(settings: Settings, program: Program, launch
       }),
       seen.failed,
       timeIsUp(launch.timeout ?? settings.startTimeout, stop.signal, fail),
-      aborted(launch.signal),
+      aborted(launch.signal, stop.signal),
     ])
     // What ended at the same moment has not started.
     if (seen.failure) throw seen.failure
@@ -192,9 +192,10 @@ async function timeIsUp(
   throw fail(`it was not ready within ${ms} ms`)
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
+/** `settled`: nobody waits for it any more. */
+function aborted(signal: AbortSignal, settled: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: settled })
   })
 }
