@@ -43,6 +43,7 @@ const needed = {
   sshd: 'openssh-server',
   strace: 'strace',
   sudo: 'sudo',
+  zstd: 'zstd',
   'systemd-analyze': 'systemd',
   unshare: 'util-linux',
   useradd: 'passwd',

@@ -1,14 +1,18 @@
 // Substitutes from servers that are as they should be: a folder, Debian's nginx over http and https, and Nix's own
 // format; and what has been tampered with is refused.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { installKey, makeSigningKey } from './support/signing-key.ts'
+import { setOptions } from './support/build.ts'
 import { Scratch } from './support/scratch.ts'
 import type { TestStore } from './support/store.ts'
 import {
   authorize,
+  copyFolder,
   etcOf,
+  freePort,
   itemsOf,
   makePeer,
   publish,
@@ -16,6 +20,7 @@ import {
   startNginx,
   type Nginx,
 } from './support/substitutes.ts'
+import { list, str, WireClient } from './support/wire.ts'
 
 const scratch = new Scratch('substitutes')
 const key = scratch.file('key')
@@ -87,4 +92,257 @@ describe.skipIf(!isRoot)('substitutes', () => {
     expect(leftovers(files)).toEqual([])
     await daemon.stop()
   })
+
+  it('are what the calls of the protocol say', async () => {
+    const { daemon } = await makeReader(nginx.http)
+    const client = await daemon.connect()
+    const none = `${daemon.store}/${'0'.repeat(32)}-none`
+    await client.call(3, str(items.top))
+    expect(await client.int()).toBe(1)
+    await client.call(3, str(none))
+    expect(await client.int()).toBe(0)
+    await client.call(32, list([none, items.top, items.base]))
+    expect(await client.list()).toEqual([items.base, items.top].sort())
+    await client.call(21, str(items.left))
+    expect([await client.int(), await client.str(), await client.list()]).toEqual([1, '', [items.base]])
+    const [download, nar] = [await client.int(), await client.int()]
+    expect(nar).toBe(runCli(origin, ['path-info', items.left]).records[0]?.['nar_size'])
+    expect(download).toBeGreaterThan(0)
+    await client.call(30, list([none, items.left]))
+    expect([await client.int(), await client.str(), await client.str()]).toEqual([1, items.left, ''])
+    expect([await client.list(), await client.int(), await client.int()]).toEqual([
+      [items.base],
+      download,
+      nar,
+    ])
+    await setOptions(client, { substitutes: false })
+    await client.call(3, str(items.top))
+    expect(await client.int()).toBe(0)
+    await expect(client.call(10, str(items.top))).rejects.toThrow('does not exist and cannot be created')
+    client.close()
+    await daemon.stop()
+  })
+
+  it('are left alone by a daemon without them', async () => {
+    const { daemon } = await makeReader(nginx.http, { args: ['--no-substitutes'] })
+    expect(runCli(daemon, ['substitutes', items.top]).records).toEqual([])
+    expect(runCli(daemon, ['ensure', items.top]).status).toBe(1)
+    await daemon.stop()
+  })
+
+  it('tell programs what happens, as guix-daemon and its substituter do', async () => {
+    const { daemon } = await makeReader(nginx.http)
+    const client = await daemon.connect()
+    const settings = { 'print-extended-build-trace': '1' }
+    await setOptions(client, { substitutes: true, settings })
+    await client.call(10, str(items.base))
+    const [url] = /http:\/\/[^ ]+/.exec(client.log) ?? []
+    const size = readFileSync(`${cache}/nar/gzip/${basename(items.base)}`).length
+    expect(client.log.split('\n').filter((line) => !line.includes('download-progress'))).toEqual([
+      `@ substituter-started ${items.base} substitute`,
+      `@ download-started ${items.base} ${url} ${size}`,
+      `@ download-succeeded ${items.base} ${url} ${size}`,
+      `@ substituter-succeeded ${items.base}`,
+      '',
+    ])
+    client.close()
+    await daemon.stop()
+  })
+
+  it.each(['zstd', 'gzip'])('may be compressed with %s', async (compression) => {
+    const folder = scratch.file(`with-${compression}`)
+    copyFolder(cache, folder)
+    const name = basename(items.tree)
+    const plain = `${folder}/nar/none/${name}`
+    execFileSync(compression, ['-q', '-f', plain])
+    const [packed = ''] = readdirSync(`${folder}/nar/none`).filter((each) => each.startsWith(`${name}.`))
+    relocate(
+      `${folder}/${name.slice(0, 32)}.narinfo`,
+      `URL: nar/none/${packed}\nCompression: ${compression}\n`,
+    )
+    const { daemon } = await makeReader(`file://${folder}`)
+    expect(runCli(daemon, ['ensure', items.tree]).status).toBe(0)
+    await daemon.stop()
+  })
+
+  it('compressed in a way that is not known are refused, and say how', async () => {
+    const folder = scratch.file('with-lzip')
+    copyFolder(cache, folder)
+    relocate(narinfoIn(folder, items.base), 'URL: nar/lzip/x\nCompression: lzip\n')
+    const { daemon } = await makeReader(`file://${folder}`)
+    const { stderr } = runCli(daemon, ['ensure', items.base])
+    expect(stderr).toContain('it is compressed with lzip; supported are none, gzip, zstd')
+    await daemon.stop()
+  })
+
+  it('come from any server that has the same, when one that is trusted has signed', async () => {
+    const [signed, plain] = [scratch.file('signed'), scratch.file('unsigned')]
+    copyFolder(cache, signed)
+    copyFolder(cache, plain)
+    rmSync(`${signed}/nar`, { recursive: true })
+    for (const name of readdirSync(plain).filter((each) => each.endsWith('.narinfo'))) {
+      edit(`${plain}/${name}`, /Signature: .*\n/, '')
+    }
+    const { daemon } = await makeReader(`file://${plain} file://${signed}`)
+    expect(runCli(daemon, ['ensure', items.top]).status).toBe(0)
+    await daemon.stop()
+  })
 })
+
+describe.skipIf(!isRoot)('a substitute that is not as it should be is refused, with the item named:', () => {
+  const narinfo = (change: (text: string) => string) => (folder: string) => {
+    const file = narinfoIn(folder, items.left)
+    writeFileSync(file, change(readFileSync(file, 'latin1')), 'latin1')
+  }
+  const nar = (change: (bytes: Buffer) => Buffer) => (folder: string) => {
+    rmSync(`${folder}/nar/gzip/${basename(items.left)}`)
+    const file = `${folder}/nar/none/${basename(items.left)}`
+    writeFileSync(file, change(readFileSync(file)))
+  }
+  const flip = (bytes: Buffer, at: number) => {
+    const changed = Buffer.from(bytes)
+    changed[at] = (changed[at] ?? 0) ^ 1
+    return changed
+  }
+  let reader: Awaited<ReturnType<typeof makeReader>>
+  beforeAll(async () => void (reader = await makeReader('')))
+  const unsigned = (text: string) => text.replace(/Signature: .*\n/, '')
+
+  it.each<[string, (folder: string) => void, string]>([
+    ['another byte in the nar', nar((bytes) => flip(bytes, 100)), 'has hash'],
+    ['a nar with a byte more', nar((bytes) => Buffer.concat([bytes, Buffer.alloc(1)])), 'longer than'],
+    ['a nar with a byte less', nar((bytes) => bytes.subarray(0, -1)), 'bytes, not'],
+    ['no nar at all', nar(() => Buffer.alloc(0)), 'bytes, not'],
+    [
+      'other references',
+      narinfo((text) => text.replace(/References: .*/, 'References: ')),
+      "signed hash doesn't match",
+    ],
+    [
+      'another hash',
+      narinfo((text) => text.replace(/(NarHash: sha256:.)./, '$10')),
+      "signed hash doesn't match",
+    ],
+    ['another size', narinfo((text) => text.replace(/(NarSize: )/, '$19')), "signed hash doesn't match"],
+    ['no signature', narinfo(unsigned), 'it lacks a signature'],
+    [
+      'what is no signature',
+      narinfo((text) => text.replace(/Signature: .*/, 'Signature: 1;x;QQ==')),
+      'invalid signature: it lacks a part',
+    ],
+    ['a signature that does not hold', narinfo((text) => changeSignature(text)), 'invalid signature'],
+    ["another item's narinfo", (folder) => copyNarinfo(folder, items.right, items.left), 'it is about'],
+    ['an unsigned deriver', narinfo((text) => `${text}Deriver: x.drv\n`), 'not covered by the signature'],
+    ['a narinfo that is none', narinfo(() => 'hello\n'), 'Cannot read narinfo, line 1'],
+    ['a place elsewhere', narinfo((text) => text.replace(/URL: .*/g, 'URL: ../../etc/passwd')), 'leads away'],
+    [
+      'another size of the file',
+      narinfo((text) => text.replace(/FileSize: /g, 'FileSize: 9')),
+      'bytes, not 9',
+    ],
+    [
+      'another hash of the file',
+      narinfo((text) => text.replace(/(FileHash: sha256:.)./g, '$10')),
+      'its file has hash',
+    ],
+  ])('%s', async (name, change, message) => {
+    const folder = scratch.file(`bad-${count++}`)
+    copyFolder(cache, folder)
+    change(folder)
+    const { daemon, files } = reader
+    const urls = ['--substitute-urls', `file://${folder}`]
+    const { status, stderr } = runCli(daemon, ['ensure', ...urls, items.left])
+    expect([name, status, stderr]).toEqual([name, 1, expect.stringContaining(message) as string])
+    expect(stderr).toContain(items.left)
+    // What it refers to may have come before it.
+    expect(runCli(daemon, ['valid', items.left]).records).toMatchObject([{ valid: false }])
+    expect(existsSync(`${files}/${basename(items.left)}`)).toBe(false)
+    expect(leftovers(files)).toEqual([])
+  })
+
+  it('an unknown key, also one that was known when the server was asked', async () => {
+    const { daemon } = await makeReader(nginx.http)
+    expect(runCli(daemon, ['substitutes', items.left]).records).toHaveLength(1)
+    writeFileSync(`${etcOf(scratch, `reader-${count - 1}`)}/acl`, '(acl)')
+    const { status, stderr } = runCli(daemon, ['ensure', items.left])
+    expect(status).toBe(1)
+    expect(stderr).toMatch(
+      new RegExp(`substitute of .${items.left}. from .* is refused: unauthorized public key`),
+    )
+    await daemon.stop()
+  })
+
+  it('items of another store', async () => {
+    const folder = scratch.file('foreign')
+    copyFolder(cache, folder)
+    writeFileSync(`${folder}/nix-cache-info`, 'StoreDir: /nix/store\n')
+    const { daemon } = await makeReader(`file://${folder}`)
+    const { stderr } = runCli(daemon, ['ensure', items.left])
+    expect(stderr).toContain("is not used: it has items of `/nix/store'")
+    await daemon.stop()
+  })
+})
+
+describe.skipIf(!isRoot)('a client without privileges', () => {
+  it('may name servers, and directories that everybody may read', async () => {
+    const port = await freePort()
+    const secret = scratch.file('private')
+    copyFolder(cache, secret)
+    chmodSync(secret, 0o700)
+    const { daemon } = await makeReader('', {
+      args: ['--listen', `127.0.0.1:${port}`, '--listen', socketOf()],
+    })
+    const ask = async (urls: string) => {
+      const client = await WireClient.openTcp(port)
+      await setOptions(client, { substitutes: true, settings: { 'substitute-urls': urls } })
+      await client.call(3, str(items.top))
+      const has = (await client.int()) === 1
+      client.close()
+      return { has, log: client.log }
+    }
+    expect(await ask(nginx.http)).toEqual({ has: true, log: '' })
+    expect(await ask(`file://${cache}`)).toEqual({ has: true, log: '' })
+    const refused = await ask(`file://${secret}`)
+    expect(refused).toEqual({
+      has: false,
+      log: expect.stringContaining('not everybody may read it') as string,
+    })
+    expect(
+      runCli(daemon, ['substitutes', '--substitute-urls', `file://${secret}`, items.top]).records,
+    ).toHaveLength(1)
+    expect(await ask('gopher://x')).toMatchObject({
+      has: false,
+      log: expect.stringContaining('is no substitute server') as string,
+    })
+    await daemon.stop()
+  })
+})
+
+function socketOf(): string {
+  return scratch.file(`reader-${count}/state/daemon-socket/socket`)
+}
+
+function narinfoIn(folder: string, path: string): string {
+  return `${folder}/${basename(path).slice(0, 32)}.narinfo`
+}
+
+function edit(file: string, pattern: RegExp, text: string): void {
+  writeFileSync(file, readFileSync(file, 'latin1').replace(pattern, text), 'latin1')
+}
+
+/** The same item, elsewhere. */
+function relocate(file: string, where: string): void {
+  edit(file, /URL: [^]*/, where)
+}
+
+function copyNarinfo(folder: string, from: string, to: string): void {
+  writeFileSync(narinfoIn(folder, to), readFileSync(narinfoIn(folder, from)))
+}
+
+function changeSignature(text: string): string {
+  return text.replace(/Signature: 1;([^;]*);(.*)/, (_, host: string, encoded: string) => {
+    const sexp = Buffer.from(encoded, 'base64').toString('latin1')
+    const changed = sexp.replace(/\(s #(..)/, (__, digits: string) => `(s #${digits === '11' ? '12' : '11'}`)
+    return `Signature: 1;${host};${Buffer.from(changed, 'latin1').toString('base64')}`
+  })
+}

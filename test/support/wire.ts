@@ -63,7 +63,14 @@ export class WireClient {
   }
 
   static async open(path: string): Promise<WireClient> {
-    const socket = connect(path)
+    return WireClient.#greet(connect(path))
+  }
+
+  static openTcp(port: number): Promise<WireClient> {
+    return WireClient.#greet(connect(port, '127.0.0.1'))
+  }
+
+  static async #greet(socket: Socket): Promise<WireClient> {
     await once(socket, 'connect')
     const client = new WireClient(socket)
     socket.write(int(0x6e697863))
