@@ -49,13 +49,16 @@ export function authorize(folder: string, signer: string): void {
 
 export type Ran = { status: number | null; records: TestRecord[]; stderr: string; stdout: Buffer }
 
+/** None when the output is an export. */
+const readRecords = (stdout: Buffer) => (stdout[0] === 0x7b ? recordsOf(stdout.toString('utf8')) : [])
+
 export function runCli(daemon: TestStore, args: readonly string[], input: string | Buffer = ''): Ran {
   const { status, stdout, stderr } = spawnSync(process.execPath, [storeCli, ...args], {
     input,
     env: environment({ GUIX_DAEMON_SOCKET: daemon.socket }),
     maxBuffer: 1 << 28,
   })
-  return { status, stdout, stderr: stderr.toString(), records: recordsOf(stdout.toString('utf8')) }
+  return { status, stdout, stderr: stderr.toString(), records: readRecords(stdout) }
 }
 
 /** Publishes all that `paths` need. */
@@ -162,20 +165,17 @@ export type Answer = (request: IncomingMessage, response: ServerResponse, file: 
 /** Serves a folder but where `faults` has an answer of its own for a name; knows ranges. */
 export class FaultServer {
   readonly #server: Server
+  readonly #folder: string
   readonly faults = new Map<string, Answer>()
   readonly requests: string[] = []
   url = ''
 
   constructor(scratch: Scratch, folder: string) {
+    this.#folder = folder
     this.#server = createServer((request, response) => {
       const name = decodeURIComponent(request.url ?? '').replace(/^\//, '')
       this.requests.push(`${request.headers.range ? `${request.headers.range} ` : ''}${name}`)
-      let file: Buffer | undefined
-      try {
-        file = readFileSync(join(folder, name))
-      } catch {
-        // It is not there.
-      }
+      const file = this.read(name)
       const answer = this.faults.get(name) ?? this.faults.get('*') ?? serve
       answer(request, response, file)
     })
@@ -183,6 +183,14 @@ export class FaultServer {
       this.#server.closeAllConnections()
       this.#server.close()
     })
+  }
+
+  read(name: string): Buffer | undefined {
+    try {
+      return readFileSync(join(this.#folder, name))
+    } catch {
+      return undefined
+    }
   }
 
   async start(): Promise<void> {

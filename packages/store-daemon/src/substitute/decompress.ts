@@ -2,7 +2,6 @@
 import { Readable, pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { reasonOf } from '@plumbline/common/error/translate'
 import { ZstdWindow } from './zstd-window.ts'
 
 type Sink = (bytes: Buffer) => void
@@ -49,10 +48,8 @@ export async function decompress(
     await decompressors[compression]?.(source, sink)
   } catch (error) {
     if (error instanceof ToolError) throw error
-    throw new ToolError(
-      'SUBSTITUTE_INVALID',
-      { reason: `cannot decompress it as ${compression}: ${reasonOf(error)}` },
-      { cause: error },
-    )
+    // The numbers of zlib's errors are not the system's.
+    const reason = `cannot decompress it as ${compression}: ${error instanceof Error ? error.message : error}`
+    throw new ToolError('SUBSTITUTE_INVALID', { reason }, { cause: error })
   }
 }
