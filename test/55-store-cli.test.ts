@@ -114,6 +114,24 @@ describe('store-cli', () => {
     )
   })
 
+  it('shows a table on a terminal, and records there with --json', () => {
+    const text = path(run(['add-text', 'shown'], 'shown'))
+    const onTerminal = (...args: string[]) => {
+      const command = [process.execPath, storeCli, ...args].map((word) => `'${word}'`).join(' ')
+      const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
+        env: environment({ GUIX_DAEMON_SOCKET: daemon.socket }),
+        encoding: 'utf8',
+      })
+      return stdout.replaceAll('\r', '')
+    }
+    const [info] = run(['path-info', text]).records
+    const rows = onTerminal('path-info', text).split('\n')
+    expect(rows.find((row) => row.startsWith('hash '))?.split(/ +/)).toEqual(['hash', info?.['hash']])
+    expect(rows.find((row) => row.startsWith('nar_size '))?.split(/ +/)).toEqual(['nar_size', '120'])
+    expect(onTerminal('valid', text, `${daemon.store}/x`)).toBe(`${text}\n${daemon.store}/x  not valid\n`)
+    expect(JSON.parse(onTerminal('path-info', '--json', text))).toEqual(info)
+  })
+
   it('keeps what died a short while ago', () => {
     const text = path(run(['add-text', 'dead'], 'dead'))
     run(['gc', '--keep-dead', '1h'])

@@ -35,6 +35,13 @@ const isKnown = (path: string): boolean => {
     text !== undefined && parseDerivation(text, path).inputDerivations.every((input) => isKnown(input.path))
   )
 }
+/**
+ * Vectors whose hash depends on derivations that were not recorded, nor can be made from what was: of chain-3 only its
+ * path is known, and a path does not tell the text. These are parsed and printed; their hash modulo is not compared.
+ */
+const withoutInput: Readonly<Record<string, readonly string[]>> = {
+  'chain-4': ['/gnu/store/p2pp930yg930s03nf3gkx4hd5rgb69i5-chain-3.drv'],
+}
 const nameOf = (path: string) => storeName(path).replace(/\.drv$/, '')
 
 describe('derivations', () => {
@@ -42,8 +49,9 @@ describe('derivations', () => {
     const text = Buffer.from(vector.aterm_base64, 'base64').toString('latin1')
     const derivation = parseDerivation(text, vector.drv_path)
     expect(formatDerivation(derivation)).toBe(text)
-    // Some inputs of the vectors are not among them; what needs their hash is left to those that are complete.
-    if (!derivation.inputDerivations.every((input) => isKnown(input.path))) return
+    const missing = derivation.inputDerivations.map(({ path }) => path).filter((path) => !isKnown(path))
+    expect(missing).toEqual(withoutInput[vector.id] ?? [])
+    if (missing.length > 0) return
     expect(hashDerivationModulo(derivation, hashOfInput)).toBe(vector.hash_modulo)
     const name = nameOf(vector.drv_path)
     expect(Object.fromEntries(computeOutputPaths(store, name, derivation, hashOfInput))).toEqual(
