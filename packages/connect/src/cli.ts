@@ -28,6 +28,8 @@ async function run(tool: Tool): Promise<number> {
     const { openHops } = await import('./open-hops.ts')
     return openHops(tool, hop)
   }
+  if (command === 'list') return (await import('./verbs/list.ts')).runList(tool)
+  if (command === 'close') return (await import('./verbs/close.ts')).runClose(tool)
   const { runVerb } = await import('./verbs/run-verb.ts')
   return runVerb(tool)
 }

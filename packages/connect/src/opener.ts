@@ -74,7 +74,8 @@ export class Opener {
     this.sockets.push(socket)
     await server.listen(socket)
     if (tool.signal.aborted) throw new ToolError('CANCELLED', { what: 'The run' })
-    return { record: describe(lower, opened, { id, socket }), failed: false }
+    server.record = describe(lower, opened, { id, socket })
+    return { record: server.record, failed: false }
   }
 
   #refuse(

@@ -40,6 +40,11 @@ export const codes = {
     unavailable,
     (d) => `Cannot reach the connection at "${d.socket}": ${d.reason}`,
   ),
+  CONNECTION_UNKNOWN: say(
+    unavailable,
+    (d) => `There is no connection "${d.id}" to ${d.action}${hint(d.hint)}`,
+  ),
+  TERMINAL_NEEDED: say(usage, (d) => `Cannot go on without a terminal: ${d.reason}`),
   DIRECTORY_UNSAFE: say(permission, (d) => `Cannot use directory "${d.path}": ${d.reason}`),
   CANNOT_CREATE: say(cannotCreate, (d) => `Cannot create "${d.path}": ${d.reason}`),
   COMMAND_NOT_FOUND: say(notFound, (d) => `Cannot run "${d.command}": not found`),

@@ -4,16 +4,19 @@
 //            input* input_end                                its input: run with "input_follows", writefile, fork
 //            more                                            more output may come: bytes the client has taken
 //            cancel                                          ends the command's process group there
+//            describe                                        what the connection is
+//            close                                           ends the connection and its clients
 //   connect  output*                                         stdout, stderr; or a file's content
 //            line*                                           of runlines
 //            more                                            more input may come: bytes that have been passed on
-//            exit | done | error                             the last answer to a request
+//            exit | done | described | error                 the last answer to a request
 //
 // Bytes are `data`, or `data_base64` when they are not UTF-8; the same goes for command, path, line, input. A run
 // with a `window` gets no more than that many bytes of output that it has not asked for with `more`; without one,
 // the socket itself holds output back, for all its requests alike.
 // Pure: no I/O.
 import * as v from 'valibot'
+import { connectionRecord } from './connection.ts'
 
 const id = v.string()
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -66,6 +69,8 @@ export const requestRecord = v.variant('type', [
   v.looseObject({ type: v.literal('input_end'), id }),
   v.looseObject({ type: v.literal('more'), id, bytes: count }),
   v.looseObject({ type: v.literal('cancel'), id }),
+  v.looseObject({ type: v.literal('describe'), id }),
+  v.looseObject({ type: v.literal('close'), id }),
 ])
 
 export type RequestRecord = v.InferOutput<typeof requestRecord>
@@ -82,6 +87,7 @@ export const answerRecord = v.variant('type', [
   v.looseObject({ type: v.literal('more'), id, bytes: count }),
   v.looseObject({ type: v.literal('exit'), id, status: v.number() }),
   v.looseObject({ type: v.literal('done'), id }),
+  v.looseObject({ type: v.literal('described'), id, connection: connectionRecord, clients: count }),
   v.looseObject({
     type: v.literal('error'),
     id,

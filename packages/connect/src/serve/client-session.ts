@@ -18,18 +18,30 @@ const patienceMs = 2000
 
 const begins = new Set(['run', 'runlines', 'readfile', 'writefile', 'fork'])
 
+/** What may be asked about the connection itself, by those who do not work on it. */
+export type Control = { describe: () => OutRecord; close: (asker: ClientSession) => Promise<void> }
+
 export class ClientSession {
   readonly #connection: Connection
   readonly #socket: Duplex
   readonly #requests = new Map<string, Request>()
   readonly #gone: Promise<void>
+  readonly #control: Control | undefined
+  #asked = false
+  #worked = false
   #drained: Promise<void> | undefined
 
-  constructor(connection: Connection, socket: Duplex) {
+  constructor(connection: Connection, socket: Duplex, control?: Control) {
     this.#connection = connection
+    this.#control = control
     this.#socket = socket
     socket.on('error', () => undefined)
     this.#gone = new Promise((resolve) => socket.once('close', () => resolve()))
+  }
+
+  /** False for one that has only asked what the connection is: it neither keeps it open nor ends it by leaving. */
+  get isClient(): boolean {
+    return this.#worked || !this.#asked
   }
 
   /** Resolves when the client has left and nothing that it started is left running. */
@@ -83,10 +95,21 @@ export class ClientSession {
       return void this.#send(this.#refusal(record, reason))
     }
     const request = checked.value
+    if (this.#control && (request.type === 'describe' || request.type === 'close')) {
+      this.#asked = true
+      return void this.#answer(request, this.#control)
+    }
+    this.#worked = true
     const known = this.#requests.get(request.id)
     if (!begins.has(request.type)) return known?.receive(request)
     if (known) return void this.#send(this.#refusal(record, `id "${request.id}" is in use`))
     this.#start(request)
+  }
+
+  async #answer({ type, id }: RequestRecord, { describe, close }: Control): Promise<void> {
+    if (type === 'describe') return this.#send({ ...describe(), type: 'described', id })
+    await close(this)
+    await this.#send({ type: 'done', id })
   }
 
   #start(request: RequestRecord): void {

@@ -3,14 +3,21 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Connection } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
+import type { ConnectionRecord } from '@plumbline/common/records/connection'
 import { ClientSession } from './client-session.ts'
 
 export class ConnectionServer {
   readonly connection: Connection
   readonly #server: Server
   readonly #sessions = new Set<ClientSession>()
+  /** Whoever has asked for the end is told about it when it has come. */
+  #asker: ClientSession | undefined
   /** Told when a client comes and when one leaves. */
   onChange: () => void = () => undefined
+  /** Told when somebody asks for the connection's end. */
+  onClose: () => Promise<void> = () => this.close()
+  /** What it is, for those who ask. */
+  record: ConnectionRecord | undefined
   /** A client that sent something has come and left. */
   used = false
 
@@ -20,7 +27,7 @@ export class ConnectionServer {
   }
 
   get clients(): number {
-    return this.#sessions.size
+    return [...this.#sessions].filter(({ isClient }) => isClient).length
   }
 
   /** Throws CANNOT_CREATE. */
@@ -37,17 +44,24 @@ export class ConnectionServer {
   /** Ends its clients, then the connection. */
   async close(): Promise<void> {
     this.#server.close()
-    await Promise.all([...this.#sessions].map((session) => session.end()))
+    const sessions = [...this.#sessions]
+    await Promise.all(sessions.map((session) => (session === this.#asker ? undefined : session.end())))
     await this.connection.close()
   }
 
   async #serve(socket: Socket): Promise<void> {
-    const session = new ClientSession(this.connection, socket)
+    const session = new ClientSession(this.connection, socket, {
+      describe: () => ({ type: 'described', connection: this.record ?? null, clients: this.clients }),
+      close: (asker) => {
+        this.#asker = asker
+        return this.onClose()
+      },
+    })
     this.#sessions.add(session)
     this.onChange()
     await session.serve()
     this.#sessions.delete(session)
-    if (socket.bytesRead > 0) this.used = true
+    if (session.isClient && socket.bytesRead > 0) this.used = true
     this.onChange()
   }
 }

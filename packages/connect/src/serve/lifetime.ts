@@ -19,20 +19,22 @@ export async function serveOut(
   let finish: () => void = () => undefined
   const finished = new Promise<void>((resolve) => (finish = resolve))
 
-  const close = (server: ConnectionServer) => {
+  const close = (server: ConnectionServer): Promise<void> => {
     open.delete(server)
-    closing.push(server.close())
+    const closed = server.close()
+    closing.push(closed)
     if (open.size === 0) finish()
+    return closed
   }
   const lose = (server: ConnectionServer, error: ToolError) => {
     // Below everything ends at the same time when a signal is for the whole pipeline.
     if (signal.aborted || !open.has(server)) return
     losses.push(error)
-    close(server)
+    void close(server)
   }
   const closeAll = () => [...open].forEach(close)
   const review = () => {
-    for (const server of open) if (server.used && server.clients === 0) close(server)
+    for (const server of open) if (server.used && server.clients === 0) void close(server)
     clearTimeout(timer)
     const busy = servers.some(({ clients }) => clients > 0)
     if (!busy && open.size > 0) timer = setTimeout(closeAll, lingerMs)
@@ -40,6 +42,7 @@ export async function serveOut(
 
   for (const server of servers) {
     server.onChange = review
+    server.onClose = () => close(server)
     void server.connection.lost.then((error) => lose(server, error))
   }
   signal.addEventListener('abort', closeAll, { once: true })

@@ -40,4 +40,20 @@ export const verbs: Readonly<Record<string, Command>> = {
     describe: 'Writes a file of this machine to PATH on every connection read. With -n, - is standard input.',
     options: { local, mode: { type: 'string', argument: 'OCTAL', describe: 'mode of the file, e.g. 0644' } },
   },
+  shell: {
+    operands: '[-- COMMAND [ARG…]]',
+    describe: 'Opens a terminal on the one connection read, with its login shell or a command in it.',
+    haltAtOperand: true,
+    options: { local },
+  },
+  list: {
+    operands: '',
+    describe: 'Writes the record of every connection that is open for this user.',
+    options: {},
+  },
+  close: {
+    operands: 'ID…',
+    describe: 'Ends open connections, with all that is built on them. The beginning of an id will do.',
+    options: {},
+  },
 }
