@@ -4,7 +4,7 @@ import { readSources } from './sources.mjs'
 const longest = 250
 // daemonize's site server is a program of its own, and this its runner; so is connect's agent.
 const ownsProcess =
-  /^packages\/(common\/src\/cli\/run-tool|[a-z-]+\/src\/main|daemonize\/src\/sites\/host|connect\/src\/agent\/(main|loader))\.ts$/
+  /^packages\/(common\/src\/cli\/(run-tool|controlling-terminal)|[a-z-]+\/src\/main|daemonize\/src\/sites\/host|connect\/src\/agent\/(main|loader))\.ts$/
 let broken = 0
 
 for (const { path, text } of readSources()) {

@@ -41,7 +41,7 @@ describe('connect shell', () => {
     await terminal.see(/was 130/)
     terminal.type('exit\r')
     await terminal.see(/exit\r\n/)
-    expect((await terminal.see(/:.*\n/)).trim()).toBe(before)
+    expect((await terminal.see(/:.*\r\n/)).trim()).toBe(before)
     await terminal.status
   })
 
