@@ -1,7 +1,7 @@
 // Dials a destination with ssh2: the way there (directly, through jump hosts, a proxy command), the host's key, the
 // login; and says what went wrong in our own terms.
 import { connect } from 'node:net'
-import { Duplex } from 'node:stream'
+import { Duplex, PassThrough } from 'node:stream'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Connection, Place } from '@plumbline/common/connection/connection'
@@ -128,7 +128,11 @@ function dialPort(host: string, port: number, timeoutMs: number): Promise<Duplex
 
 function runProxy({ connection }: DialContext, command: string): Duplex {
   const running = connection.run({ command: `exec ${command}` })
-  const stream = Duplex.from({ readable: running.stdout, writable: running.stdin })
+  // Its status says why it ended; the ends of its streams would only come before that.
+  const [input, output] = [new PassThrough(), new PassThrough()]
+  input.pipe(running.stdin.on('error', () => undefined))
+  running.stdout.on('error', () => undefined).pipe(output, { end: false })
+  const stream = Duplex.from({ readable: output, writable: input })
   let said = ''
   running.stderr.on('data', (bytes: Buffer) => (said = (said + bytes.toString()).slice(-proxyWords)))
   running.status.then(

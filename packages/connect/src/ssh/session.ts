@@ -17,6 +17,7 @@ export class SshSession {
   readonly #clients: Client[] = []
   #lost: ToolError | undefined
   #loggingIn: Promise<void> | undefined
+  #closed = false
 
   /** `login` opens another connection to the same place. */
   constructor(host: string, first: Client, login: () => Promise<Client>) {
@@ -67,6 +68,7 @@ export class SshSession {
   }
 
   close(): void {
+    this.#closed = true
     for (const client of this.#clients.splice(0)) client.end()
   }
 
@@ -100,7 +102,7 @@ export class SshSession {
         })
       }
       this.#loggingIn ??= this.#login()
-        .then((client) => this.#adopt(client))
+        .then((client) => (this.#closed ? void client.end() : this.#adopt(client)))
         .finally(() => (this.#loggingIn = undefined))
       await this.#loggingIn
     }
