@@ -94,6 +94,33 @@ export const commands: Readonly<Record<string, Command>> = {
   }),
   substitutes: make('[PATH…]', 'say which paths substitute servers offer', { ...names, ...servers }),
   ensure: make('[PATH…]', 'get substitutes of paths that are not valid', { ...names, ...servers }),
+  build: make('[PATH…]', 'build derivations (DRV, DRV!OUTPUT), or get substitutes', {
+    ...names,
+    check: { type: 'boolean', describe: 'build again what is there, and compare' },
+    repair: { type: 'boolean', describe: 'mend what is not as it was registered' },
+    'keep-going': { type: 'boolean', alias: 'k', describe: 'go on when a build has failed' },
+    'keep-failed': { type: 'boolean', alias: 'K', describe: 'keep the directories of failed builds' },
+    fallback: { type: 'boolean', describe: 'build what cannot be downloaded' },
+    'no-substitutes': { type: 'boolean', describe: 'download nothing' },
+    rounds: { type: 'string', argument: 'N', describe: 'build N times, and compare' },
+    'max-jobs': { type: 'string', alias: 'M', argument: 'N', describe: 'builds at a time' },
+    cores: { type: 'string', alias: 'c', argument: 'N', describe: 'cores for each build' },
+    timeout: { type: 'string', argument: 'SECONDS', describe: 'fail builds that take longer' },
+    'max-silent-time': {
+      type: 'string',
+      argument: 'SECONDS',
+      describe: 'fail builds that are silent for longer',
+    },
+    'dry-run': { type: 'boolean', alias: 'n', describe: 'say what would be built and downloaded' },
+  }),
+  log: make('PATH', 'what the build of a derivation, or of PATH, printed', {
+    follow: { type: 'boolean', alias: 'f', describe: 'go on until the build that is running ends' },
+  }),
+  graph: make('[PATH…]', 'what refers to what among all that the paths need', {
+    ...names,
+    dot: { type: 'boolean', describe: 'for Graphviz' },
+    svg: { type: 'boolean', describe: 'as a picture' },
+  }),
   derivation: make('[PATH…]', 'show derivations as records', {
     ...names,
     make: { type: 'boolean', describe: 'make them from records on standard input' },
@@ -129,6 +156,9 @@ export const runners: Readonly<Record<string, () => Promise<Run>>> = {
   publish: async () => (await import('./commands/publish.ts')).publish,
   substitutes: async () => (await import('./commands/substitutes.ts')).listSubstitutes,
   ensure: async () => (await import('./commands/substitutes.ts')).ensurePaths,
+  build: async () => (await import('./commands/build.ts')).build,
+  log: async () => (await import('./commands/log.ts')).showLog,
+  graph: async () => (await import('./commands/graph.ts')).showGraph,
   derivation: async () => (await import('./commands/derivation.ts')).derivation,
   ping: async () => (await import('./commands/maintain.ts')).ping,
 }

@@ -13,14 +13,15 @@ import type { StoreClient } from './store-client.ts'
 export class Context {
   readonly tool: Tool
   readonly client: StoreClient
-  readonly #forPeople: boolean
+  /** Text for a person, and not records. */
+  readonly isForPeople: boolean
   /** The exit status so far. */
   status: number = exitStatus.ok
 
   constructor(tool: Tool, client: StoreClient) {
     this.tool = tool
     this.client = client
-    this.#forPeople = stdout.isTTY && !this.has('json')
+    this.isForPeople = stdout.isTTY && !this.has('json')
     client.onLog = (text) => {
       if (!this.has('quiet')) tool.diagnose(text.trimEnd())
     }
@@ -39,7 +40,7 @@ export class Context {
   }
 
   async emit(record: OutRecord): Promise<void> {
-    if (!this.#forPeople) return this.tool.records.write(record)
+    if (!this.isForPeople) return this.tool.records.write(record)
     const text = formatForPeople(record)
     if (text !== '') await this.tool.records.writeBytes(Buffer.from(`${printable(text)}\n`))
   }
@@ -51,7 +52,7 @@ export class Context {
       throw known
     this.status = exitStatus.someFailed
     const record = makeErrorRecord('store-cli', known, more)
-    if (this.#forPeople) this.tool.diagnose(record.message)
+    if (this.isForPeople) this.tool.diagnose(record.message)
     else await this.tool.records.write(record as unknown as OutRecord)
   }
 

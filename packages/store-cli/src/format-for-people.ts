@@ -10,6 +10,11 @@ export function formatForPeople(record: OutRecord): string {
         .filter((part) => part !== '' && part !== null)
         .map(String)
         .join('  ')
+    case 'build':
+    case 'download':
+      return formatStep(type, fields)
+    case 'edge':
+      return `${String(fields['path'])} -> ${String(fields['reference'])}`
     case 'root':
       return `${String(fields['link'])} -> ${String(fields['path'])}`
     case 'end':
@@ -19,6 +24,18 @@ export function formatForPeople(record: OutRecord): string {
     default:
       return formatTable(fields)
   }
+}
+
+const steps: Readonly<Record<string, readonly [build: string, download: string]>> = {
+  planned: ['to build', 'to download'],
+  started: ['building', 'downloading'],
+  succeeded: ['built', 'downloaded'],
+  failed: ['failed', 'failed'],
+}
+
+function formatStep(type: string, { state, path, reason }: Readonly<Record<string, unknown>>): string {
+  const word = steps[String(state)]?.[type === 'build' ? 0 : 1] ?? String(state)
+  return `${word.padEnd(11)}  ${String(path)}${reason === undefined ? '' : `: ${String(reason)}`}`
 }
 
 /** NAME  VALUE, a line each, a line for each item of a list. */

@@ -54,6 +54,28 @@ export const queryPathInfo = (client: StoreClient, path: string): Promise<PathIn
     narSize: Number(await reader.int64()),
   }))
 
+export const queryOutputNames = (client: StoreClient, path: string) =>
+  ask(client, callNumber.queryDerivationOutputNames, path, readStrings)
+
+/** Of `paths`, those that are valid. */
+export const queryValidPaths = (client: StoreClient, paths: readonly string[]) =>
+  client.call({
+    op: callNumber.queryValidPaths,
+    write: (writer) => void writer.strings(paths),
+    read: readStrings,
+  })
+
+export type BuildMode = 'normal' | 'repair' | 'check'
+const modes: readonly BuildMode[] = ['normal', 'repair', 'check']
+
+/** Makes derivations (`DRV`, `DRV!OUTPUT,…`) and paths valid. Throws DAEMON_REFUSED with the daemon's status. */
+export const buildThings = (client: StoreClient, things: readonly string[], mode: BuildMode) =>
+  client.call({
+    op: callNumber.buildThings,
+    write: (writer) => void writer.strings(things).int(modes.indexOf(mode)),
+    read: (reader) => reader.int(),
+  })
+
 export type Substitute = {
   path: string
   deriver: string

@@ -33,6 +33,37 @@ const substitute = v.looseObject({
   nar_bytes: v.nullable(v.number()),
 })
 
+/** A step of a build. */
+const build = v.looseObject({
+  type: v.literal('build'),
+  state: v.picklist(['planned', 'started', 'succeeded', 'failed']),
+  path: v.string(),
+  outputs: v.optional(v.array(v.string())),
+  system: v.optional(v.string()),
+  log: v.optional(v.string()),
+  pid: v.optional(v.number()),
+  ms: v.optional(v.number()),
+  reason: v.optional(v.string()),
+})
+
+/** An item that comes from a substitute server in place of a build. */
+const download = v.looseObject({
+  type: v.literal('download'),
+  state: v.picklist(['planned', 'started', 'succeeded', 'failed']),
+  path: v.string(),
+  download_bytes: v.optional(v.number()),
+  nar_bytes: v.optional(v.number()),
+  reason: v.optional(v.string()),
+})
+
+/** A line that a builder printed. */
+const log = v.looseObject({
+  type: v.literal('log'),
+  path: v.string(),
+  text: v.optional(v.string()),
+  text_base64: v.optional(v.string()),
+})
+
 export const schemas = {
   reads: { path, 'path-info': pathInfo, derivation: derivationRecord, error: errorRecord, end: endRecord },
   writes: {
@@ -41,6 +72,11 @@ export const schemas = {
     substitute,
     root: v.looseObject({ type: v.literal('root'), link: v.string(), path: v.string() }),
     derivation: derivationRecord,
+    build,
+    download,
+    log,
+    node: v.looseObject({ type: v.literal('node'), path: v.string() }),
+    edge: v.looseObject({ type: v.literal('edge'), path: v.string(), reference: v.string() }),
     pong: v.looseObject({ type: v.literal('pong'), address: v.nullable(v.string()) }),
     error: errorRecord,
     end: endRecord,

@@ -20,6 +20,17 @@ export type Call<Result> = {
   read: (reader: ByteReader) => Promise<Result> | Result
 }
 
+/** What a connection may want of builds. */
+export type Wants = {
+  keepFailed?: boolean
+  keepGoing?: boolean
+  fallback?: boolean
+  verbosity?: number
+  /** Lines for programs among the log. */
+  trace?: boolean
+  substitutes?: boolean
+}
+
 const maxText = 2 ** 31
 
 export class StoreClient {
@@ -28,6 +39,8 @@ export class StoreClient {
   readonly #writer: WireWriter
   /** Text that the daemon has for people. */
   onLog: (text: string) => void = () => undefined
+  /** Takes it as a byte string instead, as it comes: what a builder prints need be no text. */
+  onLogBytes: ((bytes: string) => void) | undefined
 
   private constructor(socket: Duplex) {
     this.#socket = socket
@@ -56,14 +69,17 @@ export class StoreClient {
   }
 
   /** Settings of this connection. */
-  setOptions(settings: Readonly<Record<string, string>>): Promise<void> {
+  setOptions(settings: Readonly<Record<string, string>>, wants: Wants = {}): Promise<void> {
     return this.call({
       op: callNumber.setOptions,
       write: (writer) => {
         const pairs = Object.entries(settings)
-        const verbosity = 2
-        // keep-failed, keep-going, fallback, verbosity, build hook, build verbosity, log type, trace, substitutes
-        for (const value of [0, 0, 0, verbosity, 1, 0, 0, 0, 1, pairs.length]) writer.int(value)
+        const { keepFailed, keepGoing, fallback, verbosity = 2, trace, substitutes = true } = wants
+        const flag = (value: boolean | undefined) => (value ? 1 : 0)
+        writer.int(flag(keepFailed)).int(flag(keepGoing)).int(flag(fallback)).int(verbosity)
+        // Build hook, build verbosity, log type.
+        writer.int(1).int(0).int(0)
+        writer.int(flag(trace)).int(flag(substitutes)).int(pairs.length)
         for (const [name, value] of pairs) writer.string(name).string(value)
       },
       read: () => undefined,
@@ -96,7 +112,7 @@ export class StoreClient {
         case tag.last:
           return
         case tag.next:
-          this.onLog(fromByteString(await this.#reader.string(maxText)))
+          this.#takeLog(await this.#reader.string(maxText))
           break
         case tag.write:
           await onData?.(await this.#reader.bytes(maxText))
@@ -114,6 +130,11 @@ export class StoreClient {
           throw new ToolError('DAEMON_PROTOCOL', { reason: `unexpected word 0x${found.toString(16)}` })
       }
     }
+  }
+
+  #takeLog(bytes: string): void {
+    if (this.onLogBytes) this.onLogBytes(bytes)
+    else this.onLog(fromByteString(bytes))
   }
 
   async #guard<T>(action: () => Promise<T>): Promise<T> {

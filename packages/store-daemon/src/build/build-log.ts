@@ -67,7 +67,7 @@ export class BuildLog {
     if (this.#path === undefined) return
     if (!this.#stream) {
       const all = Buffer.concat(this.#memory)
-      writeInDirectory(this.#path, this.#compress ? gzipSync(all) : all)
+      writeInDirectory(this.#path, this.#compress ? compress(all) : all)
       return
     }
     const { file, gzip } = this.#stream
@@ -103,6 +103,15 @@ export class BuildLog {
       file.on('close', done)
     })
   }
+}
+
+const nothing = gzipSync('')
+
+/** Most logs are empty or a few lines: deflate's usual quarter of a megabyte for each would keep the collector busy. */
+function compress(log: Buffer): Buffer {
+  if (log.length === 0) return nothing
+  const windowBits = Math.min(15, Math.max(9, Math.ceil(Math.log2(log.length))))
+  return gzipSync(log, { windowBits, memLevel: Math.max(1, windowBits - 7) })
 }
 
 function writeInDirectory(path: string, bytes: Buffer): void {

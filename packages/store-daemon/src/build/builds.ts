@@ -9,6 +9,8 @@ import { SandboxProcess } from './sandbox-process.ts'
 
 type Member = {
   sink: BuildSink
+  /** Those who only listen neither keep a build alive nor slow it down. */
+  wants: boolean
   /** What has been printed while it still reads what was before. */
   queue: Buffer[] | undefined
   /** Bytes that it has not taken yet, and that it was not given any more. */
@@ -44,8 +46,8 @@ export class SharedBuild implements BuildSink {
   }
 
   /** Returns what takes the client out again. It is told what has been so far first. */
-  join(sink: BuildSink): () => void {
-    const member: Member = { sink, queue: undefined, behind: 0, skipped: 0 }
+  join(sink: BuildSink, wants = true): () => void {
+    const member: Member = { sink, wants, queue: undefined, behind: 0, skipped: 0 }
     for (const tell of this.#said) tell(sink)
     if (this.#log.length > 0) {
       member.queue = []
@@ -54,10 +56,15 @@ export class SharedBuild implements BuildSink {
     this.#members.add(member)
     return () => {
       // Before it has left: it is told what becomes of the build.
-      const isLast = this.#members.size === 1 && this.#members.has(member)
+      const isLast = wants && this.#members.has(member) && this.#countWanting() === 1
       if (isLast && !this.#ended) this.#controller.abort()
       this.#members.delete(member)
     }
+  }
+
+  /** All that has been printed so far. */
+  replay(): AsyncGenerator<Buffer> {
+    return this.#log.replay()
   }
 
   started(pid: number): void {
@@ -77,12 +84,18 @@ export class SharedBuild implements BuildSink {
     const slow: Promise<void>[] = []
     for (const member of this.#members) {
       const wait = this.#give(member, bytes)
-      if (wait) slow.push(wait)
+      if (wait && member.wants) slow.push(wait)
     }
     // As fast as the fastest of them: nobody can hold up a build that others want.
-    const taken = slow.length > 0 && slow.length === this.#members.size ? Promise.race(slow) : undefined
+    const taken = slow.length > 0 && slow.length === this.#countWanting() ? Promise.race(slow) : undefined
     if (!written) return taken
     return taken ? Promise.all([written, taken]).then(() => undefined) : written
+  }
+
+  #countWanting(): number {
+    let count = 0
+    for (const { wants } of this.#members) if (wants) count++
+    return count
   }
 
   #tell(tell: (sink: BuildSink) => void): void {
@@ -91,7 +104,7 @@ export class SharedBuild implements BuildSink {
   }
 
   #give(member: Member, bytes: Buffer): Promise<void> | undefined {
-    if (member.behind > maxBehind && this.#members.size > 1) {
+    if (member.behind > maxBehind && (!member.wants || this.#countWanting() > 1)) {
       member.skipped += bytes.length
       return undefined
     }

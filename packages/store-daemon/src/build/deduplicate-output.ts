@@ -1,5 +1,5 @@
 // Makes the files of a new item share inodes with equal ones.
-import { createHash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
 import { closeSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { deduplicateFile, deduplicationMinimum } from '../store/deduplicate.ts'
@@ -8,7 +8,6 @@ import { makeTurns, type Job } from '../work/job.ts'
 
 export const deduplicateOutput: Job<{ store: string; path: string }, void> = async ({ store, path }) => {
   const turn = makeTurns()
-  const block = Buffer.allocUnsafe(1024 * 1024)
   for (const open = [path]; open.length > 0;) {
     const node = open.pop() ?? path
     const stat = lstatSync(toPath(node))
@@ -16,7 +15,7 @@ export const deduplicateOutput: Job<{ store: string; path: string }, void> = asy
       for (const name of readdirSync(toPath(node), 'latin1')) open.push(`${node}/${name}`)
     } else if (stat.isFile() && stat.size >= deduplicationMinimum) {
       const hash = startFileHash(stat.size, (stat.mode & 0o100) !== 0)
-      hashContents(node, hash, block)
+      hashContents(node, hash, stat.size)
       deduplicateFile(store, node, endFileHash(hash, stat.size))
     }
     const pause = turn()
@@ -24,7 +23,8 @@ export const deduplicateOutput: Job<{ store: string; path: string }, void> = asy
   }
 }
 
-function hashContents(path: string, hash: ReturnType<typeof createHash>, block: Buffer): void {
+function hashContents(path: string, hash: Hash, size: number): void {
+  const block = Buffer.allocUnsafe(Math.min(size, 1024 * 1024))
   const fd = openSync(toPath(path), 'r')
   try {
     for (let count; (count = readSync(fd, block)) > 0;) hash.update(block.subarray(0, count))

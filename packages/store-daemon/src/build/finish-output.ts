@@ -77,7 +77,7 @@ function hashFile({ place, path }: FinishArgs, algorithm: HashAlgorithm): Uint8A
     throw new BuildFailure('rejected', `output path \`${path} should be a non-executable regular file`)
   }
   const hash = startHash(algorithm)
-  const block = Buffer.allocUnsafe(1024 * 1024)
+  const block = Buffer.allocUnsafe(Math.min(stat.size + 1, 1024 * 1024))
   const fd = openSync(toPath(place), 'r')
   try {
     for (let count; (count = readSync(fd, block)) > 0;) hash.update(block.subarray(0, count))

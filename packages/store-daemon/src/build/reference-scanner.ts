@@ -5,19 +5,24 @@
 // Pure: no I/O.
 import { hashPartLength } from '@plumbline/common/store/store-path'
 
-const isDigit = new Uint8Array(256)
-for (const digit of '0123456789abcdfghijklmnpqrsvwxyz') isDigit[digit.charCodeAt(0)] = 1
+/** Byte → 1 to 32 for a digit, else 0. */
+const digits = new Uint8Array(256)
+for (const [value, digit] of [...'0123456789abcdfghijklmnpqrsvwxyz'].entries())
+  digits[digit.charCodeAt(0)] = value + 1
+
+/** A number below 2048 for two bytes that are digits. */
+const startOf = (first: number, second: number) => ((digits[first] ?? 0) << 5) + (digits[second] ?? 0)
 
 export class ReferenceScanner {
   readonly #wanted: Set<string>
-  /** The first two bytes of each wanted part. */
-  readonly #starts = new Uint8Array(65536)
+  /** Of the first two bytes of each wanted part. */
+  readonly #starts = new Uint8Array(2048)
   readonly found = new Set<string>()
   #tail: Buffer = Buffer.alloc(0)
 
   constructor(hashParts: Iterable<string>) {
     this.#wanted = new Set(hashParts)
-    for (const part of this.#wanted) this.#starts[(part.charCodeAt(0) << 8) | part.charCodeAt(1)] = 1
+    for (const part of this.#wanted) this.#starts[startOf(part.charCodeAt(0), part.charCodeAt(1))] = 1
   }
 
   /** The chunk may be overwritten afterwards. */
@@ -38,15 +43,14 @@ export class ReferenceScanner {
     for (let from = 0; from <= last;) {
       const first = Math.max(from, known)
       let at = from + hashPartLength - 1
-      while (at >= first && isDigit[bytes[at] ?? 0] === 1) at--
+      while (at >= first && digits[bytes[at] ?? 0] !== 0) at--
       if (at >= first) {
         from = at + 1
         continue
       }
       known = from + hashPartLength
       // Only what begins as a wanted part does is worth a string.
-      const start = ((bytes[from] ?? 0) << 8) | (bytes[from + 1] ?? 0)
-      if (this.#starts[start] === 1) {
+      if (this.#starts[startOf(bytes[from] ?? 0, bytes[from + 1] ?? 0)] === 1) {
         const part = bytes.toString('latin1', from, from + hashPartLength)
         if (this.#wanted.delete(part)) this.found.add(part)
       }

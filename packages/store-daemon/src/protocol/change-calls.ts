@@ -23,6 +23,7 @@ import {
   type AnyCall,
   type Wire,
 } from './call.ts'
+import { exportLog } from './export-log.ts'
 import { exportPath } from './export-path.ts'
 import { importPaths } from './import-paths.ts'
 import { setOptions } from './set-options.ts'
@@ -68,6 +69,7 @@ export const changeCalls: Readonly<Record<number, AnyCall>> = {
     },
   }),
   16: exportPath,
+  1024: exportLog,
   19: setOptions,
   // collect-garbage
   20: makeCall<Collect, CollectAnswer>({

@@ -22,6 +22,7 @@ export const callNumber = {
   queryReferrers: 6,
   addToStore: 7,
   addTextToStore: 8,
+  buildThings: 9,
   ensurePath: 10,
   addIndirectRoot: 12,
   findRoots: 14,
@@ -35,7 +36,10 @@ export const callNumber = {
   queryDerivationOutputNames: 28,
   queryPathFromHashPart: 29,
   querySubstitutablePathInfos: 30,
+  queryValidPaths: 31,
   queryValidDerivers: 33,
   optimizeStore: 34,
   verifyStore: 35,
+  /** Of our own, which a guix-daemon does not know. */
+  exportLog: 1024,
 } as const
