@@ -2,7 +2,15 @@
 // launcher that loads them, and the V8 code caches that make the next start not compile them again.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
@@ -130,6 +138,20 @@ async function buildAgent() {
 rmSync('dist', { recursive: true, force: true })
 mkdirSync('dist')
 if (existsSync('src/agent/main.ts')) await buildAgent()
+const sent = readdirSync('src').filter((name) => name.endsWith('.far.ts'))
+for (const name of sent) {
+  // A part of the program that is sent to an agent, and run by it.
+  const outfile = `dist/${name.replace(/ts$/, 'js')}`
+  await build({
+    ...common,
+    entryPoints: [`src/${name}`],
+    outfile,
+    target: 'node18',
+    banner: {},
+    define: {},
+    minify: true,
+  })
+}
 const bundled = []
 for (const { path, file } of [{ path: 'src/main.ts', file: './main.cjs' }, ...parts]) {
   const { metafile } = await build({

@@ -11,9 +11,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { ConnectionProxy } from './support/proxy.ts'
 import { makeBusyboxRoot } from './support/rootfs.ts'
 import { Scratch } from './support/scratch.ts'
-import { recordsOf, shell } from './support/shell.ts'
+import { exited, finish, recordsOf, shell, startShell } from './support/shell.ts'
 import { startSshd } from './support/sshd.ts'
 import { makeUser } from './support/users.ts'
 
@@ -137,6 +138,46 @@ describe('hops on an agent', () => {
   ])('refuses %s at once', async (_, line, expected) => {
     const { stdout, status } = await shell(line)
     expect([code(stdout), status]).toEqual([expected, 1])
+  })
+})
+
+describe('propapply on an agent', () => {
+  const tree = scratch.file('tree')
+  const site = scratch.file('site.json')
+  const names = Array.from({ length: 20 }, (_, index) => `${tree}/${index}`)
+  const owner = { owner: 'daemon', group: 'daemon' }
+  writeFileSync(
+    site,
+    JSON.stringify([
+      { property: 'file.directory-exists', path: tree, mode: '0750', ...owner },
+      ...names.map((path) => ({ property: 'file.has-content', path, content: `${path}\n` })),
+      { property: 'file.contains-lines', path: names[0], lines: ['one', 'two'] },
+      { property: 'file.symlinked', path: `${tree}/link`, target: '0' },
+      { property: 'cmd.single', command: `: >${tree}/made`, creates: `${tree}/made` },
+    ]),
+  )
+  const run = async () => {
+    const proxy = new ConnectionProxy(scratch)
+    const agent = startShell('exec connect node -n')
+    const propapply = startShell(`exec propapply ${site}`, { input: proxy.filter(agent) })
+    const { stdout } = await finish(propapply)
+    await exited(agent)
+    const results = recordsOf(stdout).flatMap(({ type, result }) => (type === 'property' ? [result] : []))
+    return { results, requests: Object.values(proxy.requests).flat() }
+  }
+
+  it('makes one run for what is to be done, and none when nothing is', async () => {
+    const first = await run()
+    expect(first).toEqual({ results: Array(24).fill('changed'), requests: ['run'] })
+    // The file that had a line added has another content than its first property says.
+    writeFileSync(names[0] ?? '', `${names[0]}\n`)
+    const second = await run()
+    expect(second.results).toEqual([...Array(21).fill('ok'), 'changed', 'ok', 'ok'])
+    expect(second.requests).toEqual(['run'])
+    const applications = JSON.parse(readFileSync(site, 'utf8')) as object[]
+    writeFileSync(site, JSON.stringify(applications.filter((_, index) => index !== 1)))
+    const third = await run()
+    expect(third).toEqual({ results: Array(23).fill('ok'), requests: [] })
   })
 })
 

@@ -3,7 +3,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
 import { applyHost } from './apply-host.ts'
 import type { Application } from './check-application.ts'
-import { holds } from './holds.ts'
+import { countHeld } from './holds.ts'
 import type { Host } from './hosts.ts'
 import type { Mode } from './program.ts'
 import type { Reporter } from './report/reporter.ts'
@@ -36,12 +36,6 @@ export async function applySite(
   await Promise.all(Array.from({ length: Math.min(options.jobs, hosts.length) }, work))
 }
 
-/** How many steps at the beginning have nothing to do; those after the first that may have can depend on it. */
-function countHeld(steps: readonly Step[]): number {
-  const first = steps.findIndex(({ application }) => !holds(application.action.call))
-  return first < 0 ? steps.length : first
-}
-
 async function applyOne(
   host: Host,
   planned: readonly Step[],
@@ -50,23 +44,32 @@ async function applyOne(
 ): Promise<void> {
   const emit: Parameters<typeof applyHost>[2]['emit'] = (step, outcome) =>
     reporter.result(host.name, step, outcome)
-  const held = host.isHere && !signal.aborted ? countHeld(planned) : 0
-  const steps = planned.slice(held)
+  const calls = planned.map(({ application }) => application.action.call)
+  let held = host.isHere && !signal.aborted ? countHeld(calls) : 0
   const open = async () => {
     try {
       if (signal.aborted) throw new ToolError('CANCELLED', { what: 'The run' })
       return await host.open()
     } catch (error) {
       const { message } = toToolError(error)
-      for (const step of steps) await emit(step, { result: 'skipped', ms: 0, diff: undefined, message })
+      for (const step of planned.slice(held))
+        await emit(step, { result: 'skipped', ms: 0, diff: undefined, message })
       throw error
     }
   }
   try {
-    for (const step of planned.slice(0, held)) await emit(step, alreadySo)
-    if (held > 0 && steps.length === 0) return
+    const pass = async (from: number) => {
+      for (const step of planned.slice(from, held)) await emit(step, alreadySo)
+      return held > 0 && held === planned.length
+    }
+    if (await pass(0)) return
     const connection = await open()
-    await applyHost(connection, steps, { host: host.name, mode, timeoutMs, signal, emit })
+    if (connection.evaluate) {
+      const { countHeldThere } = await import('./held-there.ts')
+      held = await countHeldThere(connection, calls)
+      if (await pass(0)) return
+    }
+    await applyHost(connection, planned.slice(held), { host: host.name, mode, timeoutMs, signal, emit })
   } catch (error) {
     await reporter.error(host.name, toToolError(error))
   } finally {

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { holds } from './holds.ts'
@@ -16,6 +16,8 @@ beforeAll(() => {
   fs.writeFileSync(join(root, 'other'), 'test\n')
   fs.writeFileSync(join(root, 'nul'), 'te\0xt\n')
   fs.writeFileSync(join(root, 'empty'), '')
+  fs.writeFileSync(join(root, 'crlf'), 'text\r\nfüß\r\nmore')
+  fs.writeFileSync(join(root, 'latin'), Buffer.from('text\nf\xfc\n', 'latin1'))
   fs.chmodSync(join(root, 'file'), 0o640)
   fs.mkdirSync(join(root, 'directory'), { mode: 0o750 })
   fs.chmodSync(join(root, 'directory'), 0o2750)
@@ -31,6 +33,8 @@ const names = [
   'other',
   'nul',
   'empty',
+  'crlf',
+  'latin',
   'directory',
   'link',
   'link to directory',
@@ -45,13 +49,21 @@ const accesses = [
   ['', '', uid, ''],
   ['', '', '4711', ''],
   ['', '', 'nobody', ''],
+  ['', '', userInfo().username, ''],
+  ['', '', '', 'no-such-group'],
 ]
+
+// Of "text\n".
+const sha256 = 'b9e68e1bea3e5b19ca6b2f98b73a54b73daafaa250484902e09982e07a12e733'
+const cksum = '2921489099'
 
 const calls: Call[] = names.flatMap((name): Call[] => {
   const path = join(root, name)
   return [
     ...accesses.map((access): Call => ['has_content', path, '5', ...access, 'yes', 'text\n']),
     ['has_content', path, '0', '', '', '', '', 'yes', ''],
+    ...accesses.map((access): Call => ['uploaded', path, '5', sha256, cksum, ...access, 'yes']),
+    ['uploaded', path, '0', sha256, cksum, '', '', '', '', 'yes'],
     ...accesses.map((access): Call => ['directory_exists', path, ...access]),
     ['directory_does_not_exist', path],
     ['does_not_exist', path],
@@ -64,6 +76,10 @@ const calls: Call[] = names.flatMap((name): Call[] => {
     ['has_ownership', path, '4711', ''],
     ['single', '', path, '', '', '', 'true'],
     ['contains_lines', path, 'text'],
+    ['contains_lines', path, 'text', 'more'],
+    ['contains_lines', path, 'füß'],
+    ['lacks_lines', path, 'text'],
+    ['lacks_lines', path, 'tex', 'ext'],
   ]
 })
 
@@ -82,12 +98,14 @@ test('sees what is certain', () => {
     ['has_content', 'file', '5', '', '', '', '', 'yes', 'text\n'],
     ['has_content', 'file', '5', 'rw-r-----', '0640', uid, gid, 'yes', 'text\n'],
     ['has_content', 'file', '5', '', '', uid, '', 'yes', 'text\n'],
+    ['has_content', 'file', '5', '', '', userInfo().username, '', 'yes', 'text\n'],
     ['has_content', 'empty', '0', '', '', '', '', 'yes', ''],
     ['has_content', 'link', '5', '', '', '', '', 'yes', 'text\n'],
     ['has_content', 'link', '5', 'rw-r-----', '0640', uid, gid, 'yes', 'text\n'],
     ['has_content', 'link', '5', '', '', uid, '', 'yes', 'text\n'],
+    ['has_content', 'link', '5', '', '', userInfo().username, '', 'yes', 'text\n'],
   ])
   const kinds = new Set(seen.map(([name]) => name))
   const functions = new Set(calls.map(([name]) => name))
-  expect([...functions].filter((name) => !kinds.has(name))).toEqual(['contains_lines'])
+  expect([...functions].filter((name) => !kinds.has(name))).toEqual([])
 })

@@ -62,7 +62,7 @@ export class Call {
       this.#credit.grant(Number(record['bytes']))
     } else if (record.type === 'error') {
       this.fail(receivedError(record))
-    } else if (record.type === 'exit' || record.type === 'done') {
+    } else if (record.type === 'exit' || record.type === 'done' || record.type === 'value') {
       for (const stream of this.#streams.values()) stream.push(null)
       this.#resolve(record)
       this.#credit.release()

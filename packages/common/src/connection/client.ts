@@ -62,6 +62,7 @@ class ServedConnection implements Connection {
   readonly #serving: Serving
   readonly #calls = new Map<string, Call>()
   readonly fork?: (changes: readonly Change[]) => Running
+  readonly evaluate?: (source: string, argument: unknown) => Promise<unknown>
   readonly lost: Promise<ToolError>
   #tellLost: (error: ToolError) => void = () => undefined
   #count = 0
@@ -71,7 +72,10 @@ class ServedConnection implements Connection {
     this.#stream = stream
     this.#serving = serving
     this.lost = new Promise((resolve) => (this.#tellLost = resolve))
-    if (serving.agent) this.fork = (changes) => this.#start({ type: 'fork', changes })
+    if (serving.agent) {
+      this.fork = (changes) => this.#start({ type: 'fork', changes })
+      this.evaluate = (source, argument) => this.#evaluate(source, argument)
+    }
     stream.on('error', () => undefined)
     void this.#read()
   }
@@ -97,6 +101,11 @@ class ServedConnection implements Connection {
     const call = this.#call({ type: 'runlines', ...request })
     await call.last
     return call.lines
+  }
+
+  async #evaluate(source: string, argument: unknown): Promise<unknown> {
+    const { value } = await this.#call({ type: 'evaluate', source, argument }).last
+    return value
   }
 
   readfile(path: string): Readable {

@@ -53,6 +53,11 @@ export interface Connection {
    * agent's protocol on its standard streams.
    */
   fork?(changes: readonly Change[]): Running
+  /**
+   * On an agent connection only: runs a program of ours in the agent. `source` is a CommonJS module that exports
+   * `main`, a function of one argument; that, and what it gives, is JSON.
+   */
+  evaluate?(source: string, argument: unknown): Promise<unknown>
 }
 
 /** What a hop knows of where it has arrived. */

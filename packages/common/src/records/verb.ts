@@ -1,6 +1,7 @@
 // What goes over a connection's socket: requests, and the answers that repeat their id (design §2).
 //
-//   client   run | runlines | readfile | writefile | fork    begins a request
+//   client   run | runlines | readfile | writefile          begins a request
+//            fork | evaluate                                 the same, of an agent
 //            input* input_end                                its input: run with "input_follows", writefile, fork
 //            more                                            more output may come: bytes the client has taken
 //            cancel                                          ends the command's process group there
@@ -9,7 +10,7 @@
 //   connect  output*                                         stdout, stderr; or a file's content
 //            line*                                           of runlines
 //            more                                            more input may come: bytes that have been passed on
-//            exit | done | described | error                 the last answer to a request
+//            exit | done | value | described | error         the last answer to a request
 //
 // Bytes are `data`, or `data_base64` when they are not UTF-8; the same goes for command, path, line, input. A run
 // with a `window` gets no more than that many bytes of output that it has not asked for with `more`; without one,
@@ -65,6 +66,7 @@ export const requestRecord = v.variant('type', [
     input_follows: v.optional(v.boolean()),
     window: v.optional(count),
   }),
+  v.looseObject({ type: v.literal('evaluate'), id, source: v.string(), argument: v.unknown() }),
   v.looseObject({ type: v.literal('input'), id, data: text, data_base64: text }),
   v.looseObject({ type: v.literal('input_end'), id }),
   v.looseObject({ type: v.literal('more'), id, bytes: count }),
@@ -88,6 +90,7 @@ export const answerRecord = v.variant('type', [
   v.looseObject({ type: v.literal('exit'), id, status: v.number() }),
   v.looseObject({ type: v.literal('done'), id }),
   v.looseObject({ type: v.literal('described'), id, connection: connectionRecord, clients: count }),
+  v.looseObject({ type: v.literal('value'), id, value: v.unknown() }),
   v.looseObject({
     type: v.literal('error'),
     id,

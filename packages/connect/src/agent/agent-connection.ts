@@ -44,6 +44,10 @@ export class AgentConnection implements Connection {
     return this.#served.writefile(path, content, options)
   }
 
+  async evaluate(source: string, argument: unknown): Promise<unknown> {
+    return this.#served.evaluate?.(source, argument)
+  }
+
   async close(): Promise<void> {
     await this.#served.close()
     const timer = setTimeout(() => this.#running.cancel(), leaveMs)

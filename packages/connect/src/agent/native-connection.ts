@@ -1,6 +1,8 @@
 // The place where the agent runs, as a connection: files by system calls, commands as on this machine, fresh agents.
+import { createRequire } from 'node:module'
 import { resolve } from 'node:path/posix'
 import type { Readable } from 'node:stream'
+import { Script } from 'node:vm'
 import type {
   Connection,
   Place,
@@ -44,6 +46,15 @@ export class NativeConnection implements Connection {
   writefile(path: string, content: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<void> {
     const guard = (temporary: string) => this.#shell.guard(temporary)
     return writeNative(this.#at(path), content, options, { host: this.#native.host, guard })
+  }
+
+  async evaluate(source: string, argument: unknown): Promise<unknown> {
+    const module: { exports: { main?: (argument: unknown) => unknown } } = { exports: {} }
+    const wrapped = new Script(`(function(exports,require,module){${source}\n})`).runInThisContext() as (
+      ...given: unknown[]
+    ) => void
+    wrapped(module.exports, createRequire('/'), module)
+    return module.exports.main?.(argument)
   }
 
   close(): Promise<void> {

@@ -16,7 +16,7 @@ const probeMs = 1000
 /** How long a client may take to read its last answers. */
 const patienceMs = 2000
 
-const begins = new Set(['run', 'runlines', 'readfile', 'writefile', 'fork'])
+const begins = new Set(['run', 'runlines', 'readfile', 'writefile', 'fork', 'evaluate'])
 
 /** What may be asked about the connection itself, by those who do not work on it. */
 export type Control = { describe: () => OutRecord; close: (asker: ClientSession) => Promise<void> }

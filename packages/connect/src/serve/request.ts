@@ -53,6 +53,7 @@ export class Request {
   async #carryOut(connection: Connection, request: RequestRecord): Promise<void> {
     if (request.type === 'run') return this.#run(connection.run(toRunRequest(request)), request)
     if (request.type === 'fork') return this.#run(fork(connection, request.changes), request)
+    if (request.type === 'evaluate') return this.#evaluate(connection, request)
     if (request.type === 'runlines') return this.#runlines(connection, request)
     if (request.type === 'readfile') return this.#readfile(connection, request)
     if (request.type === 'writefile') return this.#writefile(connection, request)
@@ -70,6 +71,11 @@ export class Request {
     const status = await running.status
     await output
     await this.#answer({ type: 'exit', id: this.#id, status })
+  }
+
+  async #evaluate(connection: Connection, request: RequestRecord & { type: 'evaluate' }): Promise<void> {
+    const value = await connection.evaluate?.(request.source, request.argument)
+    await this.#answer({ type: 'value', id: this.#id, value: value ?? null })
   }
 
   async #runlines(connection: Connection, request: RequestRecord & { type: 'runlines' }): Promise<void> {
