@@ -8,12 +8,14 @@ import { once } from 'node:events'
 import {
   closeSync,
   existsSync,
+  futimesSync,
   mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
@@ -132,6 +134,21 @@ function runLoad(connections, requests) {
   return requests.length / Number(out)
 }
 
+/** Files of 100 bytes a second, made one by one: what the file system allows at this moment. */
+function measureFiles() {
+  const folder = join(scratch, 'files-limit')
+  mkdirSync(folder)
+  const contents = randomBytes(100)
+  const from = performance.now()
+  for (let i = 0; i < 2000; i++) {
+    const fd = openSync(join(folder, randomBytes(16).toString('hex')), 'wx', 0o444)
+    writeSync(fd, contents)
+    futimesSync(fd, 1, 1)
+    closeSync(fd)
+  }
+  return round(2000 / seconds(from))
+}
+
 const best = (count, run) => Math.max(...Array.from({ length: count }, run))
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))[1]) / 1024
 
@@ -169,21 +186,21 @@ const measures = {
     const insert = db.prepare('insert into t (path) values (?)')
     const from = performance.now()
     for (let i = 0; i < 5000; i++) insert.run(`path-${i}`)
-    const limit = round(5000 / seconds(from))
+    const limits = { limit_sqlite_commits: round(5000 / seconds(from)), limit_files: measureFiles() }
     db.close()
     report(
       'add-text 100 bytes, serial',
       best(3, () => runLoad(1, requests(4000))),
       '/s',
       4000,
-      { limit_sqlite_commits: limit },
+      limits,
     )
     report(
       'add-text 100 bytes, 8 connections',
       best(3, () => runLoad(8, requests(10000))),
       '/s',
       10000,
-      { limit_sqlite_commits: limit },
+      limits,
     )
   },
   async valid() {
