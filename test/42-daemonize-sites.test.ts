@@ -352,8 +352,6 @@ describe('restart and reload under load', () => {
     expect(counts.failed).toEqual([])
     expect(pids.size).toBeGreaterThanOrEqual(3)
     expect(counts.ok).toBeGreaterThan(50)
-    if (process.env['PLUMBLINE_EXCHANGES'])
-      console.log(`${command}: ${counts.ok} requests, ${exchanges} exchanges`)
   })
 
   it('stop lets a request in flight be answered', async () => {
