@@ -364,6 +364,17 @@ describe('what is not allowed is refused', () => {
     service.configure({ command: ['sleep', '1'], pidfile: `${folder}/s.pid` })
     expect((await service.run('start')).status).toBe(4)
   })
+
+  it('a folder for the pidfile below one of somebody else', async () => {
+    const folder = scratch.file('elsewhere')
+    mkdirSync(`${folder}/run`, { recursive: true })
+    spawnSync('chown', ['nobody', folder])
+    const service = new TestService(scratch, {})
+    service.configure({ command: ['sleep', '1'], pidfile: `${folder}/run/s.pid` })
+    const { status, stderr } = await service.run('start')
+    expect(status).toBe(4)
+    expect(stderr).toContain(`folder "${folder}" belongs to user 65534`)
+  })
 })
 
 describe('what stays after the start', () => {

@@ -7,13 +7,13 @@ import {
   openSync,
   readFileSync,
   realpathSync,
-  statSync,
   type Stats,
 } from 'node:fs'
 import { dirname, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
+import { findPathDanger } from '../service/path-danger.ts'
 import { importModule } from '../sites/import-module.ts'
 import { parseConfig, type Config } from './config.ts'
 
@@ -101,13 +101,7 @@ function moduleDanger(path: string, stat: Stats): string | undefined {
   if (stat.uid !== 0 && stat.uid !== caller())
     return `it belongs to user ${stat.uid}, not to root or the caller`
   if (stat.mode & 0o022) return 'others than its owner may write it'
-  for (let folder = dirname(realpathSync(path)); ; folder = dirname(folder)) {
-    const { uid, mode } = statSync(folder)
-    const sticky = (mode & 0o1000) !== 0
-    if (uid !== 0 && uid !== caller()) return `folder "${folder}" belongs to user ${uid}`
-    if (mode & 0o022 && !sticky) return `others may write folder "${folder}"`
-    if (folder === '/') return undefined
-  }
+  return findPathDanger(dirname(realpathSync(path)))
 }
 
 /** Data names commands too: root takes them from root only. */

@@ -1,10 +1,11 @@
 // The folders and files of a service: made with owners that leave no one else a way in, and removed with care.
-import { chownSync, lstatSync, statSync, unlinkSync } from 'node:fs'
+import { chownSync, lstatSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Settings } from '../config/settings.ts'
 import { makeFolder } from './make-folder.ts'
+import { findPathDanger } from './path-danger.ts'
 import { readPidfile } from './state.ts'
 
 /** More than a pidfile ever holds: what is longer is somebody's file, and stays. */
@@ -14,11 +15,8 @@ const pidfileMax = 64
 export function makeRunFolder({ pidfile }: Settings): void {
   const folder = dirname(pidfile)
   makeFolder(folder, 0o755)
-  const { uid, mode } = statSync(folder)
-  const sticky = (mode & 0o1000) !== 0
-  const refuse = (reason: string) => new ToolError('DIRECTORY_UNSAFE', { path: folder, reason })
-  if (uid !== 0 && uid !== process.geteuid?.()) throw refuse(`it belongs to user ${uid}`)
-  if (mode & 0o022 && !sticky) throw refuse('others may write it')
+  const danger = findPathDanger(folder)
+  if (danger !== undefined) throw new ToolError('DIRECTORY_UNSAFE', { path: folder, reason: danger })
 }
 
 /** The service's own folder, for the code that it compiles; never writable by anyone else. */
