@@ -159,6 +159,19 @@ describe('connect nsenter', () => {
   })
 })
 
+describe('on an agent of root', () => {
+  it.each(cases.filter(([kind]) => kind === 'lxc' && !lxcStub))(
+    '%s is entered by a fresh agent',
+    async (kind, { hop, host, PATH }) => {
+      const file = scratch.file(`agent-${kind}`)
+      const chain = `connect node -n | connect ${hop} | tee ${file} | connect exec -- ls -d /bin/busybox`
+      const { stdout, stderr } = await shell(chain, env(PATH))
+      expect([stdout, stderr]).toEqual(['/bin/busybox\n', ''])
+      expect(recordsOf(readFileSync(file, 'utf8'))[0]).toMatchObject({ kind: 'agent', host, user: 'root' })
+    },
+  )
+})
+
 describe('connect machine', () => {
   it('asks systemd-machined, once', async () => {
     writeFileSync(machinectl.log, '')

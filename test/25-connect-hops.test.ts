@@ -85,6 +85,19 @@ describe('connect as', () => {
   })
 })
 
+describe('on an agent of root', () => {
+  it('as, chroot and their like change a fresh agent', async () => {
+    const { stdout, stderr } = await shell(
+      `connect node -n | connect chroot ${busybox} | tee ${scratch.file('records')} | connect as guest | connect ${where}`,
+    )
+    expect([stdout, stderr]).toEqual(['guest\n/home/guest\n/\n', ''])
+    expect(recordsOf(readFileSync(scratch.file('records'), 'utf8'))[0]).toMatchObject({
+      hops: [expect.stringMatching(/^node/) as string, `chroot.fork:${busybox}`],
+      kind: 'agent',
+    })
+  })
+})
+
 describe.each([
   ['busybox', busybox],
   ['Debian', debian],

@@ -2,6 +2,8 @@
 import type { Arguments, OptionTable } from '@plumbline/common/cli/option-table'
 import { makeToken } from '@plumbline/common/connection/token'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
+import { canChange, openChanged } from './agent/open-changed.ts'
 import { enterShell } from './enter-shell.ts'
 import { parseReport, withoutReport, type EnteredProcess } from './entered-process.ts'
 import type { HopContext, OpenedHop } from './hop.ts'
@@ -29,6 +31,20 @@ export function parseIds({ values }: Arguments): Ids {
     throw new ToolError('USAGE', { reason: `--${option} needs a number, not "${id}"` })
   }
   return { uid, gid }
+}
+
+/** Those of a container's first process: by a fresh agent on an agent of root, else by nsenter. */
+export async function enterContainer(context: HopContext, hop: NamespaceHop): Promise<OpenedHop> {
+  const { lower } = context
+  if (!canChange(lower)) return enterNamespaces(context, hop)
+  const { label, find, host } = hop
+  const { uid = '0', gid = '0' } = parseIds(context.arguments)
+  const [pid = ''] = await lower.connection.runlines({ command: `${find}; echo "$pl_p"` }).catch((error) => {
+    throw new ToolError('HOP_FAILED', { hop: label, reason: reasonOf(error) })
+  })
+  if (!/^[1-9]\d*$/.test(pid)) throw new ToolError('HOP_FAILED', { hop: label, reason: 'it is not running' })
+  const change = { change: 'setns', pid: Number(pid), uid: Number(uid), gid: Number(gid) } as const
+  return { ...(await openChanged(context, label, change)), ...(host !== undefined && { host }) }
 }
 
 export function enterNamespaces(

@@ -5,7 +5,8 @@
 // out of a scope of the owner's own: systemd-run(1) makes one.
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { quoteCommand, quoteWord } from '@plumbline/common/process/quote'
-import { idOptions, parseIds } from '../enter-namespaces.ts'
+import { canChange } from '../agent/open-changed.ts'
+import { enterContainer, idOptions, parseIds } from '../enter-namespaces.ts'
 import { enterShell } from '../enter-shell.ts'
 import type { Hop, HopContext, OpenedHop } from '../hop.ts'
 import { explainMissing } from '../noise.ts'
@@ -14,7 +15,7 @@ import { requireNames, requireUser } from '../operands.ts'
 export const lxc: Hop = {
   command: {
     operands: 'CONTAINER…',
-    describe: 'running LXC containers, through lxc-attach',
+    describe: 'running LXC containers: setns on an agent of root, else lxc-attach',
     options: {
       owner: { type: 'string', argument: 'USER', describe: 'whose unprivileged containers they are' },
       path: { type: 'string', argument: 'DIRECTORY', describe: 'where the containers are (lxc-attach -P)' },
@@ -42,11 +43,17 @@ async function openLxc(context: HopContext): Promise<OpenedHop> {
     const needs = `${owner} or root beneath it`
     throw new ToolError('HOP_NEEDS', { hop: label, needs, hint: 'connect sudo' })
   }
+  const where = [...(path === undefined ? [] : ['-P', path]), '-n', name]
+  if (canChange(lower) && owner === 'root') {
+    return enterContainer(context, {
+      label,
+      host: name,
+      find: `pl_p=$(${quoteCommand(['lxc-info', ...where, '-pH'])})`,
+    })
+  }
   const attach = quoteCommand([
     'lxc-attach',
-    ...(path === undefined ? [] : ['-P', path]),
-    '-n',
-    name,
+    ...where,
     '--clear-env',
     ...(uid === undefined ? [] : ['-u', uid]),
     ...(gid === undefined ? [] : ['-g', gid]),

@@ -1,6 +1,6 @@
 // `connect machine NAME`: a container or virtual machine that systemd-machined(8) knows of.
 import { quoteCommand } from '@plumbline/common/process/quote'
-import { enterNamespaces, idOptions, parseIds } from '../enter-namespaces.ts'
+import { enterContainer, idOptions, parseIds } from '../enter-namespaces.ts'
 import type { Hop } from '../hop.ts'
 import { requireNames } from '../operands.ts'
 
@@ -18,6 +18,6 @@ export const machine: Hop = {
   open: (context) => {
     const { target: name } = context
     const ask = quoteCommand(['machinectl', 'show', '--property=Leader', '--value', name])
-    return enterNamespaces(context, { label: `machine:${name}`, host: name, find: `pl_p=$(${ask}) || exit` })
+    return enterContainer(context, { label: `machine:${name}`, host: name, find: `pl_p=$(${ask}) || exit` })
   },
 }
