@@ -1,0 +1,79 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import { findProcesses } from './support/processes.ts'
+import { makeBusyboxRoot } from './support/rootfs.ts'
+import { Scratch } from './support/scratch.ts'
+import { root, shell } from './support/shell.ts'
+
+const scratch = new Scratch('agent-places')
+const busybox = makeBusyboxRoot(scratch, 'busybox', { users: { inside: 4711 } })
+
+describe('connect setns', () => {
+  it('enters all namespaces of a container that holds no Node', async () => {
+    const inner = 'mount -t proc proc /proc; hostname inner; echo ready; exec sleep 100000'
+    const container = spawn(
+      'unshare',
+      ['-mpinuf', '--kill-child', `--root=${busybox}`, '/bin/sh', '-c', inner],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    scratch.onEnd(() => void container.kill('SIGKILL'))
+    await once(container.stdout as Readable, 'data')
+    const pid = findProcesses(container.pid ?? 0).at(-1)?.pid
+    const look =
+      'hostname; id -un; ls -d /proc/1 /bin/busybox; echo $$ | grep -c "^..\\?$"; ip link | grep -c eth'
+    const { stdout, stderr } = await shell(
+      `connect node -n | connect setns ${pid} | connect setuid inside | connect exec -c '${look}'`,
+    )
+    expect(stderr).toBe('')
+    expect(stdout).toBe('inner\ninside\n/bin/busybox\n/proc/1\n1\n0\n')
+  })
+})
+
+/** Debian's packages of Node 18, unpacked; none where apt-get cannot get them. */
+function unpackNode18(): string | undefined {
+  const packages = join(root, '.cache/node18')
+  const unpacked = scratch.file('node18')
+  if (!existsSync(packages)) {
+    mkdirSync(`${packages}.part`, { recursive: true })
+    const version = spawnSync('apt-cache', ['madison', 'nodejs'], { encoding: 'utf8' }).stdout.match(
+      /18\.\S+/,
+    )?.[0]
+    if (version === undefined) return undefined
+    const libraries =
+      'libnode108 libicu72 libuv1 libc-ares2 libnghttp2-14 libbrotli1 node-acorn node-cjs-module-lexer node-undici'
+    const got = spawnSync('apt-get', ['-qq', 'download', `nodejs=${version}`, ...libraries.split(' ')], {
+      cwd: `${packages}.part`,
+    })
+    if (got.status !== 0) return undefined
+    execFileSync('mv', [`${packages}.part`, packages])
+  }
+  mkdirSync(unpacked)
+  for (const name of readdirSync(packages)) execFileSync('dpkg-deb', ['-x', join(packages, name), unpacked])
+  return unpacked
+}
+
+const node18 = unpackNode18()
+
+// Debian's Node is made of many files outside of itself, so it takes the place of the one that is installed.
+describe.skipIf(node18 === undefined)('an agent run by Debian’s Node 18', () => {
+  it('serves, changes its user, and its root directory', async () => {
+    const mine = scratch.file('mine')
+    mkdirSync(mine)
+    copyFileSync(process.execPath, `${mine}/node`)
+    const chain = 'connect node -n --node /usr/bin/node'
+    const script = `mount -t overlay -o lowerdir=${node18}/usr:/usr overlay /usr || exit
+      /usr/bin/node --version
+      export PATH=${mine}:$PATH
+      ${chain} | connect exec -- id -un
+      ${chain} | connect put /etc/hostname ${mine}/copy | grep -c '"type":"file"'
+      ${chain} | connect chroot.fork ${busybox} | connect setuid inside | connect exec -c 'id -un; ls -d /bin/busybox'`
+    const { stdout, stderr } = await shell(`exec unshare -m bash -c "$SCRIPT"`, { env: { SCRIPT: script } })
+    expect(stderr).toBe('')
+    expect(stdout).toMatch(/^v18\.\d+\.\d+\nroot\n1\ninside\n\/bin\/busybox\n$/)
+    expect(readFileSync(`${mine}/copy`)).toEqual(readFileSync('/etc/hostname'))
+  })
+})
