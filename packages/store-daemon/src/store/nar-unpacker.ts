@@ -70,6 +70,7 @@ export class NarUnpacker {
     const { type, failure, fileHash } = this.#sink
     const { recursive } = this.#args
     const ownHash = this.#narHash.digest()
+    this.#sink.endRoot(ownHash)
     const flat = !recursive && type === 'file' && fileHash !== undefined
     if (failure || (!recursive && !flat)) this.abandon()
     return {

@@ -78,8 +78,9 @@ export class RestoreSink implements NarSink {
     const runs = executable && !this.#options.dropExecutable
     this.#file = { path, size, executable: runs }
     const isLarge = size >= deduplicationMinimum && this.#options.deduplicateIn !== undefined
-    this.#hash =
-      isLarge || (path === '' && this.#options.dropExecutable) ? startFileHash(size, runs) : undefined
+    // Of a root that stays as it is, the nar is the one that is read, and hashed already.
+    const isHashed = path === '' ? this.#options.dropExecutable : isLarge
+    this.#hash = isHashed ? startFileHash(size, runs) : undefined
     this.#try('creating file', path, (target) => {
       this.#fd = openSync(target, 'wx', runs ? 0o555 : 0o444)
     })
@@ -102,8 +103,17 @@ export class RestoreSink implements NarSink {
     if (this.#fd < 0) return
     this.#try('closing file', path, () => futimesSync(this.#fd, canonicalTime, canonicalTime))
     this.close()
+    if (hash) this.#deduplicate(path, size, hash)
+  }
+
+  /** Of a root that is a file and stays as it is: the hash of the nar that was read. */
+  endRoot(narHash: Uint8Array): void {
+    if (this.type === 'file' && !this.#options.dropExecutable) this.#deduplicate('', this.#file.size, narHash)
+  }
+
+  #deduplicate(path: string, size: number, hash: Uint8Array): void {
     const { deduplicateIn } = this.#options
-    if (!hash || size < deduplicationMinimum || !deduplicateIn || this.failure) return
+    if (size < deduplicationMinimum || !deduplicateIn || this.failure) return
     const place = this.#root + path
     if (deduplicateFile(deduplicateIn, place, hash) === 'first') this.links.push(linkOf(deduplicateIn, hash))
   }

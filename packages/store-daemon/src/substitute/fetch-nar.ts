@@ -39,7 +39,9 @@ export const fetchNar: Job<FetchArgs, Fetched> = async (args, port) => {
   const cancelled = new AbortController()
   port.onStop = () => cancelled.abort()
   const unpacker = new NarUnpacker({ store, target, deduplicate, algorithm: 'sha256', recursive: true })
-  const fileHash = location.fileHash !== null ? createHash('sha256') : undefined
+  // Without compression the file is the nar: one hash does for both.
+  const isPlain = location.compression === 'none'
+  const fileHash = location.fileHash !== null && !isPlain ? createHash('sha256') : undefined
   const turn = makeTurns()
   const progress: FetchProgress = { done: 0, size: null }
   let reported = 0
@@ -72,6 +74,8 @@ export const fetchNar: Job<FetchArgs, Fetched> = async (args, port) => {
     if (unpacker.size > narSize) throw invalid(`it has more than ${narSize} bytes`)
   }
   try {
+    if (isPlain && location.fileHash !== null)
+      checkHash('its file', location.fileHash, Buffer.from(narHash, 'hex'))
     await decompress(location.compression, source(), take)
     report()
     if (location.fileSize !== null && progress.done !== location.fileSize) {
