@@ -110,8 +110,15 @@ function runNixCopy(path) {
   const { status } = spawnSync(
     'nix',
     [
-      ...['--extra-experimental-features', 'nix-command', 'copy', '--no-check-sigs'],
-      ...['--from', `${url}?store=${store}`, '--to', to, path],
+      '--extra-experimental-features',
+      'nix-command',
+      'copy',
+      '--no-check-sigs',
+      '--from',
+      `${url}?store=${store}`,
+      '--to',
+      to,
+      path,
     ],
     { stdio: ['ignore', 'ignore', 'ignore'], env: { ...environment, NIX_REMOTE: '', HOME: scratch } },
   )

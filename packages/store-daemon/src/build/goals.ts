@@ -1,6 +1,5 @@
 // What one call wants made: a goal for each derivation and each path, however often it is wanted.
 import { setMaxListeners } from 'node:events'
-import { setMaxListeners } from 'node:events'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { SubstituteInfo, Substituter } from '../substitute/substituter.ts'
 import { openSubstituter } from '../substitute/substituter.ts'
@@ -39,8 +38,6 @@ export class Goals {
   #questions: { path: string; answer: (info: Promise<SubstituteInfo | undefined>) => void }[] = []
 
   constructor(session: Session, makers: GoalMakers) {
-    // As many wait for it as there are goals.
-    setMaxListeners(0, this.#controller.signal)
     this.session = session
     this.settings = readBuildSettings(session)
     this.substituter = openSubstituter(session)
