@@ -113,11 +113,19 @@ export type BuildOptions = {
   verbosity?: number
   trace?: boolean
   substitutes?: boolean
+  offload?: boolean
   settings?: Record<string, string>
 }
 
 export async function setOptions(client: WireClient, options: BuildOptions = {}): Promise<void> {
-  const { keepFailed = false, keepGoing = false, verbosity = 0, trace = true, substitutes = false } = options
+  const {
+    keepFailed = false,
+    keepGoing = false,
+    verbosity = 0,
+    trace = true,
+    substitutes = false,
+    offload = false,
+  } = options
   const settings = Object.entries(options.settings ?? {})
   const flag = (value: boolean) => int(value ? 1 : 0)
   await client.call(
@@ -126,7 +134,7 @@ export async function setOptions(client: WireClient, options: BuildOptions = {})
     flag(keepGoing),
     int(0),
     int(verbosity),
-    int(0),
+    flag(offload),
     int(0),
     int(0),
     flag(trace),

@@ -21,10 +21,13 @@ export async function buildDerivation(job: BuildJob): Promise<void> {
     outputs.map(({ path }) => path),
     { pollMs: settings.pollMs, signal, onWait: () => sink.say(0, 'waiting for locks or build slots...') },
   )
+  let releaseSlot: (() => void) | undefined
   try {
     const wanted = outputs.filter(({ path }) => isWanted(job, path))
     // Somebody else was faster.
     if (wanted.length === 0) return
+    if (await isDoneElsewhere(job, wanted)) return
+    releaseSlot = await job.takeSlot?.()
     const rounds = isFixedOutput(derivation) ? 1 : settings.rounds
     let previous: readonly MadeOutput[] | undefined
     for (let round = 1; round <= rounds; round++) {
@@ -33,8 +36,18 @@ export async function buildDerivation(job: BuildJob): Promise<void> {
     }
     for (const { path } of wanted) session.store.protectors.protect(path)
   } finally {
+    releaseSlot?.()
     release()
   }
+}
+
+async function isDoneElsewhere(job: BuildJob, wanted: readonly DerivationOutput[]): Promise<boolean> {
+  if (!job.offload) return false
+  for (const { path } of wanted) if (exists(path)) removeTree(path)
+  return job.offload(
+    job,
+    wanted.map(({ path }) => path),
+  )
 }
 
 function isWanted({ mode, session, corrupt }: BuildJob, path: string): boolean {

@@ -5,9 +5,18 @@ import type { BuilderEnd } from './sandbox-process.ts'
 /**
  * permanent: it will fail again. transient: it may not. rejected: what it made is not accepted. timeout: it took too
  * long. unstarted: its surroundings could not be made. cached: it failed before. dependency: something it needs did.
+ * hook: what offered it to another machine did.
  */
 export type FailureKind =
-  'permanent' | 'transient' | 'rejected' | 'timeout' | 'unstarted' | 'cached' | 'dependency' | 'cancelled'
+  | 'permanent'
+  | 'transient'
+  | 'rejected'
+  | 'timeout'
+  | 'unstarted'
+  | 'cached'
+  | 'dependency'
+  | 'cancelled'
+  | 'hook'
 
 export class BuildFailure extends Error {
   override name = 'BuildFailure'

@@ -20,4 +20,8 @@ export type BuildJob = {
   settings: BuildSettings
   sink: BuildSink
   signal: AbortSignal
+  /** Has another machine build it, if one will; whether it did. Throws BuildFailure. */
+  offload?: (job: BuildJob, missing: readonly string[]) => Promise<boolean>
+  /** Waits for the client's turn to build here. */
+  takeSlot?: () => Promise<() => void>
 }

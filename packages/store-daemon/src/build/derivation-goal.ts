@@ -1,4 +1,5 @@
 // Makes outputs of one derivation valid: as they are, from substitutes, or by building them after its inputs.
+import { setTimeout as delay } from 'node:timers/promises'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Derivation } from '@plumbline/common/store/derivation/derivation'
 import { storeName } from '@plumbline/common/store/store-path'
@@ -10,6 +11,7 @@ import { makeClientSink } from './build-sink.ts'
 import { closureOf } from './closure.ts'
 import { findCorrupt, repairClosure } from './corrupt-items.ts'
 import { countFailed, type Goals, type Outcome } from './goals.ts'
+import type { OffloadHook } from './offload-hook.ts'
 import { runBuild } from './run-build.ts'
 
 /** Throws what ends the whole call. */
@@ -70,17 +72,35 @@ async function build(
   const { session, settings, signal } = goals
   const { path, derivation } = what
   const isLocal = variable(derivation, 'preferLocalBuild') === '1'
-  if (settings.maxJobs === 0 && !isLocal) {
+  const takeSlot = async () => {
+    if (settings.maxJobs > 0 || isLocal) return goals.slots.take(`b$${storeName(path)}$${path}`, signal)
     const reason = "unable to start any build; either increase `--max-jobs' or enable distributed builds"
     throw new ToolError('STORE_FAILED', { reason })
   }
+  const job = { ...what, session, settings, signal, inputs: inputsOf(goals, derivation, path) }
+  const { hook } = goals
+  const isOffered = hook && what.mode === 'normal' && !isLocal
   const outcome = await runBuild(
-    { ...what, session, settings, signal, inputs: inputsOf(goals, derivation, path) },
+    isOffered ? { ...job, offload: (...args) => offer(goals, hook, ...args) } : job,
     makeClientSink(session, path, derivation.system),
-    () => goals.slots.take(`b$${storeName(path)}$${path}`, signal),
+    takeSlot,
   )
   goals.waitFor(buildsOf(session.store).left(path))
   return outcome
+}
+
+async function offer(
+  goals: Goals,
+  hook: OffloadHook,
+  job: BuildJob,
+  missing: readonly string[],
+): Promise<boolean> {
+  for (;;) {
+    const isFree = goals.settings.maxJobs > 0 && goals.slots.isFree
+    const answer = await hook.offer(job, missing, isFree)
+    if (answer !== 'postponed') return answer === 'done'
+    await delay(goals.settings.pollMs, undefined, { signal: job.signal })
+  }
 }
 
 export function variable({ environment }: Derivation, name: string): string | undefined {

@@ -1,11 +1,13 @@
 // What one call wants made: a goal for each derivation and each path, however often it is wanted.
 import { setMaxListeners } from 'node:events'
+import { env } from 'node:process'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { SubstituteInfo, Substituter } from '../substitute/substituter.ts'
 import { openSubstituter } from '../substitute/substituter.ts'
 import type { Session } from '../session.ts'
 import type { FailureKind } from './build-failure.ts'
 import type { BuildMode } from './build-job.ts'
+import { OffloadHook } from './offload-hook.ts'
 import { readBuildSettings, type BuildSettings } from './build-settings.ts'
 import { Slots } from './slots.ts'
 
@@ -30,6 +32,8 @@ export class Goals {
   readonly substituter: Substituter
   readonly slots: Slots
   readonly downloads: Slots
+  /** What offers builds to other machines, if there is such a program and the client wants it. */
+  readonly hook: OffloadHook | undefined
   readonly #makers: GoalMakers
   readonly #controller = new AbortController()
   readonly #goals = new Map<string, Promise<Outcome>>()
@@ -45,6 +49,11 @@ export class Goals {
     this.slots = new Slots(Math.max(1, this.settings.maxJobs))
     this.downloads = new Slots(Math.max(minDownloads, this.settings.maxJobs))
     this.#makers = makers
+    const { GUIX: program } = env
+    this.hook =
+      program && this.settings.offload
+        ? new OffloadHook(program, this.settings, session.options.printBuildTrace)
+        : undefined
     // Each goal that waits listens.
     setMaxListeners(0, this.signal)
     if (session.signal.aborted) this.#abort()
@@ -87,6 +96,7 @@ export class Goals {
     this.session.signal.removeEventListener('abort', this.#abort)
     await Promise.allSettled(this.#goals.values())
     await Promise.all(this.#leaving)
+    this.hook?.close()
   }
 
   /** For the client: 101 when something took too long, 100 when something will fail again, else 1. */

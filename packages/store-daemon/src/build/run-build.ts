@@ -22,11 +22,13 @@ export async function runBuild(
 ): Promise<Outcome> {
   const { session, path, mode, signal } = build
   const builds = buildsOf(session.store)
-  // Somebody else's build takes nobody a slot.
-  const release = mode === 'normal' && builds.find(path) ? undefined : await takeSlot()
+  // Somebody else's build takes nobody a slot, nor does one that another machine may take.
+  const isElsewhere = mode === 'normal' && (builds.find(path) !== undefined || build.offload !== undefined)
+  const release = isElsewhere ? undefined : await takeSlot()
+  const job = build.offload ? { ...build, takeSlot } : build
   try {
-    if (mode === 'normal') await builds.share(path, sink, signal, () => startShared(build))
-    else await runAlone(build, sink)
+    if (mode === 'normal') await builds.share(path, sink, signal, () => startShared(job))
+    else await runAlone(job, sink)
     return 'done'
   } catch (error) {
     if (!(error instanceof BuildFailure)) throw error
@@ -80,6 +82,8 @@ async function report(build: WantedBuild, sink: BuildSink, error: unknown): Prom
     sink.trace(`build-failed ${path} - timeout`)
     return error
   }
+  // Of that it has been told.
+  if (error.kind === 'hook') return error
   sink.say(0, error.message)
   sink.trace(`build-failed ${path} - ${error.kind === 'unstarted' ? 0 : 1} ${error.message}`)
   const isRemembered = settings.cacheFailures && !isFixedOutput(derivation)

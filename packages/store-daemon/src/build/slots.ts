@@ -13,6 +13,11 @@ export class Slots {
     this.#max = max
   }
 
+  /** Whether one could be had at once. */
+  get isFree(): boolean {
+    return this.#used < this.#max && this.#waiting.length === 0
+  }
+
   /** Resolves to what gives the slot back. Rejects when `signal` is aborted first. */
   async take(key: string, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted()
