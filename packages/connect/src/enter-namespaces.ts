@@ -44,7 +44,13 @@ export async function enterContainer(context: HopContext, hop: NamespaceHop): Pr
   })
   if (!/^[1-9]\d*$/.test(pid)) throw new ToolError('HOP_FAILED', { hop: label, reason: 'it is not running' })
   const change = { change: 'setns', pid: Number(pid), uid: Number(uid), gid: Number(gid) } as const
-  return { ...(await openChanged(context, label, change)), ...(host !== undefined && { host }) }
+  try {
+    return { ...(await openChanged(context, label, change)), ...(host !== undefined && { host }) }
+  } catch (error) {
+    if (!(error instanceof ToolError) || error.code !== 'HOP_NEEDS') throw error
+    context.diagnose(`${label}: using nsenter: ${error.message}`)
+    return enterNamespaces(context, hop)
+  }
 }
 
 export function enterNamespaces(

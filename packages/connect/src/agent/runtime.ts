@@ -12,8 +12,10 @@ export type Runtime = {
   close: () => void
 }
 
-/** `first` is the number that the first descriptor will have. Throws HOP_FAILED. */
+/** `first` is the number that the first descriptor will have. Throws HOP_NEEDS, HOP_FAILED. */
 export function openRuntime(hop: string, first: number): Runtime {
+  if (isInPieces())
+    throw new ToolError('HOP_NEEDS', { hop, needs: 'a Node in one piece', hint: 'connect nsenter' })
   const link = (index: number) => `/proc/self/fd/${first + index}`
   const files = findMappedFiles(hop)
   const linker = files.find((file) => /\/ld[^/]*\.so[^/]*$/.test(file))
@@ -26,6 +28,12 @@ export function openRuntime(hop: string, first: number): Runtime {
     descriptors,
     close: () => descriptors.forEach((descriptor) => closeSync(descriptor)),
   }
+}
+
+/** Debian's Node reads some of its modules from /usr/share as it starts, and names none that it has itself. */
+function isInPieces(): boolean {
+  const { node_builtin_shareable_builtins: own } = process.config.variables as Record<string, unknown>
+  return Array.isArray(own) && own.length === 0
 }
 
 /** proc_pid_maps(5): address, permissions, offset, device, inode, path. */
