@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
@@ -78,5 +78,47 @@ describe.skipIf(node18 === undefined)('an agent run by Debian’s Node 18', () =
     )
     expect(stdout).toMatch(/^v18\.\d+\.\d+\nroot\n1\nHOP_NEEDS\ninside\n\/bin\/busybox\n$/)
     expect(readFileSync(`${mine}/copy`)).toEqual(readFileSync('/etc/hostname'))
+  })
+})
+
+// What is installed here is hidden, and a package manager of our own puts it back: the real one would change this machine.
+describe('a far side without Node', () => {
+  const folder = scratch.file('managed')
+  mkdirSync(folder)
+  copyFileSync(process.execPath, scratch.file('node'))
+  writeFileSync(scratch.file('old'), '#!/bin/sh\nexit 93\n', { mode: 0o755 })
+  const connect = `${scratch.file('node')} ${root}/packages/connect/bin/connect.js`
+  const hidden = (script: string) =>
+    shell(`exec unshare -m bash -c "$SCRIPT"`, {
+      env: {
+        HOME: folder,
+        SCRIPT: `for each in /usr/bin/node /usr/bin/nodejs /usr/local/bin/node; do
+          if [ -e $each ]; then mount --bind ${scratch.file('old')} $each; fi
+        done
+        export PATH=${folder}:/usr/bin:/bin
+        ${script}`,
+      },
+    })
+  const manager = (script: string) =>
+    writeFileSync(`${folder}/apt-get`, `#!/bin/sh\necho "$*" >>${folder}/asked\n${script}\n`, { mode: 0o755 })
+
+  it('is left alone when that is wanted, or when it must be', async () => {
+    manager('')
+    const kept = await hidden(`${connect} node -n --no-install`)
+    expect(kept.stderr).toMatch(/ has no Node of version 18 or later \(--no-install was given\)\n$/)
+    const user = await hidden(`${connect} su -n daemon | ${connect} node`)
+    expect(user.stderr).toContain(' has no Node of version 18 or later (daemon cannot install it)\n')
+    expect(existsSync(`${folder}/asked`)).toBe(false)
+  })
+
+  it('gets it from its package manager', async () => {
+    manager('echo no such package >&2; exit 100')
+    const failed = await hidden(`${connect} node -n`)
+    expect(failed.stderr).toContain('installing it failed: Command failed with status 100: no such package')
+    manager(`case $* in *install*) cp ${scratch.file('node')} ${folder}/node ;; esac`)
+    const { stdout, stderr } = await hidden(`${connect} node -n | ${connect} exec -- id -un`)
+    expect(stderr).toMatch(/^connect: \S+: installing Node\n$/)
+    expect(stdout).toBe('root\n')
+    expect(readFileSync(`${folder}/asked`, 'utf8')).toContain('install nodejs')
   })
 })
