@@ -42,9 +42,11 @@ export class ZstdWindow {
 
   /** Length of the frame's header; undefined when there is more of it. */
   #frame(head: Buffer): number | undefined {
-    if (head.length < 8) return undefined
+    // No byte too many: what has been waited for is part of this header.
+    if (head.length < 5) return undefined
     const magic = head.readUInt32LE(0)
     if (magic >>> 4 === 0x184d2a5) {
+      if (head.length < 8) return undefined
       this.#skip = head.readUInt32LE(4)
       return 8
     }
