@@ -1,4 +1,5 @@
 // Asks one server about items, many at a time.
+import { setMaxListeners } from 'node:events'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
 import { maxNarinfo } from '@plumbline/common/store/narinfo'
@@ -31,6 +32,8 @@ export const lookUp: Job<LookUpArgs, void> = async (args, port) => {
   const { server, store, paths, onlyPublic, greet } = args
   const base = new URL(server)
   const cancelled = new AbortController()
+  // Every request that is under way listens.
+  setMaxListeners(0, cancelled.signal)
   port.onStop = () => cancelled.abort()
   const read = async (url: URL, maxBytes: number): Promise<string | undefined> => {
     try {
