@@ -175,6 +175,30 @@ describe.skipIf(!isRoot)('substitutes', () => {
     await daemon.stop()
   })
 
+  it('are what Nix reads and writes: it copies from here, and its own caches serve as mirrors', async () => {
+    const nix = (...args: string[]) => {
+      const features = ['--extra-experimental-features', 'nix-command']
+      const env = { PATH: process.env['PATH'] ?? '', HOME: scratch.path }
+      execFileSync('nix', [...features, 'copy', '--no-check-sigs', ...args, items.tree], {
+        env,
+        stdio: 'pipe',
+      })
+    }
+    const place = scratch.file('nix')
+    const local = `local?store=${origin.store}&state=${place}/state&log=${place}/log`
+    const theirs = scratch.file('nix-cache')
+    nix('--from', `file://${cache}?store=${origin.store}`, '--to', local)
+    nix('--from', local, '--to', `file://${theirs}?compression=zstd&store=${origin.store}`)
+    execFileSync('chmod', ['-R', 'u+w', origin.store])
+    const ours = scratch.file('without-nars')
+    copyFolder(cache, ours)
+    rmSync(`${ours}/nar`, { recursive: true })
+    const { daemon } = await makeReader(`file://${theirs} file://${ours}`)
+    const { status, stderr } = runCli(daemon, ['ensure', items.tree])
+    expect([status, stderr]).toEqual([0, expect.stringMatching(/downloading from .*\.nar\.zst /) as string])
+    await daemon.stop()
+  })
+
   it('come from any server that has the same, when one that is trusted has signed', async () => {
     const [signed, plain] = [scratch.file('signed'), scratch.file('unsigned')]
     copyFolder(cache, signed)
