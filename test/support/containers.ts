@@ -8,10 +8,25 @@ import { root as repository } from './shell.ts'
 let count = 0
 const nextName = (kind: string) => `plt-${kind}-${process.pid}-${count++}`
 
-/** A process with namespaces and a root directory of its own, as a container's first one has; its pid. */
-export async function startNamespaces(scratch: Scratch, root: string, host: string): Promise<number> {
+/**
+ * A process with namespaces and a root directory of its own, as a container's first one has; its pid. `kinds` are
+ * unshare(1)'s letters; the network is one of them.
+ */
+export async function startNamespaces(
+  scratch: Scratch,
+  root: string,
+  host: string,
+  kinds = 'mpinu',
+): Promise<number> {
   const script = `hostname ${host} 2>/dev/null; echo ready; exec sleep 100000`
-  const argv = ['-mpinuf', '--kill-child', '--propagation', 'private', `--root=${root}`, '--mount-proc=/proc']
+  const argv = [
+    `-${kinds}f`,
+    '--kill-child',
+    '--propagation',
+    'private',
+    `--root=${root}`,
+    '--mount-proc=/proc',
+  ]
   const child = spawn('unshare', [...argv, '/bin/sh', '-c', script], {
     env: { PATH: '/bin', SECRET: "two\nlines 'of' it", container: host },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,6 +1,6 @@
 // Small root directories to enter: one of busybox and links to it, one of copies of this machine's own programs.
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Scratch } from './scratch.ts'
 
@@ -18,6 +18,7 @@ function makeTree(scratch: Scratch, name: string, { users = {} }: RootfsOptions)
     mkdirSync(join(root, 'usr', directory), { recursive: true })
     symlinkSync(`usr/${directory}`, join(root, directory))
   }
+  chmodSync(join(root, 'tmp'), 0o1777)
   const accounts = Object.entries({ root: 0, ...users })
   const passwd = accounts.map(
     ([user, uid]) => `${user}:x:${uid}:${uid}::${uid ? `/home/${user}` : '/root'}:/bin/sh`,
