@@ -40,7 +40,7 @@ buildSync({
   // The tool's source is looked for from there.
   define: { 'import.meta.dirname': JSON.stringify(join(root, 'test/support')) },
 })
-const { Derivations, setOptions, build, WireClient, withBuildUsers, buildTool } = await import(
+const { Derivations, setOptions, build, WireClient, withBuildUsers, buildTool, buildUsers } = await import(
   pathToFileURL(support)
 )
 
@@ -91,6 +91,7 @@ async function rate(daemon, jobs, { log = 0 } = {}) {
 
 /** What the daemon asks of the sandbox program for such a build, in a directory of its own each. */
 function makeRequest(index) {
+  const [[uid], gid] = [buildUsers.uids, buildUsers.gid]
   const place = join(scratch, 'loop', String(index))
   mkdirSync(join(place, 'top'), { recursive: true })
   const chroot = join(place, 'chroot')
@@ -103,18 +104,18 @@ function makeRequest(index) {
     `Eout=${join(scratch, 'store')}/out`,
     'EPATH=/path-not-set',
     'D/tmp/build',
-    'U64301:64300',
+    `U${uid}:${gid}`,
     'Nmpiun',
     'Pr',
     `R${chroot}/root`,
-    `Oc750 -1 64300 ${chroot}`,
+    `Oc750 -1 ${gid} ${chroot}`,
     `Od755 -1 -1 ${chroot}/root`,
-    `Od1775 -1 64300 ${chroot}/store`,
+    `Od1775 -1 ${gid} ${chroot}/store`,
     `Od1777 -1 -1 ${chroot}/tmp`,
     `Sw/tmp\n${chroot}/tmp`,
     'Sd755 /etc',
-    'Sf/etc/passwd\nnixbld:x:64301:64300:Nix build user:/:/noshell\n',
-    'Sf/etc/group\nnixbld:!:64300:\n',
+    `Sf/etc/passwd\nnixbld:x:${uid}:${gid}:Nix build user:/:/noshell\n`,
+    `Sf/etc/group\nnixbld:!:${gid}:\n`,
     'Sf/etc/hosts\n127.0.0.1 localhost\n',
     'Sd755 /dev',
     ...['full', 'kvm', 'null', 'random', 'tty', 'urandom', 'zero'].map(

@@ -19,7 +19,7 @@ import { TestStore, type StoreOptions } from './support/store.ts'
 import type { WireClient } from './support/wire.ts'
 
 const scratch = new Scratch('hostile')
-const nobody = 64400
+const nobody = buildUsers.gid + 5
 
 function asNobody(name: string): StoreOptions {
   const folder = scratch.file(name)

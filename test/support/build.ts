@@ -221,7 +221,9 @@ export function buildTool(): Buffer {
   return readFileSync(made)
 }
 
-export const buildUsers = { uids: [64301, 64302], gid: 64300, group: 'plbuild' }
+// Of this test alone: a daemon ends all that runs as one of its build users, whoever has started it.
+const firstUid = 1_000_000 + process.pid * 10
+export const buildUsers = { uids: [firstUid + 1, firstUid + 2], gid: firstUid, group: 'plbuild' }
 
 /**
  * Options of a daemon with build users, who exist in its own /etc alone. Tests that run side by side need users of
