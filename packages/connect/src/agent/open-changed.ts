@@ -1,9 +1,8 @@
 // A fresh agent that differs from the one beneath: how setuid, chroot.fork and setns are entered.
-import { parseDurationOption } from '@plumbline/common/cli/duration'
 import type { Change } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { HopContext, Lower, OpenedHop } from '../hop.ts'
-import { keepaliveOption } from './hop-command.ts'
+import { parseKeepalive } from './hop-command.ts'
 import { openAgent } from './open-agent.ts'
 
 /** An agent that can change what it starts. */
@@ -20,11 +19,7 @@ export async function openChanged(context: HopContext, label: string, change: Ch
   const { fork } = lower.connection
   if (!fork) throw needs(label, 'an agent beneath it', 'connect node')
   if (lower.place.uid !== 0) throw needs(label, 'an agent of root beneath it', 'connect sudo | connect node')
-  const { values } = context.arguments
-  const intervalMs = parseDurationOption(
-    values['keepalive']?.[0] ?? keepaliveOption.keepalive.default,
-    '--keepalive',
-  )
+  const intervalMs = parseKeepalive(context.arguments)
   const more = (changes: readonly Change[]) => fork([change, ...changes])
   const opened = await openAgent(fork([change]), {
     hop: label,

@@ -33,6 +33,7 @@ export function formatStart({ file, config, cache, node }: Start): string {
   const directory = cache ? '"${XDG_CACHE_HOME:-$HOME/.cache}/plumbline"' : "''"
   return [
     'unset -v NODE_OPTIONS NODE_EXTRA_CA_CERTS',
+    `if [ -z "$HOME" ]; then HOME=${quoteWord(config.place?.home ?? '/')}; export HOME; fi`,
     `for pl_node in ${candidates.join(' ')}; do`,
     '[ -x "$pl_node" ] && [ ! -d "$pl_node" ] || continue',
     `"$pl_node" ${loader} ${directory} ${quoteWord(JSON.stringify(config))}`,

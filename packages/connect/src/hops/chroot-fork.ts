@@ -1,7 +1,7 @@
 // `connect chroot.fork DIRECTORY…`: another root directory, with or without a Node in it: a fresh agent in a mount
 // namespace of its own.
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { keepaliveOption } from '../agent/hop-command.ts'
+import { keepaliveOption, parseKeepalive } from '../agent/hop-command.ts'
 import { openChanged } from '../agent/open-changed.ts'
 import type { Hop, HopContext, OpenedHop } from '../hop.ts'
 import { requireOperands } from '../operands.ts'
@@ -12,7 +12,10 @@ export const chrootFork: Hop = {
     describe: 'another root directory, from an agent of root; it need not hold Node',
     options: keepaliveOption,
   },
-  targets: (args) => requireOperands(args, 'a directory'),
+  targets: (args) => {
+    parseKeepalive(args)
+    return requireOperands(args, 'a directory')
+  },
   open: openChrootFork,
 }
 

@@ -1,10 +1,9 @@
 // `connect node`: our own runtime on the far side, run by the Node there.
-import { parseDurationOption } from '@plumbline/common/cli/duration'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { readAgentFile } from '../agent/agent-file.ts'
 import { openAgent, RuntimeMissing, type OpenedAgent } from '../agent/open-agent.ts'
 import { formatStart, installCommand } from '../agent/start-command.ts'
-import { keepaliveOption, refuseOperands } from '../agent/hop-command.ts'
+import { keepaliveOption, parseKeepalive, refuseOperands } from '../agent/hop-command.ts'
 import type { Hop, HopContext, OpenedHop } from '../hop.ts'
 
 export const node: Hop = {
@@ -49,10 +48,7 @@ async function start({ lower, timeoutMs, arguments: args }: HopContext): Promise
   const { flags, values } = args
   const file = readAgentFile()
   const cache = !flags.has('no-cache')
-  const intervalMs = parseDurationOption(
-    values['keepalive']?.[0] ?? keepaliveOption.keepalive.default,
-    '--keepalive',
-  )
+  const intervalMs = parseKeepalive(args)
   const config = { host: lower.host, intervalMs, place: lower.place, changes: [], descriptors: 0 }
   const running = lower.connection.run({
     command: formatStart({ file, config, cache, node: values['node']?.[0] }),

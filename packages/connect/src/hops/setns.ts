@@ -2,7 +2,7 @@
 // control group stays the agent's, as with nsenter(1).
 import type { Arguments } from '@plumbline/common/cli/option-table'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { keepaliveOption } from '../agent/hop-command.ts'
+import { keepaliveOption, parseKeepalive } from '../agent/hop-command.ts'
 import { openChanged } from '../agent/open-changed.ts'
 import type { Hop, HopContext, OpenedHop } from '../hop.ts'
 import { requireOperands } from '../operands.ts'
@@ -18,6 +18,7 @@ export const setns: Hop = {
     },
   },
   targets: (args) => {
+    parseKeepalive(args)
     idsOf(args)
     return requireOperands(args, 'a process id').map((pid) => String(parseNumber(pid, 'A process id')))
   },

@@ -1,12 +1,15 @@
 // `connect setuid USER…`: another user, without asking PAM or a login shell: a fresh agent that changes its ids.
-import { keepaliveOption } from '../agent/hop-command.ts'
+import { keepaliveOption, parseKeepalive } from '../agent/hop-command.ts'
 import { openChanged } from '../agent/open-changed.ts'
 import type { Hop, HopContext, OpenedHop } from '../hop.ts'
 import { requireUsers } from '../operands.ts'
 
 export const setuid: Hop = {
   command: { operands: 'USER…', describe: 'another user, from an agent of root', options: keepaliveOption },
-  targets: (args) => requireUsers(args),
+  targets: (args) => {
+    parseKeepalive(args)
+    return requireUsers(args)
+  },
   open: openSetuid,
 }
 
