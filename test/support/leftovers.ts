@@ -14,6 +14,8 @@ export class Leftovers {
   readonly #mark: string
   readonly #folders: string[]
   readonly #users: readonly string[]
+  /** Of users of the same number, before these were made. */
+  readonly #older: ReadonlySet<string>
 
   /** `users` are those of the far side, who have nothing else to do. */
   constructor(scratch: Scratch, users: readonly string[]) {
@@ -22,6 +24,7 @@ export class Leftovers {
     for (const folder of this.#folders) mkdirSync(folder, { mode: 0o700 })
     this.#mark = `PLUMBLINE_MARK=${scratch.path}`
     this.#users = users
+    this.#older = new Set(this.#theirs())
     this.env = { PLUMBLINE_MARK: scratch.path, XDG_RUNTIME_DIR: runtime, TMPDIR: temporary }
   }
 
@@ -60,10 +63,13 @@ export class Leftovers {
         .filter((name) => name !== 'plumbline')
         .map((name) => `${folder}/${String(name)}`),
     )
+    return [...ours, ...this.#theirs().filter((path) => !this.#older.has(path))]
+  }
+
+  #theirs(): string[] {
     const uids = new Set(this.#users.map((user) => Number(execFileSync('id', ['-u', user]))))
-    const theirs = readdirSync('/tmp')
+    return readdirSync('/tmp')
       .map((name) => `/tmp/${name}`)
       .filter((path) => uids.has(lstatSync(path, { throwIfNoEntry: false })?.uid ?? -1))
-    return [...ours, ...theirs]
   }
 }

@@ -29,9 +29,12 @@ export function environment(extra: Record<string, string | undefined> = {}): Rec
   )
 }
 
-/** A script for bash, in its own process group, with standard input from /dev/null unless given. */
+/**
+ * A script for bash (which takes a socket for standard input as a sign of rshd, and would read .bashrc), in its own process group, with
+ * standard input from /dev/null unless given.
+ */
 export function startShell(script: string, { env, cwd, input }: ShellOptions = {}): ChildProcess {
-  const child = spawn('bash', ['-c', script], {
+  const child = spawn('bash', ['--norc', '-c', script], {
     cwd: cwd ?? '/',
     env: environment(env),
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],

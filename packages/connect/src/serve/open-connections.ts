@@ -19,35 +19,39 @@ export async function findConnections(environment: NodeJS.ProcessEnv): Promise<O
   return found.filter((each) => each !== undefined).toSorted((a, b) => (a.record.id < b.record.id ? -1 : 1))
 }
 
-/** Resolves when the connection has been torn down; false when it had gone. */
+/** Resolves when the connection has been torn down; false when it had gone before it was asked. */
 export async function closeConnection({ socket }: ConnectionRecord): Promise<boolean> {
-  return (await ask(socket, 'close'))?.type === 'done'
+  const answer = await ask(socket, 'close')
+  // The last one of a process may end before its answer is on its way.
+  return answer === 'ended' || answer?.type === 'done'
 }
 
 async function describe(socket: string): Promise<OpenConnection | undefined> {
   const answer = await ask(socket, 'describe')
-  if (answer?.type !== 'described') {
+  if (answer === undefined || answer === 'ended' || answer.type !== 'described') {
     await removeStaleSocket(socket)
     return undefined
   }
   return { record: answer.connection, clients: answer.clients }
 }
 
-async function ask(path: string, type: 'describe' | 'close'): Promise<AnswerRecord | undefined> {
+/** Undefined when nobody serves it, `ended` when whoever did has gone. */
+async function ask(path: string, type: 'describe' | 'close'): Promise<AnswerRecord | 'ended' | undefined> {
   const socket = connect(path)
+  let answer: 'ended' | undefined
   try {
     await once(socket, 'connect')
+    answer = 'ended'
     socket.write(encodeRecord({ type, id: '1' }))
     for await (const batch of readRecords(socket, { input: path, maxLine: longestRequest })) {
       for (const { record } of batch) {
         const checked = validate(answerRecord, record)
-        return 'value' in checked ? checked.value : undefined
+        return 'value' in checked ? checked.value : answer
       }
     }
-    return undefined
+    return answer
   } catch {
-    // It ends just now, or nobody serves it any more.
-    return undefined
+    return answer
   } finally {
     socket.destroy()
   }

@@ -16,7 +16,7 @@ const command = v.union(
       v.check((argv) => Boolean(argv[0]), 'expected a command'),
     ),
   ],
-  'text for sh, or a list of words',
+  'expected text for sh, or a list of words',
 )
 const name = v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of a variable'))
 

@@ -26,7 +26,7 @@ export const path = v.pipe(
 )
 
 export const mode = v.pipe(
-  v.string('octal string'),
+  v.string('expected an octal string'),
   v.regex(/^[0-7]{3,4}$/, 'expected an octal mode such as "0644"'),
 )
 
