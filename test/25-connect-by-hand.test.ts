@@ -152,17 +152,18 @@ describe('connect list and connect close', () => {
 
   it('close takes the beginning of an id, when no other begins so', async () => {
     const { child, record } = await open(`connect su -n ${plain} ${nologin}`, env)
-    const ambiguous = await shell('connect close 0', { env })
+    const [first = '', second = ''] = (await list()).map(({ id }) => String(id))
+    let shared = ''
+    while (second.startsWith(first.slice(0, shared.length + 1))) shared = first.slice(0, shared.length + 1)
+    const ambiguous = await shell(`connect close ${shared}`, { env })
     expect([ambiguous.status, ambiguous.stderr]).toEqual([
       1,
-      'connect: There is no connection "0" to close (several begin so)\n',
+      `connect: There is no connection "${shared}" to close (several begin so)\n`,
     ])
-    const all = await list()
-    expect(all).toHaveLength(2)
-    const id = String(record['id'])
-    await shell(`connect close ${id}`, { env })
+    expect(await list()).toHaveLength(2)
+    await shell(`connect close ${String(record['id'])}`, { env })
     expect(await list()).toMatchObject([{ user: nologin }])
-    expect((await shell('connect close 0', { env })).status).toBe(0)
+    expect((await shell(`connect close ${second.slice(0, -1)}`, { env })).status).toBe(0)
     await finish(child)
   })
 
