@@ -23,7 +23,7 @@ const environment = { ...process.env }
 delete environment.NODE_EXTRA_CA_CERTS
 const chosen = process.argv.slice(2)
 const scratch = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'plumbline-bench-'))
-const count = 200
+const count = Number(process.env.BENCH_BUILDS ?? 200)
 // Build users have to get at what is in it.
 chmodSync(scratch, 0o711)
 const program = join(root, 'packages/store-daemon/dist/sandbox')
