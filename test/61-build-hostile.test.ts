@@ -243,6 +243,20 @@ describe.skipIf(process.getuid?.() !== 0).each(kinds)('$name', ({ name, sandbox,
     expect(foreign.log).toContain("@ build-failed DRV - 0 a `x86_64-gnu' is required")
   })
 
+  it('is checked without touching what is there', async () => {
+    const made = await make('self', 'echo "$out is mine" > $out')
+    await build(client, made.drv)
+    const { ino } = lstatSync(made.out)
+    await build(client, made.drv, 'check')
+    expect(lstatSync(made.out).ino).toBe(ino)
+    const differs = await make('differs', 'echo $out $RANDOM$RANDOM > $out')
+    await build(client, differs.drv)
+    const before = readFileSync(differs.out, 'utf8')
+    const { message } = await failure(build(client, differs.drv, 'check'))
+    expect(message).toContain('may not be deterministic')
+    expect(readFileSync(differs.out, 'utf8')).toBe(before)
+  })
+
   it('leaves the store as the database says it is', async () => {
     const other = await daemon.connect()
     expect(await other.verify(true)).toBe(false)

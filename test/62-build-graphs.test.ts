@@ -347,12 +347,23 @@ describe('modes', () => {
 })
 
 describe('clients', () => {
+  // A builder that goes on when the test says so, by a file in its directory.
+  const wait = 'while [ ! -e go ]; do read -t 0.05 line <> <(:) || :; done'
+  const letGo = (name: string) => {
+    for (const folder of readdirSync('/tmp').filter((each) => each.startsWith(`guix-build-${name}.drv-`))) {
+      writeFileSync(`/tmp/${folder}/top/go`, '')
+    }
+  }
+
   it('that want the same share one build, and see all of its log', async () => {
-    const made = await make('shared', 'echo first; read -t 2 line <> <(:) || :; echo last; echo x > $out')
+    const shared = `shared-${process.pid}`
+    const made = await make(shared, `echo first; ${wait}; echo last; echo x > $out`)
     const [one, two] = [await open(), await open()]
     const first = build(one, made.drv)
     await until('the first sees it print', () => one.log.includes('first\n'))
     const second = build(two, made.drv)
+    await until('the second sees what was before', () => two.log.includes('first\n'))
+    letGo(shared)
     await Promise.all([first, second])
     for (const each of [one, two]) {
       expect(each.log).toContain('first\nlast\n')
@@ -363,7 +374,8 @@ describe('clients', () => {
   })
 
   it('that leave take only what nobody else wants', async () => {
-    const made = await make('left', 'echo first; read -t 2 line <> <(:) || :; echo x > $out')
+    const left = `left-${process.pid}`
+    const made = await make(left, `echo first; ${wait}; echo x > $out`)
     const [one, two] = [await open(), await open()]
     const first = build(one, made.drv)
     first.catch(() => undefined)
@@ -371,6 +383,7 @@ describe('clients', () => {
     const second = build(two, made.drv)
     await until('both see it', () => two.log.includes('first\n'))
     one.close()
+    letGo(left)
     await second
     expect(contents(made.out)).toBe('x\n')
     const alone = await make('alone', 'echo first; $tool sleep')
