@@ -54,6 +54,8 @@ const report = (name, value, unit, goal, more = {}) => {
 }
 const seconds = (from) => (performance.now() - from) / 1000
 
+const running = new Set()
+
 async function startDaemon(name, { prefix = [], args = [] } = {}) {
   const place = join(scratch, name)
   mkdirSync(place)
@@ -64,6 +66,8 @@ async function startDaemon(name, { prefix = [], args = [] } = {}) {
   const env = { ...environment, GUIX_LOG_DIRECTORY: join(place, 'log') }
   const [command, ...rest] = [...line, '--listen', socket, ...args]
   const child = spawn(command, rest, { env, stdio: 'inherit' })
+  running.add(child)
+  child.on('exit', () => running.delete(child))
   while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 20))
   const client = await WireClient.open(socket)
   return { child, client, derivations: new Derivations(client, join(place, 'store')) }
@@ -262,5 +266,6 @@ try {
     if (chosen.length === 0 || chosen.includes(name)) await measure()
   }
 } finally {
+  for (const child of running) child.kill()
   rmSync(scratch, { recursive: true, force: true })
 }

@@ -72,6 +72,8 @@ async function runOnce(
     const made = await collectOutputs(job, place, wanted)
     if (previous) compareRounds(job, previous, made)
     fault('build-collected')
+    // It did not fail: what differs is kept, and not where it was made.
+    if (job.mode === 'check') keep = false
     if (job.mode === 'check') await judgeCheck(job, made)
     else if (isLast) await registerOutputs(job, made)
     keep = false
