@@ -60,7 +60,8 @@ for (;;) {
     writeFileSync(out, 'elsewhere')
     chmodSync(out, 0o444)
     const Database = require('${root}/node_modules/better-sqlite3')
-    new Database(process.env.STATE + '/db/db.sqlite', { timeout: 5000 })
+    const nativeBinding = '${root}/packages/store-daemon/dist/sqlite-abi' + process.versions.modules + '.node'
+    new Database(process.env.STATE + '/db/db.sqlite', { timeout: 5000, nativeBinding })
       .prepare("insert into ValidPaths (path, hash, registrationTime, narSize) values (?, ?, 1, 120)")
       .run(out, 'sha256:' + '0'.repeat(64))
     process.exit(0)
