@@ -40,8 +40,12 @@ const last: Record<string, string> = {
   ...(lxc.failure === undefined && { lxc: `lxc --path ${lxcPath} ${lxc.name}` }),
   ...(podman.failure === undefined && { podman: `podman ${podman.name}` }),
 }
+// In a namespace of processes there is none of the numbers by which this machine knows them.
+const isOutOfSight = (a: string, b: string) => a === 'nsenter' && ['nsenter', 'lxc', 'podman'].includes(b)
 const pairs = Object.entries(everywhere).flatMap(([a, lower]) =>
-  Object.entries(last).map(([b, upper]): [string, string[]] => [`${a} → ${b}`, [lower, upper]]),
+  Object.entries(last)
+    .filter(([b]) => !isOutOfSight(a, b))
+    .map(([b, upper]): [string, string[]] => [`${a} → ${b}`, [lower, upper]]),
 )
 const chains: [string, string[], string][] = [
   ['ssh → sudo → chroot → su', [ssh('free'), 'sudo', `chroot.shell ${debian}`, 'su guest'], 'guest'],
