@@ -29,9 +29,10 @@ async function connectLocal() {
   const child = start([bin('connect'), 'local', '-n'])
   let text = ''
   for await (const chunk of child.stdout) text += chunk
+  // Who has sent nothing is no client yet; a blank line is no request.
   connect(JSON.parse(text.split('\n')[0]).socket, function () {
-    this.end()
-  })
+    this.end('\n')
+  }).resume()
   const [status] = await once(child, 'exit')
   if (status !== 0) throw new Error(`status ${status}`)
 }

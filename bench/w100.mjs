@@ -83,7 +83,7 @@ const sshd = await startSshd()
 const delay = await startDelay(sshd.port, 25)
 addHost('near', sshd.port)
 addHost('far', delay.port)
-const withAnsible = !process.env.NOANS && has('ansible-playbook')
+const withAnsible = process.env.BENCH_ANSIBLE !== 'no' && has('ansible-playbook')
 const rounds = Number(process.env.BENCH_ROUNDS ?? 7)
 try {
   const root = file('tree')
