@@ -22,7 +22,7 @@ const isRoot = getuid?.() === 0
 
 beforeAll(async () => {
   if (!isRoot) return
-  const own = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /srv && exec "$@"', 'sh']
+  const own = ['sh', '-c', 'mount -t tmpfs tmpfs /srv && exec "$@"', 'sh']
   const configs = await Promise.all(
     ['web1', 'web2'].map(async (host) => {
       const sshd = await startSshd(scratch, [], own)

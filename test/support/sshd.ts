@@ -27,7 +27,13 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-/** `prefix` is a command in front of sshd's that ends in it, such as `unshare` with its arguments. */
+/**
+ * Mounts of its own: what root's start files do on this machine, and how long they take, is not what is tested. `$1`
+ * is the home that root has there.
+ */
+const withHome = 'mount --bind "$1" /root && shift && exec "$@"'
+
+/** `prefix` is a command in front of sshd's that ends in it, such as `sh` with more mounts to make. */
 export async function startSshd(
   scratch: Scratch,
   settings: readonly string[] = [],
@@ -58,9 +64,10 @@ export async function startSshd(
       '',
     ].join('\n'),
   )
-  const line = [...prefix, '/usr/sbin/sshd', '-D', '-f', file('config'), '-E', file('log')]
-  const [command = '', ...rest] = line
-  const child = spawn(command, rest, { stdio: 'ignore' })
+  mkdirSync(file('home'))
+  const own = ['--mount', 'sh', '-ec', withHome, 'sh', file('home'), ...prefix]
+  const sshd = ['/usr/sbin/sshd', '-D', '-f', file('config'), '-E', file('log')]
+  const child = spawn('unshare', [...own, ...sshd], { stdio: 'ignore' })
   scratch.onEnd(() => void child.kill('SIGTERM'))
   await answers(port)
   const config = file('ssh_config')
