@@ -68,6 +68,15 @@ describe('build', () => {
     expect(summary((await cli(`build ${top.drv}`)).records)).toEqual([['path', 'out', top.out], ['end']])
   })
 
+  it('gives the lines of a log in their order, however they are cut, to a reader that is slow', async () => {
+    const made = await derivations.make('lines', {
+      script: 'for i in {1..5000}; do echo $i; printf .; done; echo > $out',
+    })
+    const { records } = await cli(`build ${made.drv} | (read -r first; echo "$first"; exec cat)`)
+    const texts = records.filter(({ type }) => type === 'log').map(({ text }) => text)
+    expect(texts).toEqual(['1', ...Array.from({ length: 4999 }, (_, i) => `.${i + 2}`), '.'])
+  })
+
   it('says what failed, and why, and exits with 1', async () => {
     const bad = await derivations.make('bad', { script: 'echo going wrong; exit 7' })
     const failed = await cli(`build ${bad.drv} --keep-going`)

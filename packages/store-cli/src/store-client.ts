@@ -39,8 +39,8 @@ export class StoreClient {
   readonly #writer: WireWriter
   /** Text that the daemon has for people. */
   onLog: (text: string) => void = () => undefined
-  /** Takes it as a byte string instead, as it comes: what a builder prints need be no text. */
-  onLogBytes: ((bytes: string) => void) | undefined
+  /** Takes it as a byte string instead: what a builder prints need be no text. Nothing more is read until it is done. */
+  onLogBytes: ((bytes: string) => Promise<void>) | undefined
 
   private constructor(socket: Duplex) {
     this.#socket = socket
@@ -112,7 +112,7 @@ export class StoreClient {
         case tag.last:
           return
         case tag.next:
-          this.#takeLog(await this.#reader.string(maxText))
+          await this.#takeLog(await this.#reader.string(maxText))
           break
         case tag.write:
           await onData?.(await this.#reader.bytes(maxText))
@@ -132,8 +132,8 @@ export class StoreClient {
     }
   }
 
-  #takeLog(bytes: string): void {
-    if (this.onLogBytes) this.onLogBytes(bytes)
+  async #takeLog(bytes: string): Promise<void> {
+    if (this.onLogBytes) await this.onLogBytes(bytes)
     else this.onLog(fromByteString(bytes))
   }
 

@@ -65,8 +65,8 @@ class BuildRun {
     const { client } = this.#context
     const parser = new BuildEventParser()
     this.#progress = new BuildProgress(this.counts.planned, isTerminal(2) && !this.#context.has('quiet'))
-    client.onLogBytes = (bytes) => {
-      for (const event of parser.push(bytes)) void this.#take(event)
+    client.onLogBytes = async (bytes) => {
+      for (const event of parser.push(bytes)) await this.#take(event)
     }
     try {
       await buildThings(client, things, mode)
