@@ -3,26 +3,12 @@
 //   node bench/build.mjs [NAME…]
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { buildSync } from 'esbuild'
+import { chosen, environment, report, root, round, scratch, seconds } from './setup.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const environment = { ...process.env }
-delete environment.NODE_EXTRA_CA_CERTS
-const chosen = process.argv.slice(2)
-const scratch = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'plumbline-bench-'))
 const count = Number(process.env.BENCH_BUILDS ?? 200)
 // Build users have to get at what is in it.
 chmodSync(scratch, 0o711)
@@ -43,16 +29,6 @@ buildSync({
 const { Derivations, setOptions, build, WireClient, withBuildUsers, buildTool, buildUsers } = await import(
   pathToFileURL(support)
 )
-
-const report = (name, value, unit, goal, more = {}) => {
-  const isMost = unit === 'MB' || unit === 'ratio'
-  const ok = goal === undefined ? null : isMost ? value <= goal : value >= goal
-  const round = (number) => Number(number.toPrecision(4))
-  console.log(
-    JSON.stringify({ type: 'bench', name, value: round(value), unit, goal: goal ?? null, ok, ...more }),
-  )
-}
-const seconds = (from) => (performance.now() - from) / 1000
 
 const running = new Set()
 
@@ -190,7 +166,7 @@ const best = async (rounds, run) => {
   for (let round = 0; round < rounds; round++) found.push(await run())
   return found.includes(null) ? null : Math.max(...found)
 }
-const rounded = (value) => (value === null ? null : Number(value.toPrecision(4)))
+const rounded = (value) => (value === null ? null : round(value))
 
 const etc = { file: (name) => join(scratch, name) }
 const measures = {

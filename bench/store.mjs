@@ -10,7 +10,6 @@ import {
   existsSync,
   futimesSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readFileSync,
   rmSync,
@@ -19,27 +18,14 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { chosen, environment, report, root, round, scratch, seconds } from './setup.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const environment = { ...process.env }
-delete environment.NODE_EXTRA_CA_CERTS
-const chosen = process.argv.slice(2)
-const scratch = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'plumbline-bench-'))
 let daemon
 let store
 let socket
 const load = join(root, '.cache/store-load')
 
-const report = (name, value, unit, goal, more = {}) => {
-  const atMost = unit === 'ms' || unit === 's' || unit === 'MB'
-  const ok = atMost ? value <= goal : value >= goal
-  console.log(JSON.stringify({ type: 'bench', name, value: round(value), unit, goal, ok, ...more }))
-}
-const round = (value) => Number(value.toPrecision(4))
-const seconds = (from) => (performance.now() - from) / 1000
 const int = (value) => {
   const bytes = Buffer.alloc(8)
   bytes.writeBigUInt64LE(BigInt(value))

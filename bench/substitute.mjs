@@ -4,41 +4,21 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { median } from './measure.mjs'
+import { environment, report, root, round, scratch, seconds } from './setup.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
 const mebibytes = Number(process.env.SUBSTITUTE_MIB ?? 1024)
-const scratch = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'plumbline-bench-'))
 const [store, cache, etc] = [join(scratch, 'store'), join(scratch, 'cache'), join(scratch, 'etc')]
 const port = 20_000 + (process.pid % 10_000)
 const url = `http://127.0.0.1:${port}`
-const environment = { ...process.env, GUIX_CONFIGURATION_DIRECTORY: etc }
-delete environment.NODE_EXTRA_CA_CERTS
+const env = { ...environment, GUIX_CONFIGURATION_DIRECTORY: etc }
 
-const report = (name, value, unit, goal, more = {}) => {
-  const ok = goal === null ? null : unit === 'MB/s' || unit === '/s' ? value >= goal : value <= goal
-  console.log(
-    JSON.stringify({
-      type: 'bench',
-      bench: 'substitute',
-      name,
-      value: round(value),
-      unit,
-      goal,
-      ok,
-      ...more,
-    }),
-  )
-}
-const round = (value) => Number(value.toPrecision(4))
-const seconds = (action) => {
+const time = (action) => {
   const from = performance.now()
   const result = action()
-  return result === false ? null : (performance.now() - from) / 1000
+  return result === false ? null : seconds(from)
 }
 
 function makeKey() {
@@ -59,14 +39,14 @@ async function withDaemon(name, use) {
   const args = ['--store', store, '--state', join(scratch, name), '--substitute-urls', url]
   const child = spawn(process.execPath, ['packages/store-daemon/bin/store-daemon.js', ...args], {
     cwd: root,
-    env: environment,
+    env,
     stdio: 'inherit',
   })
   while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 20))
   const cli = (...words) => {
     const file = join(root, 'packages/store-cli/bin/store-cli.js')
     const { status, stdout } = spawnSync(process.execPath, [file, ...words], {
-      env: { ...environment, GUIX_DAEMON_SOCKET: socket },
+      env: { ...env, GUIX_DAEMON_SOCKET: socket },
       input: '',
       stdio: ['pipe', 'pipe', 'ignore'],
       maxBuffer: 1 << 28,
@@ -120,7 +100,7 @@ function runNixCopy(path) {
       to,
       path,
     ],
-    { stdio: ['ignore', 'ignore', 'ignore'], env: { ...environment, NIX_REMOTE: '', HOME: scratch } },
+    { stdio: ['ignore', 'ignore', 'ignore'], env: { ...env, NIX_REMOTE: '', HOME: scratch } },
   )
   return status === 0
 }
@@ -152,12 +132,12 @@ try {
   for (let round = 0; round < 3; round++) {
     rmSync(restored, { force: true, recursive: true })
     const pipe = `set -o pipefail; curl -sf '${nar}' | nix-store --restore '${restored}'`
-    times.limit.push(seconds(() => execFileSync('bash', ['-c', pipe])))
+    times.limit.push(time(() => execFileSync('bash', ['-c', pipe])))
     await withDaemon(`reader-${round}`, (cli, peak) => {
-      times.ours.push(seconds(() => cli('ensure', items.path)))
+      times.ours.push(time(() => cli('ensure', items.path)))
       memory = Math.max(memory, peak())
     })
-    const nix = seconds(() => runNixCopy(items.path))
+    const nix = time(() => runNixCopy(items.path))
     if (nix !== null) times.nix.push(nix)
   }
   const [ours, limit] = [median(times.ours), median(times.limit)]
@@ -176,8 +156,8 @@ try {
   )
   report('memory meanwhile', memory, 'MB', 150)
   await withDaemon('small', (cli) => {
-    const time = seconds(() => cli('ensure', items.top))
-    report('a closure of a thousand small items', 1000 / time, '/s', 100)
+    const took = time(() => cli('ensure', items.top))
+    report('a closure of a thousand small items', 1000 / took, '/s', 100)
   })
 } finally {
   nginx?.kill()
