@@ -5,9 +5,12 @@ import { hopOptions } from './hop-options.ts'
 import { hops } from './hops/table.ts'
 import { verbs } from './verbs/table.ts'
 
-const hopCommands = Object.entries(hops).map(([name, { command }]): [string, Command] => [
+const hopCommands = Object.entries(hops).map(([name, load]) => [
   name,
-  { ...command, options: { ...command.options, ...hopOptions } },
+  async (): Promise<Command> => {
+    const { command } = await load()
+    return { ...command, options: { ...command.options, ...hopOptions } }
+  },
 ])
 
 const line: CommandLine = {
@@ -23,10 +26,10 @@ const line: CommandLine = {
 
 async function run(tool: Tool): Promise<number> {
   const { command } = tool.arguments
-  const hop = Object.hasOwn(hops, command) ? hops[command] : undefined
-  if (hop) {
+  const loadHop = Object.hasOwn(hops, command) ? hops[command] : undefined
+  if (loadHop) {
     const { openHops } = await import('./open-hops.ts')
-    return openHops(tool, hop)
+    return openHops(tool, await loadHop())
   }
   if (command === 'list') return (await import('./verbs/list.ts')).runList(tool)
   if (command === 'close') return (await import('./verbs/close.ts')).runClose(tool)

@@ -1,6 +1,6 @@
 // The help text, laid out by yargs, which is loaded for nothing else.
 import type { CommandLine, Option, OptionTable } from './option-table.ts'
-import { standardOptions } from './option-table.ts'
+import { loadCommand, standardOptions } from './option-table.ts'
 
 /** As manual pages have it; a terminal is hardly ever narrower. */
 const columns = 80
@@ -8,7 +8,7 @@ const columns = 80
 /** Help for the program, or for one of its commands. */
 export async function formatHelp(line: CommandLine, name: string): Promise<string> {
   const { default: yargs } = await import('yargs')
-  const command = line.commands[name]
+  const command = await loadCommand(line, name)
   const usage = command
     ? [
         formatUsage([line.program, name], command),
@@ -23,8 +23,9 @@ export async function formatHelp(line: CommandLine, name: string): Promise<strin
     .version(false)
     .wrap(columns)
     .usage(usage.filter(Boolean).join('\n\n'))
-  for (const [commandName, { operands, describe }] of command ? [] : Object.entries(line.commands)) {
-    help.command(`${commandName} ${operands}`.trim(), describe)
+  for (const other of command ? [] : Object.keys(line.commands)) {
+    const { operands = '', describe = '' } = (await loadCommand(line, other)) ?? {}
+    help.command(`${other} ${operands}`.trim(), describe)
   }
   addOptions(help, { ...command?.options, ...standardOptions })
   return `${await help.getHelp()}\n${formatExamples(line)}`

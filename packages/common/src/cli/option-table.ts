@@ -28,9 +28,15 @@ export type Command = {
 export type CommandLine = {
   program: string
   describe: string
-  /** `Program WORD …` programs have commands; the others one command, named ''. */
-  commands: Readonly<Record<string, Command>>
+  /** `Program WORD …` programs have commands; the others one command, named ''. Some are read when they are named. */
+  commands: Readonly<Record<string, Command | (() => Promise<Command>)>>
   examples: readonly (readonly [command: string, what: string])[]
+}
+
+/** Undefined when there is none of that name. */
+export async function loadCommand({ commands }: CommandLine, name: string): Promise<Command | undefined> {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  return typeof command === 'function' ? command() : command
 }
 
 export type Arguments = {

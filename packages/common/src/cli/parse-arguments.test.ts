@@ -23,12 +23,12 @@ const several: CommandLine = {
   ...line,
   commands: {
     copy: { operands: '', describe: '', options: { force: { type: 'boolean', describe: '' } } },
-    run: {
+    run: async () => ({
       operands: '',
       describe: '',
       options: { user: { type: 'string', describe: '' } },
       haltAtOperand: true,
-    },
+    }),
   },
 }
 const parse = (...argv: string[]) => parseArguments(line, argv)
@@ -49,8 +49,8 @@ describe('parseArguments()', () => {
     [['', 'ü x'], [], {}, ['', 'ü x']],
     [['-V', '-h'], ['version', 'help'], {}, []],
     [[], [], {}, []],
-  ])('reads %j', (argv, flags, values, operands) => {
-    const found = parse(...argv)
+  ])('reads %j', async (argv, flags, values, operands) => {
+    const found = await parse(...argv)
     expect({ ...found, flags: [...found.flags] }).toEqual({ command: '', operands, flags, values })
   })
 
@@ -63,29 +63,29 @@ describe('parseArguments()', () => {
     [['--keep=maybe'], 'Option --keep takes yes or no, not "maybe"'],
     [['-o'], 'Option -o needs an argument'],
     [['-o', 'a', '--output=b'], 'Option --output was given twice'],
-  ])('refuses %j', (argv, message) => {
-    expect(() => parse(...argv)).toThrow(expect.objectContaining({ code: 'USAGE' }))
-    expect(() => parse(...argv)).toThrow(message)
+  ])('refuses %j', async (argv, message) => {
+    await expect(parse(...argv)).rejects.toThrow(expect.objectContaining({ code: 'USAGE' }))
+    await expect(parse(...argv)).rejects.toThrow(message)
   })
 
-  test('the first word is the command, and has options of its own', () => {
-    expect(parseArguments(several, ['copy', '--force', 'a'])).toMatchObject({
+  test('the first word is the command, and has options of its own', async () => {
+    expect(await parseArguments(several, ['copy', '--force', 'a'])).toMatchObject({
       command: 'copy',
       operands: ['a'],
     })
-    expect(() => parseArguments(several, ['run', '--force'])).toThrow('There is no option --force')
-    expect(() => parseArguments(several, ['cpy'])).toThrow('There is no "cpy" (did you mean "copy"?)')
-    expect(() => parseArguments(several, ['constructor'])).toThrow('There is no "constructor"')
-    expect([...parseArguments(several, ['--help']).flags]).toEqual(['help'])
+    await expect(parseArguments(several, ['run', '--force'])).rejects.toThrow('There is no option --force')
+    await expect(parseArguments(several, ['cpy'])).rejects.toThrow('There is no "cpy" (did you mean "copy"?)')
+    await expect(parseArguments(several, ['constructor'])).rejects.toThrow('There is no "constructor"')
+    expect([...(await parseArguments(several, ['--help'])).flags]).toEqual(['help'])
   })
 
-  test('what follows the first operand may belong to another command', () => {
+  test('what follows the first operand may belong to another command', async () => {
     const run = (...argv: string[]) => parseArguments(several, ['run', ...argv])
-    expect(run('--user', 'me', 'ls', '--help', '-l')).toMatchObject({
+    expect(await run('--user', 'me', 'ls', '--help', '-l')).toMatchObject({
       operands: ['ls', '--help', '-l'],
       values: { user: ['me'] },
     })
-    expect(run('--', '--user', 'me').operands).toEqual(['--user', 'me'])
-    expect(run('ls', '--', '-l').operands).toEqual(['ls', '--', '-l'])
+    expect((await run('--', '--user', 'me')).operands).toEqual(['--user', 'me'])
+    expect((await run('ls', '--', '-l')).operands).toEqual(['ls', '--', '-l'])
   })
 })

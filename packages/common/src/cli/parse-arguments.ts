@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { ToolError } from '../error/tool-error.ts'
 import { suggestName } from './suggest-name.ts'
 import {
+  loadCommand,
   standardOptions,
   type Arguments,
   type Command,
@@ -13,15 +14,15 @@ import {
 } from './option-table.ts'
 
 /** Arguments after the program's name. Throws USAGE. */
-export function parseArguments(line: CommandLine, argv: readonly string[]): Arguments {
-  const single = line.commands['']
+export async function parseArguments(line: CommandLine, argv: readonly string[]): Promise<Arguments> {
+  const single = await loadCommand(line, '')
   if (single) return parseCommand('', single, argv)
   const [first = '', ...rest] = argv
   if (first === '' || first.startsWith('-')) {
     const options = { operands: '', describe: '', options: {}, haltAtOperand: true }
     return parseCommand('', options, argv)
   }
-  const command = Object.hasOwn(line.commands, first) ? line.commands[first] : undefined
+  const command = await loadCommand(line, first)
   if (command) return parseCommand(first, command, rest)
   const hint = suggestName(first, Object.keys(line.commands))
   throw new ToolError('USAGE', { reason: `There is no "${first}"`, hint })

@@ -70,7 +70,7 @@ async function runArguments(
   begin: (args: Arguments) => Promise<number>,
 ): Promise<number> {
   const { line } = program
-  const args = parseArguments(line, process.argv.slice(2))
+  const args = await parseArguments(line, process.argv.slice(2))
   if (args.flags.has('version')) {
     await records.writeBytes(Buffer.from(`${line.program} ${PROGRAM_VERSION}\n`))
     return exitStatus.ok
