@@ -3,6 +3,7 @@
 import type { Arguments, Command } from '@plumbline/common/cli/option-table'
 import type { Diagnose } from '@plumbline/common/cli/diagnose'
 import type { Connection, Place } from '@plumbline/common/connection/connection'
+import type { FactName } from '@plumbline/common/records/facts'
 import type { Secrets } from './secrets.ts'
 
 /** The connection beneath a hop; an agent's has `fork`. */
@@ -41,5 +42,16 @@ export type Hop = {
   targets: (args: Arguments) => string[]
   /** Each target is another machine's name. */
   namesHosts?: boolean
+  /** Facts of the connection beneath that hold on it as well; none of them unless told. */
+  keeps?: readonly FactName[]
   open: (context: HopContext) => Promise<OpenedHop>
 }
+
+const kernel = ['os', 'arch'] as const
+
+/** By what a hop leaves as it is: the kernel alone, all but the root directory, all but the user. */
+export const kept = {
+  kernel,
+  machine: [...kernel, 'container'],
+  root: [...kernel, 'container', 'distribution', 'version'],
+} as const satisfies Record<string, readonly FactName[]>

@@ -9,6 +9,7 @@ import { makeErrorRecord } from '@plumbline/common/records/error'
 import { makeIdentifier } from '@plumbline/common/records/identifier'
 import type { Hop, Lower, OpenedHop } from './hop.ts'
 import { ConnectionServer } from './serve/connection-server.ts'
+import { FactCache } from './serve/fact-cache.ts'
 import type { Secrets } from './secrets.ts'
 import { Limit } from './limit.ts'
 import type { UpstreamConnection } from './upstream.ts'
@@ -69,7 +70,11 @@ export class Opener {
     })
     const id = makeIdentifier(Date.now())
     const socket = join(directory, `${id}.sock`)
-    const server = new ConnectionServer(opened.connection)
+    const facts = new FactCache(opened.connection, opened.place, {
+      beneath: lower.connection,
+      kept: hop.keeps ?? [],
+    })
+    const server = new ConnectionServer(opened.connection, facts)
     this.servers.push(server)
     this.sockets.push(socket)
     await server.listen(socket)

@@ -40,7 +40,7 @@ async function apply(given: readonly Given[], more: Partial<RunOptions> = {}) {
   const outcomes: Outcome[] = []
   const steps = given.map(({ action, timeoutMs }, index) => ({
     number: index + 1,
-    application: { property: 'x', desc: 'x', host: undefined, timeoutMs, action },
+    application: { property: 'x', desc: 'x', host: undefined, where: undefined, timeoutMs, action },
   }))
   const options: RunOptions = {
     host: 'here',

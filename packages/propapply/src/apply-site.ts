@@ -1,4 +1,5 @@
 // Applies the site to every host, so many at a time.
+import type { Connection } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
 import { applyHost } from './apply-host.ts'
@@ -38,18 +39,19 @@ export async function applySite(
 
 async function applyOne(
   host: Host,
-  planned: readonly Step[],
+  candidates: readonly Step[],
   reporter: Reporter,
   { mode, timeoutMs, signal }: ApplyOptions,
 ): Promise<void> {
+  let planned = candidates
   const emit: Parameters<typeof applyHost>[2]['emit'] = (step, outcome) =>
     reporter.result(host.name, step, outcome)
-  const calls = planned.map(({ application }) => application.action.call)
-  let held = host.isHere && !signal.aborted ? countHeld(calls) : 0
-  const open = async () => {
+  let held = 0
+  /** What has to succeed before anything is applied. */
+  const begin = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       if (signal.aborted) throw new ToolError('CANCELLED', { what: 'The run' })
-      return await host.open()
+      return await work()
     } catch (error) {
       const { message } = toToolError(error)
       for (const step of planned.slice(held))
@@ -62,8 +64,14 @@ async function applyOne(
       for (const step of planned.slice(from, held)) await emit(step, alreadySo)
       return held > 0 && held === planned.length
     }
+    if (planned.some(({ application }) => application.where)) {
+      planned = await begin(async () => choose(planned, await host.open()))
+      for (let left = candidates.length - planned.length; left > 0; left--) reporter.onResult()
+    }
+    const calls = planned.map(({ application }) => application.action.call)
+    if (host.isHere && !signal.aborted) held = countHeld(calls)
     if (await pass(0)) return
-    const connection = await open()
+    const connection = await begin(host.open)
     if (connection.evaluate) {
       const { countHeldThere } = await import('./held-there.ts')
       held = await countHeldThere(connection, calls)
@@ -75,4 +83,13 @@ async function applyOne(
   } finally {
     await host.close()
   }
+}
+
+/** Those whose facts hold: what is asked for costs one round trip at most. */
+async function choose(steps: readonly Step[], connection: Connection): Promise<Step[]> {
+  const { askFacts } = await import('@plumbline/common/connection/facts')
+  const { meetsConditions, namesOf } = await import('@plumbline/common/records/facts')
+  const names = new Set(steps.flatMap(({ application: { where } }) => (where ? namesOf(where) : [])))
+  const facts = await askFacts(connection, [...names])
+  return steps.filter(({ application: { where } }) => where === undefined || meetsConditions(facts, where))
 }

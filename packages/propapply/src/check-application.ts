@@ -2,6 +2,7 @@
 import { parseDuration } from '@plumbline/common/cli/duration'
 import { suggestName } from '@plumbline/common/cli/suggest-name'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import type { FactConditions } from '@plumbline/common/records/facts'
 import { propertyApplication } from '@plumbline/common/records/property'
 import { formatMismatch, validate, type Mismatch } from '@plumbline/common/records/validate'
 import { describeField } from './describe-field.ts'
@@ -14,6 +15,8 @@ export type Application = {
   property: string
   desc: string
   host: string | undefined
+  /** Facts of the host that must be so. */
+  where: FactConditions | undefined
   timeoutMs: number | undefined
   action: Action
 }
@@ -21,7 +24,7 @@ export type Application = {
 export type Checked = { application: Application } | { faults: string[] }
 
 /** Fields that every property takes. */
-const commonFields = ['type', 'property', 'host', 'desc', 'timeout']
+const commonFields = ['type', 'property', 'host', 'where', 'desc', 'timeout']
 
 /** What is usually meant when a field is of the wrong type. */
 const hints: Readonly<Partial<Record<string, string>>> = {
@@ -64,10 +67,10 @@ export async function checkApplication(item: SiteItem, unapply: boolean): Promis
   if (mismatches.length > 0 || 'mismatches' in bound) return { faults: mismatches.map(say) }
   const make = unapply ? bound.value.unapply : bound.value.apply
   try {
-    const { host, desc } = given as { host?: string; desc?: string }
+    const { host, where, desc } = given as { host?: string; where?: FactConditions; desc?: string }
     const action = await make?.({ directory: item.directory, host })
     if (!action) return { faults: [] }
-    const application = { property: property.name, host, timeoutMs: timeoutMs ?? undefined, action }
+    const application = { property: property.name, host, where, timeoutMs: timeoutMs ?? undefined, action }
     return { application: { ...application, desc: desc ?? bound.value.desc } }
   } catch (error) {
     if (!(error instanceof ToolError)) throw error

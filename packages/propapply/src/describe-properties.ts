@@ -44,7 +44,7 @@ function formatProperty({ name, summary, fields, notes, example, canUnapply }: P
     '',
     'Fields:',
     ...Object.entries(fields).map(([field, schema]) => `  ${field.padEnd(width)}  ${describeField(schema)}`),
-    `  Besides, as every property: host (only there), desc, timeout${canUnapply ? '' : '. It cannot be unapplied'}.`,
+    `  Besides, as every property: host (only there), where (only where these facts hold), desc, timeout${canUnapply ? '' : '. It cannot be unapplied'}.`,
     '',
     ...notes.map((note) => `- ${note}`),
     '',

@@ -14,6 +14,8 @@ type Wire = {
   sendInput: (chunk: Buffer) => void
 }
 
+const lastAnswers = new Set(['exit', 'done', 'value', 'facts'])
+
 export class Call {
   /** The exit or done record. Rejects with the error that took its place. */
   readonly last: Promise<WireRecord>
@@ -62,7 +64,7 @@ export class Call {
       this.#credit.grant(Number(record['bytes']))
     } else if (record.type === 'error') {
       this.fail(receivedError(record))
-    } else if (record.type === 'exit' || record.type === 'done' || record.type === 'value') {
+    } else if (lastAnswers.has(String(record.type))) {
       for (const stream of this.#streams.values()) stream.push(null)
       this.#resolve(record)
       this.#credit.release()

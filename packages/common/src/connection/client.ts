@@ -7,6 +7,7 @@ import { bytesField } from '../ndjson/bytes.ts'
 import { encodeRecord, type OutRecord } from '../ndjson/encode.ts'
 import { readRecords } from '../ndjson/read.ts'
 import type { ConnectionRecord } from '../records/connection.ts'
+import { pickFacts, type FactName, type Facts } from '../records/facts.ts'
 import { longestRequest, windowBytes } from '../records/verb.ts'
 import { Call } from './call.ts'
 import { removeStaleSocket } from './stale-socket.ts'
@@ -106,6 +107,11 @@ class ServedConnection implements Connection {
   async #evaluate(source: string, argument: unknown): Promise<unknown> {
     const { value } = await this.#call({ type: 'evaluate', source, argument }).last
     return value
+  }
+
+  async facts(names: readonly FactName[]): Promise<Partial<Facts>> {
+    const answer = await this.#call({ type: 'facts', names }).last
+    return pickFacts(answer as Partial<Facts>, names)
   }
 
   readfile(path: string): Readable {

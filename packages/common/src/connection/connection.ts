@@ -2,6 +2,7 @@
 // Pure: no I/O.
 import type { Readable, Writable } from 'node:stream'
 import type { ToolError } from '../error/tool-error.ts'
+import type { FactName, Facts } from '../records/facts.ts'
 
 export type RunRequest = {
   /** Text for /bin/sh there, of any length; it is quoted once whatever the depth. */
@@ -58,6 +59,8 @@ export interface Connection {
    * `main`, a function of one argument; that, and what it gives, is JSON.
    */
   evaluate?(source: string, argument: unknown): Promise<unknown>
+  /** What it knows of its place without a command; askFacts() for any connection. */
+  facts?(names: readonly FactName[]): Promise<Partial<Facts>>
 }
 
 /** What a hop knows of where it has arrived. */

@@ -1,12 +1,14 @@
 // What propapply reads and writes: an application of a property, and what became of it on one host.
 // Pure: no I/O.
 import * as v from 'valibot'
+import { factConditions } from './facts.ts'
 
 /** One property applied: its name, what every property takes, and its own fields. */
 export const propertyApplication = v.looseObject({
   type: v.optional(v.literal('property')),
   property: v.string(),
   host: v.optional(v.string()),
+  where: v.optional(factConditions),
   desc: v.optional(v.string()),
   timeout: v.optional(v.string()),
 })

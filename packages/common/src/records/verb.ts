@@ -2,6 +2,7 @@
 //
 //   client   run | runlines | readfile | writefile          begins a request
 //            fork | evaluate                                 the same, of an agent
+//            facts                                           what is known of the place, or can be found out
 //            input* input_end                                its input: run with "input_follows", writefile, fork
 //            more                                            more output may come: bytes the client has taken
 //            cancel                                          ends the command's process group there
@@ -10,7 +11,7 @@
 //   connect  output*                                         stdout, stderr; or a file's content
 //            line*                                           of runlines
 //            more                                            more input may come: bytes that have been passed on
-//            exit | done | value | described | error         the last answer to a request
+//            exit | done | value | facts | described | error       the last answer to a request
 //
 // Bytes are `data`, or `data_base64` when they are not UTF-8; the same goes for command, path, line, input. A run
 // with a `window` gets no more than that many bytes of output that it has not asked for with `more`; without one,
@@ -18,6 +19,7 @@
 // Pure: no I/O.
 import * as v from 'valibot'
 import { connectionRecord } from './connection.ts'
+import { factName, someFacts } from './facts.ts'
 
 const id = v.string()
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -67,6 +69,7 @@ export const requestRecord = v.variant('type', [
     window: v.optional(count),
   }),
   v.looseObject({ type: v.literal('evaluate'), id, source: v.string(), argument: v.unknown() }),
+  v.looseObject({ type: v.literal('facts'), id, names: v.optional(v.array(factName)) }),
   v.looseObject({ type: v.literal('input'), id, data: text, data_base64: text }),
   v.looseObject({ type: v.literal('input_end'), id }),
   v.looseObject({ type: v.literal('more'), id, bytes: count }),
@@ -91,6 +94,7 @@ export const answerRecord = v.variant('type', [
   v.looseObject({ type: v.literal('done'), id }),
   v.looseObject({ type: v.literal('described'), id, connection: connectionRecord, clients: count }),
   v.looseObject({ type: v.literal('value'), id, value: v.unknown() }),
+  v.looseObject({ type: v.literal('facts'), id, ...someFacts.entries }),
   v.looseObject({
     type: v.literal('error'),
     id,

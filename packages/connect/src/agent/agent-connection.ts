@@ -8,6 +8,8 @@ import type {
   RunRequest,
   WriteOptions,
 } from '@plumbline/common/connection/connection'
+import { askFacts } from '@plumbline/common/connection/facts'
+import type { FactName, Facts } from '@plumbline/common/records/facts'
 import type { ToolError } from '@plumbline/common/error/tool-error'
 
 /** An agent leaves by itself when its input ends; after this long it is made to. */
@@ -46,6 +48,10 @@ export class AgentConnection implements Connection {
 
   async evaluate(source: string, argument: unknown): Promise<unknown> {
     return this.#served.evaluate?.(source, argument)
+  }
+
+  facts(names: readonly FactName[]): Promise<Partial<Facts>> {
+    return askFacts(this.#served, names)
   }
 
   async close(): Promise<void> {

@@ -13,7 +13,9 @@ import type {
 import { makeLocalEntry } from '@plumbline/common/connection/open-local'
 import { ShellConnection } from '@plumbline/common/connection/shell-connection'
 import type { ToolError } from '@plumbline/common/error/tool-error'
+import { pickFacts, type FactName, type Facts } from '@plumbline/common/records/facts'
 import type { Forker } from './fork.ts'
+import { readFacts } from './native-facts.ts'
 import { readNative, writeNative } from './native-files.ts'
 
 export type Native = { host: string; place: Place; environment: NodeJS.ProcessEnv; fork: Forker }
@@ -55,6 +57,10 @@ export class NativeConnection implements Connection {
     ) => void
     wrapped(module.exports, createRequire('/'), module)
     return module.exports.main?.(argument)
+  }
+
+  async facts(names: readonly FactName[]): Promise<Partial<Facts>> {
+    return pickFacts(readFacts(this.#native.place), names)
   }
 
   close(): Promise<void> {

@@ -3,7 +3,7 @@
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { keepaliveOption, parseKeepalive } from '../agent/hop-command.ts'
 import { openChanged } from '../agent/open-changed.ts'
-import type { Hop, HopContext, OpenedHop } from '../hop.ts'
+import { kept, type Hop, type HopContext, type OpenedHop } from '../hop.ts'
 import { requireOperands } from '../operands.ts'
 
 export const chrootFork: Hop = {
@@ -16,6 +16,7 @@ export const chrootFork: Hop = {
     parseKeepalive(args)
     return requireOperands(args, 'a directory')
   },
+  keeps: kept.machine,
   open: openChrootFork,
 }
 

@@ -4,7 +4,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { formatFirst, formatNext, formatPlain, noDirectory } from '../chroot-shell.ts'
 import { enterShell } from '../enter-shell.ts'
 import { parseReport, withoutReport, type EnteredProcess } from '../entered-process.ts'
-import type { Hop, HopContext, OpenedHop } from '../hop.ts'
+import { kept, type Hop, type HopContext, type OpenedHop } from '../hop.ts'
 import { explainMissing, formatNoise } from '../noise.ts'
 import { requireOperands } from '../operands.ts'
 
@@ -16,6 +16,7 @@ export const chrootShell: Hop = {
     options: {},
   },
   targets: (args) => requireOperands(args, 'a directory'),
+  keeps: kept.machine,
   open: openChrootShell,
 }
 

@@ -1,6 +1,6 @@
 // `connect chroot DIRECTORY`: another root directory, in the way that the connection beneath allows.
 import { canChange } from '../agent/open-changed.ts'
-import type { Hop } from '../hop.ts'
+import { kept, type Hop } from '../hop.ts'
 import { requireOperands } from '../operands.ts'
 import { openChrootFork } from './chroot-fork.ts'
 import { openChrootShell } from './chroot-shell.ts'
@@ -12,6 +12,7 @@ export const chroot: Hop = {
     options: {},
   },
   targets: (args) => requireOperands(args, 'a directory'),
+  keeps: kept.machine,
   open: (context) => {
     if (canChange(context.lower)) return openChrootFork(context)
     context.diagnose(`chroot:${context.target}: using chroot.shell, as there is no agent beneath`)

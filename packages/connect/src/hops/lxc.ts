@@ -8,7 +8,7 @@ import { quoteCommand, quoteWord } from '@plumbline/common/process/quote'
 import { canChange } from '../agent/open-changed.ts'
 import { enterContainer, idOptions, parseIds } from '../enter-namespaces.ts'
 import { enterShell } from '../enter-shell.ts'
-import type { Hop, HopContext, OpenedHop } from '../hop.ts'
+import { kept, type Hop, type HopContext, type OpenedHop } from '../hop.ts'
 import { explainMissing } from '../noise.ts'
 import { requireNames, requireUser } from '../operands.ts'
 
@@ -29,6 +29,7 @@ export const lxc: Hop = {
     return requireNames(args, 'a container')
   },
   namesHosts: true,
+  keeps: kept.kernel,
   open: openLxc,
 }
 

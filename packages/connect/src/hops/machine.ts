@@ -1,7 +1,7 @@
 // `connect machine NAME`: a container or virtual machine that systemd-machined(8) knows of.
 import { quoteCommand } from '@plumbline/common/process/quote'
 import { enterContainer, idOptions, parseIds } from '../enter-namespaces.ts'
-import type { Hop } from '../hop.ts'
+import { kept, type Hop } from '../hop.ts'
 import { requireNames } from '../operands.ts'
 
 export const machine: Hop = {
@@ -15,6 +15,7 @@ export const machine: Hop = {
     return requireNames(args, 'a machine')
   },
   namesHosts: true,
+  keeps: kept.kernel,
   open: (context) => {
     const { target: name } = context
     const ask = quoteCommand(['machinectl', 'show', '--property=Leader', '--value', name])

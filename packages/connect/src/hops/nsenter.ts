@@ -1,7 +1,7 @@
 // `connect nsenter PID`: the namespaces and root directory of a process, through nsenter(1).
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { enterNamespaces, idOptions, parseIds } from '../enter-namespaces.ts'
-import type { Hop } from '../hop.ts'
+import { kept, type Hop } from '../hop.ts'
 import { requireOperands } from '../operands.ts'
 
 export const nsenter: Hop = {
@@ -17,6 +17,7 @@ export const nsenter: Hop = {
     if (wrong === undefined) return pids
     throw new ToolError('USAGE', { reason: `A process id is a number, not "${wrong}"` })
   },
+  keeps: kept.kernel,
   open: (context) =>
     enterNamespaces(context, { label: `nsenter:${context.target}`, find: `pl_p=${context.target}` }),
 }

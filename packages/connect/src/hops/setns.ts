@@ -4,7 +4,7 @@ import type { Arguments } from '@plumbline/common/cli/option-table'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { keepaliveOption, parseKeepalive } from '../agent/hop-command.ts'
 import { openChanged } from '../agent/open-changed.ts'
-import type { Hop, HopContext, OpenedHop } from '../hop.ts'
+import { kept, type Hop, type HopContext, type OpenedHop } from '../hop.ts'
 import { requireOperands } from '../operands.ts'
 
 export const setns: Hop = {
@@ -22,6 +22,7 @@ export const setns: Hop = {
     idsOf(args)
     return requireOperands(args, 'a process id').map((pid) => String(parseNumber(pid, 'A process id')))
   },
+  keeps: kept.kernel,
   open: openSetns,
 }
 

@@ -1,7 +1,7 @@
 // `connect setuid USER…`: another user, without asking PAM or a login shell: a fresh agent that changes its ids.
 import { keepaliveOption, parseKeepalive } from '../agent/hop-command.ts'
 import { openChanged } from '../agent/open-changed.ts'
-import type { Hop, HopContext, OpenedHop } from '../hop.ts'
+import { kept, type Hop, type HopContext, type OpenedHop } from '../hop.ts'
 import { requireUsers } from '../operands.ts'
 
 export const setuid: Hop = {
@@ -10,6 +10,7 @@ export const setuid: Hop = {
     parseKeepalive(args)
     return requireUsers(args)
   },
+  keeps: kept.root,
   open: openSetuid,
 }
 

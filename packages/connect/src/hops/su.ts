@@ -12,7 +12,7 @@ import { quoteCommand, quoteWord } from '@plumbline/common/process/quote'
 import type { Secret } from '@plumbline/common/secret/secret'
 import { secretOptions } from '@plumbline/common/secret/secret-options'
 import { enterShell } from '../enter-shell.ts'
-import type { Hop, HopContext, OpenedHop } from '../hop.ts'
+import { kept, type Hop, type HopContext, type OpenedHop } from '../hop.ts'
 import { formatNoise } from '../noise.ts'
 import { requireUsers } from '../operands.ts'
 
@@ -23,6 +23,7 @@ export const su: Hop = {
     options: secretOptions('password'),
   },
   targets: (args) => requireUsers(args, 'root'),
+  keeps: kept.root,
   open: (context) => openSu(context, context.target),
 }
 

@@ -12,7 +12,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { quoteCommand, quoteWord } from '@plumbline/common/process/quote'
 import type { Secret } from '@plumbline/common/secret/secret'
 import { secretOptions } from '@plumbline/common/secret/secret-options'
-import type { Hop, HopContext, OpenedHop } from '../hop.ts'
+import { kept, type Hop, type HopContext, type OpenedHop } from '../hop.ts'
 
 export const sudo: Hop = {
   command: {
@@ -30,6 +30,7 @@ export const sudo: Hop = {
       hint: '-u names a user',
     })
   },
+  keeps: kept.root,
   open: openSudo,
 }
 

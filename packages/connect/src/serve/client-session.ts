@@ -8,7 +8,7 @@ import { readRecords } from '@plumbline/common/ndjson/read'
 import { makeErrorRecord } from '@plumbline/common/records/error'
 import { formatMismatch, validate } from '@plumbline/common/records/validate'
 import { longestRequest, requestRecord, type RequestRecord } from '@plumbline/common/records/verb'
-import { Request } from './request.ts'
+import { Request, type FactSource } from './request.ts'
 
 /** How often a client that only waits for answers is tried. */
 const probeMs = 1000
@@ -16,10 +16,14 @@ const probeMs = 1000
 /** How long a client may take to read its last answers. */
 const patienceMs = 2000
 
-const begins = new Set(['run', 'runlines', 'readfile', 'writefile', 'fork', 'evaluate'])
+const begins = new Set(['run', 'runlines', 'readfile', 'writefile', 'fork', 'evaluate', 'facts'])
 
-/** What may be asked about the connection itself, by those who do not work on it. */
-export type Control = { describe: () => OutRecord; close: (asker: ClientSession) => Promise<void> }
+/** What may be asked about the connection itself; `describe` and `close` also by those who do not work on it. */
+export type Control = {
+  describe: () => OutRecord
+  close: (asker: ClientSession) => Promise<void>
+  facts: FactSource
+}
 
 export class ClientSession {
   readonly #connection: Connection
@@ -113,7 +117,12 @@ export class ClientSession {
   }
 
   #start(request: RequestRecord): void {
-    const started = new Request(this.#connection, request, (answer) => this.#send(answer))
+    const started = new Request(
+      this.#connection,
+      request,
+      (answer) => this.#send(answer),
+      this.#control?.facts,
+    )
     this.#requests.set(request.id, started)
     void started.done.finally(() => this.#requests.delete(request.id))
   }

@@ -5,9 +5,11 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import type { ConnectionRecord } from '@plumbline/common/records/connection'
 import { ClientSession } from './client-session.ts'
+import type { FactCache } from './fact-cache.ts'
 
 export class ConnectionServer {
   readonly connection: Connection
+  readonly #facts: FactCache
   readonly #server: Server
   readonly #sessions = new Set<ClientSession>()
   /** Whoever has asked for the end is told about it when it has come. */
@@ -21,8 +23,9 @@ export class ConnectionServer {
   /** A client that sent something has come and left. */
   used = false
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, facts: FactCache) {
     this.connection = connection
+    this.#facts = facts
     this.#server = createServer({ allowHalfOpen: true }, (socket) => void this.#serve(socket))
   }
 
@@ -52,6 +55,7 @@ export class ConnectionServer {
   async #serve(socket: Socket): Promise<void> {
     const session = new ClientSession(this.connection, socket, {
       describe: () => ({ type: 'described', connection: this.record ?? null, clients: this.clients }),
+      facts: (names) => this.#facts.get(names),
       close: (asker) => {
         this.#asker = asker
         return this.onClose()

@@ -2,13 +2,17 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Change, Connection, Running, RunRequest } from '@plumbline/common/connection/connection'
 import { Credit } from '@plumbline/common/connection/credit'
+import { askFacts } from '@plumbline/common/connection/facts'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
 import { bytesField, fieldBytes } from '@plumbline/common/ndjson/bytes'
 import type { OutRecord } from '@plumbline/common/ndjson/encode'
 import { makeErrorRecord } from '@plumbline/common/records/error'
+import { factNames, type FactName, type Facts } from '@plumbline/common/records/facts'
 import { chunkBytes, type RequestRecord } from '@plumbline/common/records/verb'
 import { PassThrough } from 'node:stream'
+
+export type FactSource = (names: readonly FactName[]) => Promise<Partial<Facts>>
 
 /** Sends one answer; resolves when the client's socket can take more. */
 export type Answer = (record: OutRecord) => Promise<void>
@@ -16,15 +20,18 @@ export type Answer = (record: OutRecord) => Promise<void>
 export class Request {
   readonly #id: string
   readonly #answer: Answer
+  readonly #facts: FactSource
   #credit: Credit | undefined
   #input: Writable | undefined
   #cancel: () => void = () => undefined
   /** Resolves when the last answer has been sent. */
   readonly done: Promise<void>
 
-  constructor(connection: Connection, request: RequestRecord, answer: Answer) {
+  /** `facts`: else the connection is asked for them. */
+  constructor(connection: Connection, request: RequestRecord, answer: Answer, facts?: FactSource) {
     this.#id = request.id
     this.#answer = answer
+    this.#facts = facts ?? ((names) => askFacts(connection, names))
     this.done = this.#carryOut(connection, request)
       .catch((error) => answer({ ...makeErrorRecord('connect', toToolError(error)), id: this.#id }))
       .catch(() => undefined)
@@ -56,6 +63,10 @@ export class Request {
     if (request.type === 'evaluate') return this.#evaluate(connection, request)
     if (request.type === 'runlines') return this.#runlines(connection, request)
     if (request.type === 'readfile') return this.#readfile(connection, request)
+    if (request.type === 'facts') {
+      const facts = await this.#facts(request.names ?? factNames)
+      return this.#answer({ type: 'facts', id: this.#id, ...facts })
+    }
     if (request.type === 'writefile') return this.#writefile(connection, request)
     throw new ToolError('PROTOCOL', {
       peer: 'the client',

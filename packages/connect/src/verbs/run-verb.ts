@@ -1,4 +1,4 @@
-// exec, get, put, shell: on all connections that come in, once they have all come.
+// exec, get, put, facts, shell: on all connections that come in, once they have all come.
 import type { Tool } from '@plumbline/common/cli/run-tool'
 import { exitStatus } from '@plumbline/common/error/exit'
 import type { ToolError } from '@plumbline/common/error/tool-error'
@@ -21,6 +21,7 @@ const verbs: Readonly<Record<string, () => Promise<Verb>>> = {
   exec: async () => (await import('./exec.ts')).exec,
   get: async () => (await import('./get.ts')).get,
   put: async () => (await import('./put.ts')).put,
+  facts: async () => (await import('./facts.ts')).facts,
   shell: async () => (await import('./shell.ts')).shell,
 }
 

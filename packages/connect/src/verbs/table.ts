@@ -40,6 +40,13 @@ export const verbs: Readonly<Record<string, Command>> = {
     describe: 'Writes a file of this machine to PATH on every connection read. With -n, - is standard input.',
     options: { local, mode: { type: 'string', argument: 'OCTAL', describe: 'mode of the file, e.g. 0644' } },
   },
+  facts: {
+    operands: '[FACT…]',
+    describe:
+      'Writes what is known of the place where each connection read leads: user, uid, gid, home, shell, os, arch, ' +
+      'distribution, version, container.',
+    options: { local },
+  },
   shell: {
     operands: '[-- COMMAND [ARG…]]',
     describe: 'Opens a terminal on the one connection read, with its login shell or a command in it.',

@@ -6,6 +6,7 @@
 // A value is taken as text where the field takes text, else as JSON; a single word is also a list of one.
 // Pure: no I/O.
 import * as v from 'valibot'
+import { factConditions } from '@plumbline/common/records/facts'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Property } from '../property.ts'
 
@@ -55,7 +56,7 @@ export function parseWords(
   find: (name: string) => Property | undefined,
 ): Record<string, unknown> {
   const [name = '', ...pairs] = splitWords(text, where)
-  const fields = find(name)?.fields ?? {}
+  const fields: v.ObjectEntries = { where: factConditions, ...find(name)?.fields }
   const application: Record<string, unknown> = { property: name }
   for (const pair of pairs) {
     const [, field = '', value = ''] = /^([A-Za-z_][\w-]*)=(.*)$/s.exec(pair) ?? []
