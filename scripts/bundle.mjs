@@ -86,6 +86,7 @@ const common = {
   charset: 'ascii',
   minifySyntax: true,
   minifyWhitespace: true,
+  minifyIdentifiers: true,
   legalComments: 'none',
   // import() of a chunk becomes require(), which the launcher answers from its code cache. For modules that only a
   // user names, the launcher hands in importModule().
