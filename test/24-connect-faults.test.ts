@@ -222,9 +222,11 @@ describe('a far side that cannot do it', () => {
   it('for a full disk', async () => {
     const disk = scratch.file('disk')
     mkdirSync(disk)
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk])
-    scratch.onEnd(() => void execFileSync('umount', [disk]))
-    writeFileSync(`${disk}/f`, 'old\n')
+    // sshd has mounts of its own.
+    const there = ['--mount', '--target', String(sshd.process.pid)]
+    execFileSync('nsenter', [...there, 'mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk])
+    const seen = `/proc/${sshd.process.pid}/root${disk}`
+    writeFileSync(`${seen}/f`, 'old\n')
     writeFileSync(scratch.file('source'), Buffer.alloc(2_000_000, 'y'))
     const site = writeSite('full.ndjson', [
       { property: 'file.uploaded', path: `${disk}/f`, source: scratch.file('source') },
@@ -239,12 +241,12 @@ describe('a far side that cannot do it', () => {
       { type: 'end', ok: false },
     ])
     expect(status).toBe(1)
-    expect(readdirSync(disk)).toEqual(['f'])
-    expect(readFileSync(`${disk}/f`, 'utf8')).toBe('old\n')
+    expect(readdirSync(seen)).toEqual(['f'])
+    expect(readFileSync(`${seen}/f`, 'utf8')).toBe('old\n')
     const put = `${host('fullput')} | connect sudo | connect put ${scratch.file('source')} ${disk}/f`
     const written = await shell(put, { env })
     expect(errorsOf(written.stdout)).toMatchObject([{ code: 'FILE_UNWRITABLE', host: 'fullput' }])
-    expect(readdirSync(disk)).toEqual(['f'])
-    expect(readFileSync(`${disk}/f`, 'utf8')).toBe('old\n')
+    expect(readdirSync(seen)).toEqual(['f'])
+    expect(readFileSync(`${seen}/f`, 'utf8')).toBe('old\n')
   })
 })

@@ -9,7 +9,7 @@ import { formatLifeline } from './lifeline.ts'
 import { readfile, runlines, writefile } from './file-verbs.ts'
 import type { Entry, RawProcess } from './raw-process.ts'
 import { ShellProcess } from './shell-process.ts'
-import { SpareShell } from './spare-shell.ts'
+import { SpareShells } from './spare-shells.ts'
 import { makeToken } from './token.ts'
 
 /** How long a lifeline that nobody waits for may take, and a command that is cancelled before it has answered. */
@@ -22,7 +22,7 @@ export class ShellConnection implements Connection {
   readonly #running = new Set<ShellProcess>()
   readonly lost: Promise<ToolError>
   #tellLost: (error: ToolError) => void = () => undefined
-  readonly #spare: SpareShell
+  readonly #spares: SpareShells
   #lifeline: Promise<Lifeline> | undefined
   #home: string | undefined
   readonly #isPlaceKnown: boolean
@@ -35,7 +35,7 @@ export class ShellConnection implements Connection {
     this.#home = place?.home
     this.#isPlaceKnown = place !== undefined
     this.lost = new Promise((resolve) => (this.#tellLost = resolve))
-    this.#spare = new SpareShell(() => this.#startShell())
+    this.#spares = new SpareShells(() => this.#startShell())
   }
 
   get host(): string {
@@ -45,17 +45,18 @@ export class ShellConnection implements Connection {
   /** Proves that the hop works, in one round trip, and learns where it has arrived. Throws what explain() says. */
   async establish({ changedUser, timeoutMs }: { changedUser: boolean; timeoutMs: number }): Promise<Place> {
     this.#lifeline = this.#startLifeline(changedUser, timeoutMs)
-    if (this.#entry.spare === 'always') this.#spare.prepare()
+    // A hop's own shell and the command behind it come so soon after each other that no third could be ready.
+    if (this.#entry.spare === 'always') this.#spares.prepare(2)
     const { place } = await this.#lifeline
-    if (this.#entry.spare === 'first') this.#spare.prepare()
+    if (this.#entry.spare === 'first') this.#spares.prepare(1)
     this.#home = place.home
     return place
   }
 
   run(request: RunRequest): Running {
     if (this.#closed) throw new ToolError('CONNECTION_LOST', { host: this.host, reason: 'it is closed' })
-    const process = this.#spare.take() ?? this.#startShell()
-    if (this.#entry.spare === 'always') this.#spare.prepare()
+    const process = this.#spares.take() ?? this.#startShell()
+    if (this.#entry.spare === 'always') this.#spares.prepare(1)
     process.stdin.write(formatRun(this.#token, request, this.#home))
     this.#running.add(process)
     // Where nothing had to be established, the lifeline starts with the first command, while that one works.
@@ -95,7 +96,7 @@ export class ShellConnection implements Connection {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#spare.leave()
+    this.#spares.leave()
     const running = [...this.#running]
     await Promise.all(running.map((process) => this.#cancel(process)))
     const lifeline = await this.#lifeline?.catch(() => undefined)

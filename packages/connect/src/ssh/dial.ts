@@ -111,6 +111,8 @@ async function openWay(context: DialContext, resolved: Resolved, jumps: SshSessi
 function dialPort(host: string, port: number, timeoutMs: number): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, noDelay: true })
+    // After our last word nothing of the server's is of interest, and its end would be another trip.
+    socket.once('finish', () => socket.destroy())
     const timer = setTimeout(() => {
       socket.destroy()
       reject(new ToolError('HOST_UNREACHABLE', { host: formatHostName(host, port), reason: 'no answer' }))
