@@ -137,7 +137,7 @@ test('the socket of a connection takes and gives what the schemas of connect say
   expect(faultsOf(writes, answers, 'answer')).toEqual([])
   const requests = recordsOf((await run('cat requests')).stdout)
   expect(faultsOf(reads, requests, 'request')).toEqual([])
-  expect(faultsOf(reads, [{ type: 'run' }, { type: 'readfile', id: '1' }], 'request')).toHaveLength(2)
+  expect(faultsOf(reads, [{ type: 'run' }, { type: 'evaluate', id: '1' }], 'request')).toHaveLength(2)
 })
 
 test('what programs read has schemas too, and they refuse what is wrong', async () => {

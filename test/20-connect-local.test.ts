@@ -148,6 +148,26 @@ describe('connect get and put', () => {
     },
   )
 
+  it('name a file that is not UTF-8, here and there', async () => {
+    const folder = scratch.file('latin')
+    mkdirSync(folder)
+    const script = [
+      `f=$(printf 'f\\374r\\377') && cd ${folder} && cp ${file('source', bytes)} "from-$f"`,
+      `connect local -n | connect put "from-$f" "$PWD/to-$f"`,
+      `connect local -n | connect get --to "there-$f" "$PWD/to-$f"`,
+      `connect get -n "$PWD/none-$f"`,
+    ]
+    const { stdout, stderr } = await run(script.join('; '))
+    const [put, , got] = recordsOf(stdout)
+    const path = Buffer.from(`${folder}/to-f\xfcr\xff`, 'latin1')
+    expect(put).toMatchObject({ type: 'file', path_base64: path.toString('base64'), bytes: bytes.length })
+    expect(stderr).toContain(`"${folder}/none-f\\xfcr\\xff"`)
+    expect(readFileSync(path).equals(bytes)).toBe(true)
+    const copy = Buffer.from(String(got?.['path_base64']), 'base64').toString('latin1')
+    expect(copy).toMatch(/^there-f\xfcr\xff\//)
+    expect(readFileSync(Buffer.from(`${folder}/${copy}`, 'latin1')).equals(bytes)).toBe(true)
+  })
+
   it('carry 50 MB each way', async () => {
     const large = Buffer.alloc(50_000_000, bytes)
     const [source, target] = [file('large', large), scratch.file('large-copy')]

@@ -87,7 +87,16 @@ describe.each([...pairs, ...chains.map(([name, hops]): [string, string[]] => [na
   },
 )
 
-const names = ['a b', `it's "x"`, 'two\nlines', '-dash', '$HOME;`id`', 'žluťoučký 🐎*\\n']
+const names = [
+  'a b',
+  `it's "x"`,
+  'two\nlines',
+  '-dash',
+  '$HOME;`id`',
+  'žluťoučký 🐎*\\n',
+  // As Latin-1 had it; and half a character of UTF-8.
+  Buffer.from('ü \xff\xfe\xed\xb2\x80\xe4', 'latin1'),
+]
 
 describe.each(chains)('%s', (_, hops, user) => {
   it('arrives as the user it says', async () => {
@@ -106,18 +115,22 @@ describe.each(chains)('%s', (_, hops, user) => {
       `${pipeline(hops)} 2>/dev/null | tee ${record} | exec connect exec -c -- '${hold}'`,
     )
     await new Promise((resolve) => holder.stdout?.once('data', resolve))
-    const env = Object.fromEntries(names.map((name, i) => [`N${i}`, `${directory}/${name}`]))
-    const rounds = names.map((_name, i) => [
-      `connect put ${scratch.file('content')} "$N${i}" <${record} >/dev/null`,
-      `connect get "$N${i}" <${record} | sha256sum`,
-    ])
-    const odd = `connect exec -c -- 'f=$(printf "${directory}/\\377\\376"); echo odd >"$f"; cat "$f"; rm -r ${directory}' <${record}`
-    const { stdout, stderr } = await shell([...rounds.flat(), odd].join('; '), { env })
+    const rounds = names.map((name) => {
+      const octal = [...Buffer.from(name)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')
+      return [
+        `name=${directory}/$(printf '${octal}')`,
+        `connect put ${scratch.file('content')} "$name" <${record} >/dev/null`,
+        `connect get "$name" <${record} | sha256sum`,
+      ]
+    })
+    // The bytes of a name are what they were: another program of the far side finds it.
+    const found = `connect exec -c -- 'cd ${directory}; cat ./*; rm -r ${directory}' <${record} | wc -c`
+    const { stdout, stderr } = await shell([...rounds.flat(), found].join('; '))
     if (holder.pid !== undefined) process.kill(-holder.pid, 'SIGTERM')
     await finish(holder)
     const sum = createHash('sha256').update(content).digest('hex')
     expect(stderr).toBe('')
-    expect(stdout).toBe(`${names.map(() => `${sum}  -\n`).join('')}odd\n`)
+    expect(stdout).toBe(`${names.map(() => `${sum}  -\n`).join('')}${names.length * content.length}\n`)
   }, 240_000)
 })
 

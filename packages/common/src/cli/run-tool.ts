@@ -6,6 +6,7 @@ import { toToolError } from '../error/translate.ts'
 import { RecordWriter } from '../ndjson/write.ts'
 import { makeDiagnose, type Diagnose } from './diagnose.ts'
 import { parseArguments } from './parse-arguments.ts'
+import { recoverArguments } from './recover-arguments.ts'
 import type { Arguments, CommandLine } from './option-table.ts'
 import type { SchemaTable } from './schema-output.ts'
 
@@ -70,7 +71,7 @@ async function runArguments(
   begin: (args: Arguments) => Promise<number>,
 ): Promise<number> {
   const { line } = program
-  const args = await parseArguments(line, process.argv.slice(2))
+  const args = await parseArguments(line, recoverArguments(process.argv.slice(2)))
   if (args.flags.has('version')) {
     await records.writeBytes(Buffer.from(`${line.program} ${PROGRAM_VERSION}\n`))
     return exitStatus.ok

@@ -10,6 +10,7 @@
 // pass it on inside single quotes like any other shell. read(1) takes its line byte by byte and nothing after it
 // (POSIX XCU read), so the rest of the stream is the command's own standard input.
 // Pure: no I/O.
+import { encodeText } from '../process/byte-text.ts'
 import { quoteCommand, quoteWord } from '../process/quote.ts'
 import { ToolError } from '../error/tool-error.ts'
 import type { RunRequest } from './connection.ts'
@@ -53,16 +54,16 @@ export function formatRun(token: string, { command, cwd, env = {} }: RunRequest,
   // The subshell keeps BOOT alive, and findable by its name, while a command such as `exec sleep 60` runs.
   if (Buffer.byteLength(command) <= longestLine) {
     const { newline, word } = quoteLine(command)
-    return Buffer.from(`${token}${before}${newline}( eval ${word} )\n`)
+    return encodeText(`${token}${before}${newline}( eval ${word} )\n`)
   }
-  const block = Buffer.from(command + token)
+  const block = encodeText(command + token)
   // A dd(1) that does not know iflag has read nothing; alone in its substitution, it takes the place of the subshell.
   const read = ['count=1 iflag=fullblock bs', 'bs=1 count']
     .map((operands) => `pl_s=$(dd ${operands}=${block.length} 2>/dev/null)`)
     .join(' || ')
   // A block that was cut off, because whoever sent it is gone, must not run.
   const run = `case $pl_s in *${token}) ( eval "\${pl_s%${token}}" ) ;; *) exit 125 ;; esac`
-  return Buffer.concat([Buffer.from(`${token}${before}${read}; ${run}\n`), block])
+  return Buffer.concat([encodeText(`${token}${before}${read}; ${run}\n`), block])
 }
 
 /** One line of shell that has the command's text as a single word; IFS starts as space, tab, newline. */

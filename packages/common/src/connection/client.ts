@@ -6,6 +6,7 @@ import { errnoOf, reasonOf, toToolError } from '../error/translate.ts'
 import { bytesField } from '../ndjson/bytes.ts'
 import { encodeRecord, type OutRecord } from '../ndjson/encode.ts'
 import { readRecords } from '../ndjson/read.ts'
+import { textField } from '../process/byte-text.ts'
 import type { ConnectionRecord } from '../records/connection.ts'
 import { pickFacts, type FactName, type Facts } from '../records/facts.ts'
 import { longestRequest, windowBytes } from '../records/verb.ts'
@@ -82,7 +83,7 @@ class ServedConnection implements Connection {
   }
 
   run(request: RunRequest): Running {
-    return this.#start({ type: 'run', ...request })
+    return this.#start({ type: 'run', ...toFields(request) })
   }
 
   #start(request: OutRecord): Running {
@@ -99,7 +100,7 @@ class ServedConnection implements Connection {
   }
 
   async runlines(request: RunRequest): Promise<string[]> {
-    const call = this.#call({ type: 'runlines', ...request })
+    const call = this.#call({ type: 'runlines', ...toFields(request) })
     await call.last
     return call.lines
   }
@@ -115,7 +116,7 @@ class ServedConnection implements Connection {
   }
 
   readfile(path: string): Readable {
-    return this.#call({ type: 'readfile', path, window: windowBytes }).output('content')
+    return this.#call({ type: 'readfile', ...textField('path', path), window: windowBytes }).output('content')
   }
 
   async writefile(
@@ -123,7 +124,12 @@ class ServedConnection implements Connection {
     content: AsyncIterable<Uint8Array>,
     options: WriteOptions = {},
   ): Promise<void> {
-    const call = this.#call({ type: 'writefile', path, ...options, input_follows: true })
+    const call = this.#call({
+      type: 'writefile',
+      ...textField('path', path),
+      ...options,
+      input_follows: true,
+    })
     try {
       for await (const chunk of content) await call.write(Buffer.from(chunk))
       call.input.end()
@@ -182,4 +188,9 @@ class ServedConnection implements Connection {
     this.#lost ??= error
     for (const call of this.#calls.values()) call.fail(this.#lost)
   }
+}
+
+function toFields({ command, cwd, env }: RunRequest): Record<string, unknown> {
+  const where = cwd === undefined ? {} : textField('cwd', cwd)
+  return { ...textField('command', command), ...where, ...(env && { env }) }
 }

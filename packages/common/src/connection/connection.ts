@@ -5,7 +5,7 @@ import type { ToolError } from '../error/tool-error.ts'
 import type { FactName, Facts } from '../records/facts.ts'
 
 export type RunRequest = {
-  /** Text for /bin/sh there, of any length; it is quoted once whatever the depth. */
+  /** Text for /bin/sh there, of any length; it is quoted once whatever the depth. Like paths, as byte-text.ts has it. */
   command: string
   /** Where it runs; else the user's home. */
   cwd?: string

@@ -1,4 +1,5 @@
 // The lifeline as this side holds it: what it says of its place, and the process groups it is asked to end.
+import { encodeText } from '../process/byte-text.ts'
 import { ToolError } from '../error/tool-error.ts'
 import { toToolError } from '../error/translate.ts'
 import type { Place } from './connection.ts'
@@ -70,7 +71,7 @@ export class Lifeline {
   guard(path: string): () => void {
     const { stdin, token } = this.#process
     this.#guarded++
-    stdin.write(formatRemoval(token, path))
+    stdin.write(encodeText(formatRemoval(token, path)))
     return () => {
       if (--this.#guarded === 0) stdin.write(formatNoRemoval(token))
     }

@@ -30,3 +30,9 @@ test('bytesField() and fieldBytes() keep every byte', () => {
   expect(Object.keys(bytesField('data', all))).toEqual(['data_base64'])
   expect(fieldBytes({ type: 'x' }, 'data')).toBeUndefined()
 })
+
+test('encodeRecord() writes no half of a character', () => {
+  const line = encodeRecord({ type: 'x', path: 'f\udcfcr', text: 'a \\udcfc 🐎', list: ['\ud83d'] })
+  expect(JSON.parse(line)).toEqual({ type: 'x', path: 'f\\xfcr', text: 'a \\udcfc 🐎', list: ['\ufffd'] })
+  expect(line).not.toMatch(/[^\\](\\\\)*\\u[dD]/)
+})

@@ -60,8 +60,8 @@ describe('validate() says', () => {
   })
 
   test('which field of the variant that is meant', () => {
-    expect(says(requestRecord, { type: 'readfile', id: '1' })).toEqual([
-      'field "path": missing, expected string',
+    expect(says(requestRecord, { type: 'evaluate', id: '1', argument: null })).toEqual([
+      'field "source": missing, expected string',
     ])
     expect(says(requestRecord, { type: 'more', id: '1', bytes: -1 })).toHaveLength(1)
     expect(says(requestRecord, { type: 'delete', id: '1' })[0]).toMatch(

@@ -13,7 +13,7 @@
 //            more                                            more input may come: bytes that have been passed on
 //            exit | done | value | facts | described | error       the last answer to a request
 //
-// Bytes are `data`, or `data_base64` when they are not UTF-8; the same goes for command, path, line, input. A run
+// Bytes are `data`, or `data_base64` when they are not UTF-8; the same goes for command, cwd, path, input. A run
 // with a `window` gets no more than that many bytes of output that it has not asked for with `more`; without one,
 // the socket itself holds output back, for all its requests alike.
 // Pure: no I/O.
@@ -28,9 +28,11 @@ const text = v.optional(v.string())
 const command = {
   command: text,
   command_base64: text,
-  cwd: v.optional(v.string()),
+  cwd: text,
+  cwd_base64: text,
   env: v.optional(v.record(v.string(), v.nullable(v.string()))),
 }
+const path = { path: text, path_base64: text }
 const octal = v.pipe(v.string(), v.regex(/^0?[0-7]{3,4}$/, 'expected an octal mode such as "0644"'))
 
 export const change = v.variant('change', [
@@ -50,11 +52,11 @@ export const requestRecord = v.variant('type', [
     window: v.optional(count),
   }),
   v.looseObject({ type: v.literal('runlines'), id, ...command }),
-  v.looseObject({ type: v.literal('readfile'), id, path: v.string(), window: v.optional(count) }),
+  v.looseObject({ type: v.literal('readfile'), id, ...path, window: v.optional(count) }),
   v.looseObject({
     type: v.literal('writefile'),
     id,
-    path: v.string(),
+    ...path,
     mode: v.optional(octal),
     bytes: v.optional(count),
     input: text,

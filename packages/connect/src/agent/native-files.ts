@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import type { WriteOptions } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf, toToolError } from '@plumbline/common/error/translate'
+import { toFilePath } from '@plumbline/common/process/byte-text'
 import { randomBytes } from '@plumbline/common/process/random-bytes'
 import { chunkBytes } from '@plumbline/common/records/verb'
 
@@ -16,7 +17,7 @@ export function readNative(path: string, host: string): Readable {
 
 async function* readChunks(path: string, host: string): AsyncGenerator<Buffer> {
   try {
-    const file = await fs.open(path)
+    const file = await fs.open(toFilePath(path))
     try {
       for (;;) {
         const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes)
@@ -51,7 +52,11 @@ export async function writeNative(
     const old = await findOld(path)
     if (old?.isDirectory()) throw new Error('Is a directory')
     done = await guard(temporary)
-    const file = await fs.open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
+    const file = await fs.open(
+      toFilePath(temporary),
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
+      0o600,
+    )
     try {
       const written = await writeAll(file, content)
       if (written !== (options.bytes ?? written)) throw new Error('the content ended early')
@@ -59,9 +64,9 @@ export async function writeNative(
     } finally {
       await file.close()
     }
-    await fs.rename(temporary, path)
+    await fs.rename(toFilePath(temporary), toFilePath(path))
   } catch (error) {
-    await fs.rm(temporary, { force: true }).catch(() => undefined)
+    await fs.rm(toFilePath(temporary), { force: true }).catch(() => undefined)
     if (error instanceof ContentFailed) throw toToolError(error.cause)
     throw new ToolError('FILE_UNWRITABLE', { path, host, reason: reasonOf(error) })
   } finally {
@@ -85,7 +90,7 @@ async function writeAll(file: fs.FileHandle, content: AsyncIterable<Uint8Array>)
 }
 
 async function findOld(path: string): Promise<Stats | undefined> {
-  return fs.stat(path).catch((error: unknown) => {
+  return fs.stat(toFilePath(path)).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw error
   })

@@ -6,6 +6,7 @@ import { askFacts } from '@plumbline/common/connection/facts'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
 import { bytesField, fieldBytes } from '@plumbline/common/ndjson/bytes'
+import { fieldText } from '@plumbline/common/process/byte-text'
 import type { OutRecord } from '@plumbline/common/ndjson/encode'
 import { makeErrorRecord } from '@plumbline/common/records/error'
 import { factNames, type FactName, type Facts } from '@plumbline/common/records/facts'
@@ -97,7 +98,7 @@ export class Request {
   }
 
   async #readfile(connection: Connection, request: RequestRecord & { type: 'readfile' }): Promise<void> {
-    const content = connection.readfile(request.path)
+    const content = connection.readfile(requireText(request, 'path'))
     this.#cancel = () => content.destroy()
     this.#open(request)
     const failed = new Promise<never>((_, reject) => content.once('error', reject))
@@ -106,10 +107,11 @@ export class Request {
   }
 
   async #writefile(connection: Connection, request: RequestRecord & { type: 'writefile' }): Promise<void> {
+    const path = requireText(request, 'path')
     const content = new PassThrough()
-    this.#cancel = () => content.destroy(new ToolError('CANCELLED', { what: `Writing "${request.path}"` }))
+    this.#cancel = () => content.destroy(new ToolError('CANCELLED', { what: `Writing "${path}"` }))
     this.#begin(content, request)
-    const { path, mode, bytes } = request
+    const { mode, bytes } = request
     const options = { ...(mode !== undefined && { mode }), ...(bytes !== undefined && { bytes }) }
     await connection.writefile(path, content, options)
     await this.#answer({ type: 'done', id: this.#id })
@@ -149,9 +151,13 @@ function fork(connection: Connection, changes: readonly Change[]): Running {
 }
 
 function toRunRequest(request: RequestRecord & { type: 'run' | 'runlines' }): RunRequest {
-  const command = fieldBytes(request, 'command')
-  if (!command)
-    throw new ToolError('PROTOCOL', { peer: 'the client', reason: `"${request.type}" needs a command` })
-  const { cwd, env } = request
-  return { command: command.toString('utf8'), ...(cwd !== undefined && { cwd }), ...(env && { env }) }
+  const cwd = fieldText(request, 'cwd')
+  const { env } = request
+  return { command: requireText(request, 'command'), ...(cwd !== undefined && { cwd }), ...(env && { env }) }
+}
+
+function requireText(request: RequestRecord, name: string): string {
+  const text = fieldText(request, name)
+  if (text !== undefined) return text
+  throw new ToolError('PROTOCOL', { peer: 'the client', reason: `"${request.type}" needs a ${name}` })
 }

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Tool } from '@plumbline/common/cli/run-tool'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
+import { textField, toFilePath } from '@plumbline/common/process/byte-text'
 import type { Lower } from '../hop.ts'
 import type { Verb } from './run-verb.ts'
 
@@ -37,10 +38,10 @@ async function save(
   // A host's name is not ours to trust with a path.
   const file = join(directory, host.replaceAll('/', '_').replace(/^\.+$/, '_'))
   try {
-    await mkdir(directory, { recursive: true })
-    const out = createWriteStream(file)
+    await mkdir(toFilePath(directory), { recursive: true })
+    const out = createWriteStream(toFilePath(file))
     await pipeline(connection.readfile(path), out)
-    await tool.records.write({ type: 'file', host, path: file, bytes: out.bytesWritten })
+    await tool.records.write({ type: 'file', host, ...textField('path', file), bytes: out.bytesWritten })
     return 0
   } catch (error) {
     if (errnoOf(error) === undefined) throw error

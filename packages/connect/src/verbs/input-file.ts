@@ -1,6 +1,7 @@
 // A file that a verb reads on this machine; "-" is standard input, which is free only where no connections come in.
 import { createReadStream, type ReadStream } from 'node:fs'
 import type { Tool } from '@plumbline/common/cli/run-tool'
+import { toFilePath } from '@plumbline/common/process/byte-text'
 import { ToolError } from '@plumbline/common/error/tool-error'
 
 /** Throws USAGE. */
@@ -13,5 +14,5 @@ export function checkInputFile(path: string | undefined, { arguments: { flags } 
 }
 
 export function openInputFile(path: string): ReadStream {
-  return path === '-' ? createReadStream('', { fd: 0, autoClose: false }) : createReadStream(path)
+  return path === '-' ? createReadStream('', { fd: 0, autoClose: false }) : createReadStream(toFilePath(path))
 }

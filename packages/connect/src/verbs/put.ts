@@ -3,6 +3,7 @@ import { createReadStream, type ReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
+import { textField, toFilePath } from '@plumbline/common/process/byte-text'
 import { checkInputFile, openInputFile } from './input-file.ts'
 import type { Verb } from './run-verb.ts'
 
@@ -23,7 +24,7 @@ export const put: Verb = {
       const { content, size } = await openContent(file)
       const options = { ...(mode && { mode }), ...(size !== undefined && { bytes: size }) }
       await connection.writefile(path, content, options)
-      await tool.records.write({ type: 'file', host, path, bytes: content.bytesRead })
+      await tool.records.write({ type: 'file', host, ...textField('path', path), bytes: content.bytesRead })
       return 0
     }
   },
@@ -33,9 +34,9 @@ export const put: Verb = {
 async function openContent(path: string): Promise<{ content: ReadStream; size?: number }> {
   if (path === '-') return { content: openInputFile(path) }
   try {
-    const handle = await open(path)
+    const handle = await open(toFilePath(path))
     const stat = await handle.stat()
-    const content = createReadStream(path, { fd: handle, autoClose: true })
+    const content = createReadStream(toFilePath(path), { fd: handle, autoClose: true })
     return stat.isFile() ? { content, size: stat.size } : { content }
   } catch (error) {
     throw new ToolError('INPUT_FAILED', { path, reason: reasonOf(error) }, { cause: error })

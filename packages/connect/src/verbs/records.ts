@@ -15,6 +15,7 @@ export const exitRecord = v.looseObject({ type: v.literal('exit'), host: v.strin
 export const fileRecord = v.looseObject({
   type: v.literal('file'),
   host: v.string(),
-  path: v.string(),
+  path: v.optional(v.string()),
+  path_base64: v.optional(v.string()),
   bytes: v.number(),
 })
