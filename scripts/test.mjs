@@ -39,6 +39,7 @@ const needed = {
   's6-svc': 's6',
   script: 'bsdutils',
   setpriv: 'util-linux',
+  setfacl: 'acl',
   ssh: 'openssh-client',
   sshd: 'openssh-server',
   strace: 'strace',

@@ -3,6 +3,7 @@
 // All of it is the body of one function, called on the last line: a shell that is given only the beginning finds a
 // syntax error and runs nothing.
 // Pure: no I/O.
+import { dirname } from 'node:path/posix'
 import { quoteCommand, quoteWord } from '@plumbline/common/process/quote'
 import { selectFunctions } from './shell/library.ts'
 import type { Call } from './property.ts'
@@ -29,7 +30,8 @@ function formatLook(steps: readonly ProgramStep[]): string[] {
   const cases = [...wanted].map(([path, numbers]) => {
     return `${path}) ${numbers.map((number) => `facts_${number}=$2`).join(' ')} ;;`
   })
-  return ['remember() {', 'case $1 in', ...cases, 'esac', '}', `look ${[...wanted.keys()].join(' ')}`]
+  const paths = new Set([...wanted.keys()].flatMap((path) => [path, dirname(path)]))
+  return ['remember() {', 'case $1 in', ...cases, 'esac', '}', `look ${[...paths].join(' ')}`]
 }
 
 const yes = (value: boolean) => (value ? 'yes' : '')

@@ -2,13 +2,18 @@
 # A mode is given twice: as ls writes it (to compare, without a process) and in octal (for chmod).
 
 # Looks at the files of many steps in one process; what it finds holds until a step may have changed something. The
-# paths have no blanks, so that a line of ls has nine words, or ten for a device.
+# paths have no blanks, so that a line of ls has nine words, or ten for a device. A directory whose kind ends in "+"
+# may hand an access list on to what is made in it; those that do not are in $plain.
 look() {
   set -- $(ls -ldnL -- "$@" 2>/dev/null)
   while [ $# -ge 9 ]; do
     case $1 in
       [bc]*) shift 10 ;;
       *)
+        case $1 in
+          d*+) ;;
+          d*) plain="$plain$9 " ;;
+        esac
         remember "$9" "$1 $3 $4 $5"
         shift 9
         ;;

@@ -20,7 +20,7 @@ single() {
     unsure=yes path=$creates
     return 10
   fi
-  ran=0
+  ran=0 plain=' '
   in_setup "$6" >&2 || ran=$?
   if [ $ran != 0 ]; then
     reason="the command ended with status $ran"
@@ -34,7 +34,7 @@ single() {
 }
 
 quietly() {
-  stale=yes
+  stale=yes plain=' '
   in_setup "$1" >/dev/null 2>&1
 }
 

@@ -14,6 +14,10 @@ directory_exists() {
   resolve_owner || return
   mkdir -p -m "${mode:-0755}" -- "$path" || return 1
   if [ "$want_uid$want_gid" ]; then set_owner "$path" || return 1; fi
+  case $path in
+    *[!A-Za-z0-9/._+,@%-]*) ;;
+    *) case $plain in *" ${path%/*} "*) plain="$plain$path " ;; esac ;;
+  esac
   return 10
 }
 

@@ -19,16 +19,23 @@ replace_bytes() {
 }
 
 # What the file has already and nobody told otherwise is to be kept. A new file of which nothing is told gets its
-# mode from the mask, or from the access list of its directory.
+# mode from the mask, or from the access list of its directory. Where the file gets all that it is to have when it is
+# made, no process is spent on that: the owner is ours, and the mode ($direct: as a mask) not up to an access list.
 open_temporary() {
   resolve_owner || return
+  same= direct=
   if [ -f "$path" ]; then
     if [ -z "$known" ]; then facts "$path" || return 1; fi
     if [ -z "$mode" ]; then octal_mode; fi
-    want_uid=${want_uid:-$uid} want_gid=${want_gid:-$gid}
+    if [ -z "$want_uid$want_gid" ] && is_ours "$path"; then
+      same=yes
+    else
+      want_uid=${want_uid:-$uid} want_gid=${want_gid:-$gid}
+    fi
   fi
+  if [ -z "$want_uid$want_gid" ]; then find_mask; fi
   tmp=${path%/*}/.propapply-$name-$step
-  if [ "$mode$want_uid$want_gid" ]; then umask 077; fi
+  if [ "$mode$want_uid$want_gid" ]; then umask "${direct:-077}"; fi
   # With -C the shell opens the file with O_EXCL: a link that waits there is not followed.
   set -C
   true >"$tmp"
@@ -39,6 +46,32 @@ open_temporary() {
     tmp=
     return 1
   fi
+  # A directory may give its group to what is made in it.
+  if [ "$same" ] && ! is_ours "$tmp"; then
+    want_uid=$uid want_gid=$gid direct=
+    chmod 0600 "$tmp"
+  fi
+}
+
+# These two of test(1) are not in POSIX; a shell that lacks them fails, which is the safe answer.
+is_ours() {
+  [ -O "$1" ] && [ -G "$1" ] 2>/dev/null
+}
+
+# Not every ls(1) shows that there is an access list.
+find_mask() {
+  case $plain in *" ${path%/*} "*) ;; *) return ;; esac
+  if [ -z "$tells" ]; then
+    case $(ls --version 2>/dev/null) in *GNU*) tells=yes ;; *) tells=no ;; esac
+  fi
+  if [ $tells = no ]; then return; fi
+  case $mode in
+    0644) direct=022 ;;
+    0640) direct=027 ;;
+    0600) direct=077 ;;
+    0664) direct=002 ;;
+    0660) direct=007 ;;
+  esac
 }
 
 abandon() {
@@ -48,7 +81,7 @@ abandon() {
 
 put_in_place() {
   if [ "$want_uid$want_gid" ]; then set_owner "$tmp" || { abandon; return; }; fi
-  if [ "$mode$want_uid$want_gid" ]; then chmod "${mode:-0644}" "$tmp" || { abandon; return; }; fi
+  if [ -z "$direct" ] && [ "$mode$want_uid$want_gid" ]; then chmod "${mode:-0644}" "$tmp" || { abandon; return; }; fi
   mv -f -- "$tmp" "$path" || { abandon; return; }
   tmp=
   return 10

@@ -8,7 +8,7 @@
 #   TOKEN end
 
 begin() {
-  step=0 tmp= reason= touched= unsure= users= groups= stale=yes
+  step=0 tmp= reason= touched= unsure= users= groups= stale=yes plain=' ' tells=
   nl='
 '
   # What commands get back, as they get back the mask: the locale that we were started with.
