@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startDelay } from './delay.mjs'
 import { compare, report } from './measure.mjs'
-import { playbook, script, site } from './site.mjs'
+import { playbook, script, site } from './w100-site.mjs'
 
 const has = (command) => spawnSync('/bin/sh', ['-c', `command -v ${command}`]).status === 0
 if (process.getuid() !== 0 || !has('/usr/sbin/sshd') || !has('sudo')) {
@@ -89,7 +89,12 @@ const withAnsible = process.env.BENCH_ANSIBLE !== 'no' && has('ansible-playbook'
 const rounds = Number(process.env.BENCH_ROUNDS ?? 7)
 try {
   const root = file('tree')
-  writeFileSync(file('site.ndjson'), site(root))
+  writeFileSync(
+    file('site.ndjson'),
+    site(root)
+      .map((each) => `${JSON.stringify(each)}\n`)
+      .join(''),
+  )
   writeFileSync(file('script.sh'), script(root))
   writeFileSync(
     file('ansible.cfg'),

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import { script, site, snapshot } from '../bench/w100-site.mjs'
 import { ConnectionProxy } from './support/proxy.ts'
 import { Scratch } from './support/scratch.ts'
 import { exited, finish, recordsOf, shell, startShell } from './support/shell.ts'
@@ -17,64 +18,12 @@ const ssh = (...hosts: string[]) => {
   return `connect ssh -F ${sshd.config} ${hosts.join(' ')}`
 }
 
-const range = (count: number) => Array.from({ length: count }, (_, index) => index)
-const body = (index: number) => `# file ${index}\nkey = 'value $${index}'\n${'more text\n'.repeat(index)}`
-
 const writeSite = (name: string, site: readonly object[]) => {
   writeFileSync(scratch.file(name), site.map((each) => `${JSON.stringify(each)}\n`).join(''))
   return scratch.file(name)
 }
 
-/** W100: 15 directories with mode and owner, 60 files, 10 lines, 10 commands with creates, 5 links. */
-const site = (root: string) => [
-  ...range(15).map((i) => ({
-    property: 'file.directory-exists',
-    path: `${root}/d${i}`,
-    mode: '0750',
-    owner: user,
-    group: 'daemon',
-  })),
-  ...range(60).map((i) => ({
-    property: 'file.has-content',
-    path: `${root}/d${i % 15}/f${i}`,
-    content: body(i),
-    ...(i % 2 === 0 && { mode: '0640' }),
-  })),
-  ...range(10).map((i) => ({
-    property: 'file.contains-lines',
-    path: `${root}/d0/lines`,
-    lines: [`line ${i}`],
-  })),
-  ...range(10).map((i) => ({
-    property: 'cmd.single',
-    command: `echo ${i} >${root}/d1/made${i}`,
-    creates: `${root}/d1/made${i}`,
-  })),
-  ...range(5).map((i) => ({ property: 'file.symlinked', path: `${root}/d2/l${i}`, target: `../d3/f${i}` })),
-]
-
-/** The same by hand. */
-const script = (root: string) =>
-  [
-    'set -e; umask 022',
-    ...range(15).map(
-      (i) => `mkdir -p ${root}/d${i}; chmod 750 ${root}/d${i}; chown ${user}:daemon ${root}/d${i}`,
-    ),
-    ...range(60).map((i) => {
-      const path = `${root}/d${i % 15}/f${i}`
-      return `cat >${path} <<'EOT'\n${body(i)}EOT\n${i % 2 === 0 ? `chmod 640 ${path}` : ''}`
-    }),
-    ...range(10).map((i) => `grep -qsxF 'line ${i}' ${root}/d0/lines || echo 'line ${i}' >>${root}/d0/lines`),
-    ...range(10).map((i) => `[ -e ${root}/d1/made${i} ] || echo ${i} >${root}/d1/made${i}`),
-    ...range(5).map((i) => `ln -sfn ../d3/f${i} ${root}/d2/l${i}`),
-  ].join('\n')
-
-const snapshot = (root: string) =>
-  execFileSync(
-    'sh',
-    ['-c', 'find . -printf "%P %y %m %u %g %l\\n" | sort; find . -type f -exec sha256sum {} + | sort'],
-    { cwd: root },
-  ).toString()
+const owner = { owner: user, group: 'daemon' }
 
 const countsOf = (stdout: string) => recordsOf(stdout).at(-1)?.['counts']
 const none = { ok: 0, changed: 0, failed: 0, skipped: 0 }
@@ -84,26 +33,26 @@ const temporaries = (directory: string) =>
 describe('propapply over connect ssh | connect sudo', () => {
   it('makes of a hundred properties what a script makes of them, and the second time nothing', async () => {
     const [tree, made] = [scratch.file('tree'), scratch.file('made')]
-    const pipeline = `${ssh('web1')} | connect sudo | propapply ${writeSite('w100.ndjson', site(tree))}`
+    const pipeline = `${ssh('web1')} | connect sudo | propapply ${writeSite('w100.ndjson', site(tree, owner))}`
     mkdirSync(tree)
     const first = await shell(pipeline)
     expect([first.stderr, first.status]).toEqual(['', 0])
     expect(countsOf(first.stdout)).toEqual({ ...none, changed: 100 })
     expect(recordsOf(first.stdout).map(({ type }) => type)).toEqual([
-      ...range(100).map(() => 'property'),
+      ...Array<string>(100).fill('property'),
       'end',
     ])
     const second = await shell(pipeline)
     expect([countsOf(second.stdout), second.status]).toEqual([{ ...none, ok: 100 }, 0])
     mkdirSync(made)
-    execFileSync('sh', { input: script(made) })
+    execFileSync('sh', { input: script(made, owner) })
     expect(snapshot(tree)).toBe(snapshot(made))
   })
 
   it('asks each host for one run, and sudo asks for one to enter and one a command', async () => {
     const hosts = ['count1', 'count2']
     for (const host of hosts) mkdirSync(scratch.file(host))
-    const all = hosts.flatMap((host) => site(scratch.file(host)).map((each) => ({ ...each, host })))
+    const all = hosts.flatMap((host) => site(scratch.file(host), owner).map((each) => ({ ...each, host })))
     const [below, above] = [new ConnectionProxy(scratch), new ConnectionProxy(scratch)]
     const logins = startShell(`exec ${ssh(...hosts)}`)
     const sudos = startShell('exec connect sudo', { input: below.filter(logins) })
@@ -118,7 +67,7 @@ describe('propapply over connect ssh | connect sudo', () => {
   })
 
   it('leaves nine hosts done when the tenth fails', async () => {
-    const hosts = range(10).map((index) => `ten${index}`)
+    const hosts = Array.from({ length: 10 }, (_, index) => `ten${index}`)
     const root = scratch.file('ten')
     mkdirSync(root)
     const path = writeSite('ten.ndjson', [
