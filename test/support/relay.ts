@@ -19,6 +19,7 @@ export class Relay {
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
   readonly #kept: (() => void)[] = []
+  #answers: (() => void)[] | undefined
   #left = Number.POSITIVE_INFINITY
   #isSilent = false
   #reached: () => void = () => undefined
@@ -58,6 +59,18 @@ export class Relay {
     for (const pass of this.#kept.splice(0)) pass()
   }
 
+  /** Keeps what the server says. */
+  holdAnswers(): void {
+    this.#answers ??= []
+  }
+
+  /** Passes on what the server has said, and whatever it says from now on. */
+  releaseAnswers(): void {
+    const kept = this.#answers ?? []
+    this.#answers = undefined
+    for (const deliver of kept) deliver()
+  }
+
   /** A network that is gone: neither bytes nor the end of a connection arrive at the other side any more. */
   silence(): void {
     this.#isSilent = true
@@ -83,7 +96,9 @@ export class Relay {
     client.on('data', (bytes: Buffer) => this.#take(bytes, server))
     server.on('data', (bytes: Buffer) => {
       this.onAnswer(bytes)
-      this.#pass(() => client.write(bytes))
+      const deliver = () => this.#pass(() => client.write(bytes))
+      if (this.#answers) this.#answers.push(deliver)
+      else deliver()
     })
     for (const [from, into] of [[client, server] as const, [server, client] as const]) {
       from.on('error', () => undefined)
