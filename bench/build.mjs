@@ -77,6 +77,19 @@ function makeRequest(index) {
   const chroot = join(place, 'chroot')
   const bash = join(scratch, 'loop/bash')
   const fields = [
+    'Nmpiun',
+    `R${place}`,
+    'Ic/proc\n',
+    'Id755 /etc',
+    'If/etc/hosts\n127.0.0.1 localhost\n',
+    'Id755 /dev',
+    ...['full', 'kvm', 'null', 'random', 'tty', 'urandom', 'zero'].map(
+      (name) => `Io/dev/${name}\n/dev/${name}`,
+    ),
+    'Il/dev/fd\n/proc/self/fd',
+    'It/dev/shm\nmode=1777',
+    'Ip/dev/pts\nnewinstance,mode=0620,ptmxmode=0666',
+    'Il/dev/ptmx\n/dev/pts/ptmx',
     `B${bash}`,
     'Abash',
     'A-ec',
@@ -85,32 +98,18 @@ function makeRequest(index) {
     'EPATH=/path-not-set',
     'D/tmp/build',
     `U${uid}:${gid}`,
-    'Nmpiun',
     'Pr',
-    `R${chroot}/root`,
     `Oc750 -1 ${gid} ${chroot}`,
-    `Od755 -1 -1 ${chroot}/root`,
     `Od1775 -1 ${gid} ${chroot}/store`,
     `Od1777 -1 -1 ${chroot}/tmp`,
     `Sw/tmp\n${chroot}/tmp`,
-    'Sd755 /etc',
     `Sf/etc/passwd\nnixbld:x:${uid}:${gid}:Nix build user:/:/noshell\n`,
     `Sf/etc/group\nnixbld:!:${gid}:\n`,
-    'Sf/etc/hosts\n127.0.0.1 localhost\n',
-    'Sd755 /dev',
-    ...['full', 'kvm', 'null', 'random', 'tty', 'urandom', 'zero'].map(
-      (name) => `So/dev/${name}\n/dev/${name}`,
-    ),
-    'Sl/dev/fd\n/proc/self/fd',
-    'St/dev/shm\nmode=1777',
-    'Sp/dev/pts\nnewinstance,mode=0620,ptmxmode=0666',
-    'Sl/dev/ptmx\n/dev/pts/ptmx',
     `Sd755 ${scratch}`,
     `Sd755 ${scratch}/loop`,
     `Sw${scratch}/store\n${chroot}/store`,
     `Sb${bash}\n${bash}`,
     `Sw/tmp/build\n${place}/top`,
-    'Sc/proc',
   ]
   writeFileSync(join(place, 'request'), `${fields.join('\0')}\0`)
 }

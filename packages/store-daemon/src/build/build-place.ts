@@ -66,7 +66,7 @@ export function placeOf({ chroot, redirects }: BuildPlace, path: string): string
 export function makeRequest(job: BuildJob, place: BuildPlace): SandboxRequest {
   const { derivation, settings, session } = job
   const { isolation, user, chroot, redirects } = place
-  const { store, build } = session.store.config
+  const { store, state, build } = session.store.config
   const network = isFixedOutput(derivation)
   const inside = chroot ? insideName(storeName(job.path)) : place.directory.top
   const environment = makeEnvironment(derivation, {
@@ -101,7 +101,7 @@ export function makeRequest(job: BuildJob, place: BuildPlace): SandboxRequest {
     namespaces: namespacesOf(isolation, network),
     personality: personalityOf(job),
     outside: [...directorySteps, ...(sandbox?.outside ?? [])],
-    root: sandbox,
+    root: sandbox && { path: state, ...sandbox },
     removed: chroot ? [chroot, place.directory.path] : [place.directory.path],
   }
 }

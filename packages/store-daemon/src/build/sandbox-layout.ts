@@ -1,5 +1,6 @@
 // What a builder finds in its root directory: the closure of its inputs, a few devices, a name for its user, and
-// nothing else. The steps are those of sandbox/build-root.c.
+// nothing else. The steps are those of sandbox/build-root.c. Those that are the same for many builds come first, and do
+// not depend on the build, its user or its inputs.
 // Pure: no I/O.
 import { dirname } from 'node:path/posix'
 
@@ -24,9 +25,11 @@ export type Layout = {
 const devices = ['full', 'kvm', 'null', 'random', 'tty', 'urandom', 'zero']
 const networkFiles = ['/etc/resolv.conf', '/etc/nsswitch.conf', '/etc/services', '/etc/hosts']
 
-export function layOutSandbox(layout: Layout): { path: string; outside: string[]; steps: string[] } {
-  const { store, chroot, inputs, user, owner, network, directory, extra } = layout
-  const made = new Set(['/', '/tmp'])
+export type SandboxRoot = { initial: string[]; outside: string[]; steps: string[] }
+
+export function layOutSandbox(layout: Layout): SandboxRoot {
+  const { store, chroot, inputs, user, owner, directory, extra } = layout
+  const { initial, made } = layOutSystem(layout)
   const steps: string[] = []
   const makeParents = (path: string) => {
     const missing: string[] = []
@@ -37,32 +40,15 @@ export function layOutSandbox(layout: Layout): { path: string; outside: string[]
     }
   }
   const group = owner ? `-1 ${owner.gid}` : '-1 -1'
-  const outside = [
-    `c750 ${group} ${chroot}`,
-    `d755 -1 -1 ${chroot}/root`,
-    `d1775 ${group} ${chroot}/store`,
-    `d1777 -1 -1 ${chroot}/tmp`,
-  ]
+  const outside = [`c750 ${group} ${chroot}`, `d1775 ${group} ${chroot}/store`, `d1777 -1 -1 ${chroot}/tmp`]
   steps.push(`w/tmp\n${chroot}/tmp`)
-  makeParents('/etc')
   steps.push(
     `f/etc/passwd\nnixbld:x:${user.uid}:${user.gid}:Nix build user:/:/noshell\nnobody:x:65534:65534:Nobody:/:/noshell\n`,
     `f/etc/group\nnixbld:!:${user.gid}:\n`,
-    network ? '' : 'f/etc/hosts\n127.0.0.1 localhost\n',
   )
-  if (network) steps.push(...networkFiles.map((file) => `o${file}\n${file}`))
-  if (!extra.has('/dev')) {
-    makeParents('/dev')
-    steps.push(
-      ...devices.map((name) => `o/dev/${name}\n/dev/${name}`),
-      'l/dev/fd\n/proc/self/fd',
-      ...['stdin', 'stdout', 'stderr'].map((name, fd) => `l/dev/${name}\n/proc/self/fd/${fd}`),
-      't/dev/shm\nmode=1777',
-      'p/dev/pts\nnewinstance,mode=0620,ptmxmode=0666',
-      'l/dev/ptmx\n/dev/pts/ptmx',
-    )
-  }
   for (const [inside, source] of extra) {
+    // The build has its own.
+    if (inside === '/proc' || inside.startsWith('/proc/')) continue
     makeParents(dirname(inside))
     steps.push(`w${inside}\n${source}`)
   }
@@ -70,6 +56,25 @@ export function layOutSandbox(layout: Layout): { path: string; outside: string[]
   steps.push(`w${store}\n${chroot}/store`)
   steps.push(...inputs.map((path) => `b${path}\n${path}`))
   makeParents(dirname(directory.inside))
-  steps.push(`w${directory.inside}\n${directory.outside}`, `c/proc\n${layout.readOnlyProc ? 'ro' : ''}`)
-  return { path: `${chroot}/root`, outside, steps: steps.filter((step) => step !== '') }
+  steps.push(`w${directory.inside}\n${directory.outside}`)
+  return { initial, outside, steps }
+}
+
+function layOutSystem({ network, extra, readOnlyProc }: Layout): { initial: string[]; made: Set<string> } {
+  const initial = [`c/proc\n${readOnlyProc ? 'ro' : ''}`, 'd755 /etc']
+  const made = new Set(['/', '/tmp', '/proc', '/etc'])
+  if (network) initial.push(...networkFiles.map((file) => `o${file}\n${file}`))
+  else initial.push('f/etc/hosts\n127.0.0.1 localhost\n')
+  if (extra.has('/dev')) return { initial, made }
+  made.add('/dev')
+  initial.push(
+    'd755 /dev',
+    ...devices.map((name) => `o/dev/${name}\n/dev/${name}`),
+    'l/dev/fd\n/proc/self/fd',
+    ...['stdin', 'stdout', 'stderr'].map((name, fd) => `l/dev/${name}\n/proc/self/fd/${fd}`),
+    't/dev/shm\nmode=1777',
+    'p/dev/pts\nnewinstance,mode=0620,ptmxmode=0666',
+    'l/dev/ptmx\n/dev/pts/ptmx',
+  )
+  return { initial, made }
 }

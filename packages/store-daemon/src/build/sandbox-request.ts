@@ -17,8 +17,8 @@ export type SandboxRequest = {
   namespaces: string
   /** Letters of r (addresses are not random) 3 (32 bits) 2 (Linux 2.6). */
   personality: string
-  /** Where the root is put together, and how; see sandbox/build-root.c. */
-  root: { path: string; steps: readonly string[] } | undefined
+  /** Any directory, where the root is put together, and how; see sandbox/build-root.c. */
+  root: { path: string; initial: readonly string[]; steps: readonly string[] } | undefined
   /** What is made before, and outlives the namespaces. */
   outside: readonly string[]
   /** What is removed when the build is done with, or the daemon has died. */
@@ -30,16 +30,18 @@ export function formatSandboxRequest(request: SandboxRequest): Buffer {
   const { builder, args, environment, directory, user, namespaces, personality, root, outside, removed } =
     request
   const fields = [
+    // What requests of one kind share comes first.
+    `N${namespaces}`,
+    ...(root ? [`R${root.path}`, ...root.initial.map((step) => `I${step}`)] : []),
     `B${builder}`,
     ...args.map((arg) => `A${arg}`),
     ...environment.map((variable) => `E${variable}`),
     `D${directory}`,
     ...(user ? [`U${user.uid}:${user.gid}`, ...user.groups.map((group) => `G${group}`)] : []),
-    `N${namespaces}`,
     `P${personality}`,
     ...outside.map((step) => `O${step}`),
     ...removed.map((path) => `X${path}`),
-    ...(root ? [`R${root.path}`, ...root.steps.map((step) => `S${step}`)] : []),
+    ...(root?.steps ?? []).map((step) => `S${step}`),
   ]
   const nul = fields.find((field) => field.includes('\0'))
   if (nul !== undefined) {

@@ -1,6 +1,6 @@
 // The root directory of a build.
 #pragma once
-#include "request.h"
+#include "sources.h"
 
 /** Says on `failures` what could not be done, and ends the process. */
 _Noreturn void fail(const char *what, const char *path);
@@ -9,10 +9,13 @@ _Noreturn void fail(const char *what, const char *path);
 extern int failures;
 
 /**
- * Takes the outside steps. Returns what failed, or NULL; `made` is how many were taken: what stood in the way of one is
- * not ours to remove.
+ * Makes an empty root this process's own, with what `steps` put there; needs a mount namespace of its own. `place` is
+ * any directory.
  */
-const char *make_outside(const struct request *request, size_t *made);
+void enter_new_root(const char *place, char **steps, const struct source *sources, size_t count);
 
-/** Puts the root together and makes it this process's own; needs a mount namespace of its own. */
-void enter_build_root(const struct request *request);
+/** Takes more steps, below the root. */
+void take_steps(char **steps, const struct source *sources, size_t count);
+
+/** Nothing can be added to the root directory itself any more. */
+void seal_root(void);

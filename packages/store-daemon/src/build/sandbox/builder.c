@@ -72,20 +72,63 @@ static void reset_signals(void) {
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-void become_builder(const struct request *request, int log, uid_t uid, gid_t gid) {
-  if (setsid() < 0) fail("making", "a session");
-  if (request->namespaces & CLONE_NEWUSER) map_user(request, uid, gid);
+static void wait_for_request(const struct beginning *beginning) {
+  char word;
+  ssize_t count;
+  while ((count = read(beginning->go, &word, 1)) < 0 && errno == EINTR) {
+  }
+  if (count != 1) _exit(1);
+  if (!beginning->handover) return;
+  if (!read_handover(beginning->handover, beginning->request)) errno = EINVAL, fail("reading", "the request");
+}
+
+/** What can be made without the request is made before it comes, and the machine looked at once more when it has. */
+static void set_up_root(const struct beginning *beginning) {
+  struct request *request = beginning->request;
+  struct source *first = open_sources(request->initial, request->initial_count);
+  enter_new_root(request->root, request->initial, first, request->initial_count);
+  struct view inside;
+  if (!open_view(&inside)) fail("opening", "/proc/self/ns/mnt");
+  wait_for_request(beginning);
+  enter_view(&beginning->machine);
+  struct source *others = open_sources(request->steps, request->step_count);
+  enter_view(&inside);
+  take_steps(request->steps, others, request->step_count);
+}
+
+/** In a user namespace there is no way back to where we came from. */
+static void set_up_own_root(const struct request *request) {
+  struct source *first = open_sources(request->initial, request->initial_count);
+  struct source *others = open_sources(request->steps, request->step_count);
+  enter_new_root(request->root, request->initial, first, request->initial_count);
+  take_steps(request->steps, others, request->step_count);
+}
+
+static void set_up(const struct beginning *beginning) {
+  const struct request *request = beginning->request;
+  const bool is_own = request->namespaces & CLONE_NEWUSER;
+  if (is_own || !request->root) wait_for_request(beginning);
+  if (is_own) map_user(request, beginning->uid, beginning->gid);
   if (request->namespaces & CLONE_NEWNET) raise_loopback();
   if (request->namespaces & CLONE_NEWUTS) {
     if (sethostname("localhost", 9) < 0 || setdomainname("(none)", 6) < 0) fail("setting", "the host name");
   }
-  if (request->root) enter_build_root(request);
+  if (!request->root) return;
+  if (is_own) set_up_own_root(request);
+  else set_up_root(beginning);
+  seal_root();
+}
+
+void become_builder(const struct beginning *beginning) {
+  const struct request *request = beginning->request;
+  if (setsid() < 0) fail("making", "a session");
+  set_up(beginning);
   if (chdir(request->directory) < 0) fail("changing directory to", request->directory);
   int null = open("/dev/null", O_RDWR);
   if (null < 0) fail("opening", "/dev/null");
   dup2(null, 0);
-  dup2(log, 1);
-  dup2(log, 2);
+  dup2(beginning->log, 1);
+  dup2(beginning->log, 2);
   // What is left closes itself: all else was opened so.
   if (null > 2) close(null);
   if (request->personality && personality(request->personality) < 0) fail("setting", "the personality");

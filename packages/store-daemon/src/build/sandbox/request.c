@@ -1,9 +1,9 @@
 // A request is a list of fields, each ended by NUL; the first letter says what the rest is.
 //
+//   N namespaces, letters of m p i u n U     R root         I initial step: these come first
 //   B builder   A argument of it, in order   E NAME=VALUE   D working directory
-//   U UID:GID   G supplementary group        N namespaces, letters of m p i u n U     P personality, letters of r 3 2
-//   R root      O outside step               S step           (build-root.c says what steps there are)
-//   X what is removed at the end
+//   U UID:GID   G supplementary group        P personality, letters of r 3 2
+//   O outside step (outside.c)               S step (build-root.c)              X what is removed at the end
 #define _GNU_SOURCE
 #include "request.h"
 #include <sched.h>
@@ -51,6 +51,7 @@ static bool parse_field(char *field, struct request *request, size_t counts[3]) 
     case 'X': request->removed[counts[2]++] = rest; return true;
     case 'D': request->directory = rest; return true;
     case 'R': request->root = rest; return true;
+    case 'I': request->initial[request->initial_count++] = rest; return true;
     case 'O': request->outside[request->outside_count++] = rest; return true;
     case 'S': request->steps[request->step_count++] = rest; return true;
     case 'U': return parse_user(rest, request);
@@ -74,10 +75,26 @@ bool parse_request(char *bytes, size_t length, struct request *request) {
   for (size_t i = 0; i < length; i++) count += bytes[i] == 0;
   *request = (struct request){0};
   // Each list could hold all fields, and has its NULL.
-  char ***lists[] = {&request->arguments, &request->environment, &request->outside, &request->steps, &request->removed};
+  char ***lists[] = {&request->arguments, &request->environment, &request->outside,
+                     &request->initial,   &request->steps,       &request->removed};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
     if (!(*lists[i] = calloc(count + 1, sizeof(char *)))) return false;
   for (char *field = bytes; field < bytes + length; field += strlen(field) + 1)
     if (!parse_field(field, request, counts)) return false;
+  return true;
+}
+
+bool is_complete(const struct request *request) {
   return request->builder && request->directory;
+}
+
+size_t measure_kind(const char *bytes, size_t length) {
+  size_t at = 0;
+  bool has_root = false;
+  while (at < length && bytes[at] && strchr("NRI", bytes[at])) {
+    if (bytes[at] == 'N' && strchr(bytes + at, 'U')) return 0;
+    if (bytes[at] == 'R') has_root = true;
+    at += strlen(bytes + at) + 1;
+  }
+  return has_root ? at : 0;
 }

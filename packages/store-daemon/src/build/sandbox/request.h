@@ -17,14 +17,23 @@ struct request {
   size_t group_count;
   // Flags of clone(2), and of personality(2).
   unsigned long namespaces, personality;
-  // Where the root of the build is put together; NULL: it sees this machine's.
+  // Any directory, where the root of the build is put together; NULL: it sees this machine's.
   const char *root;
-  // Each a letter and its words; in order.
-  char **outside, **steps;
-  size_t outside_count, step_count;
+  // Each a letter and its words; in order. `initial` are steps that are taken first.
+  char **outside, **initial, **steps;
+  size_t outside_count, initial_count, step_count;
   // What to remove afterwards. Ends with NULL.
   char **removed;
 };
 
 /** Takes a request apart in place; false when it is malformed. */
 bool parse_request(char *bytes, size_t length, struct request *request);
+
+/**
+ * How long the fields are that requests of one kind share: namespaces, root, initial steps. They come first. 0 if nothing
+ * can be made of them without the rest: no root, or a user namespace.
+ */
+size_t measure_kind(const char *bytes, size_t length);
+
+/** Whether it says what is to be run, and where. */
+bool is_complete(const struct request *request);

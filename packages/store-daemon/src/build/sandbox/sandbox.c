@@ -9,7 +9,7 @@
 // The end of standard input is the end of the daemon, and of every build.
 // `sandbox --once` takes one request on standard input, runs it with its log on standard output, and exits as it does.
 #define _GNU_SOURCE
-#include "request.h"
+#include "launch.h"
 #include "warden.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -26,17 +26,15 @@
 
 enum { REQUEST = 1, KILL, CREDIT, DONE, KEEP };
 enum { STARTED = 1, LOG, ENDED, GONE };
-// 3 says by its being open that builds may still run: it is inherited, and closed by nothing but exec and exit.
-enum { LIFETIME_FD = 3, LOG_FD, REPORT_FD, LIFELINE_FD, FIRST_OTHER_FD };
 
 #define MAX_BUILDS 256
 #define MAX_REQUEST (64u << 20)
 #define WINDOW (1 << 20)
+#define IDLE_MS 1000
 
 struct build {
   uint32_t id;
-  pid_t warden;
-  int log, report, lifeline;
+  struct warden warden;
   int64_t credit;
   char words[8192];
   size_t length;
@@ -70,39 +68,52 @@ static void send_frame(uint32_t kind, uint32_t id, const void *bytes, uint32_t l
   write_all(bytes, length);
 }
 
-/** LIFETIME_FD stays as it is. */
-static _Noreturn void run_warden(char *bytes, size_t length, int log, int report, int lifeline) {
-  struct request request;
-  // Out of the way first: each may have one of the numbers that another one gets.
-  log = fcntl(log, F_DUPFD_CLOEXEC, 100), report = fcntl(report, F_DUPFD_CLOEXEC, 100);
-  lifeline = fcntl(lifeline, F_DUPFD_CLOEXEC, 100);
-  dup3(log, LOG_FD, O_CLOEXEC), dup3(report, REPORT_FD, O_CLOEXEC), dup3(lifeline, LIFELINE_FD, O_CLOEXEC);
-  // Another build's lifeline must not be held open by us.
-  close_range(FIRST_OTHER_FD, ~0U, 0);
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  dup2(null, 0), dup2(null, 1);
-  if (parse_request(bytes, length, &request)) watch_build(&request, LOG_FD, REPORT_FD, LIFELINE_FD);
-  else if (write(REPORT_FD, "failed reading the request\n", 27) < 0) _exit(1);
-  _exit(0);
+/** One that is ready for the next build of a kind, for as long as builds come one after the other. */
+static struct {
+  bool is_there;
+  struct warden warden;
+  char *kind;
+  size_t length;
+} spare;
+
+static void forget_spare(void) {
+  if (!spare.is_there) return;
+  drop_spare(&spare.warden);
+  free(spare.kind);
+  spare.is_there = false;
 }
 
-static void start_build(uint32_t id, char *bytes, size_t length) {
-  int log[2] = {-1, -1}, report[2] = {-1, -1}, lifeline[2] = {-1, -1};
-  pid_t pid = -1;
-  bool made = build_count < MAX_BUILDS && pipe2(log, O_CLOEXEC) == 0 && pipe2(report, O_CLOEXEC) == 0 &&
-              pipe2(lifeline, O_CLOEXEC) == 0 && (pid = fork()) >= 0;
-  if (pid == 0) run_warden(bytes, length, log[1], report[1], lifeline[0]);
-  close(log[1]), close(report[1]), close(lifeline[0]);
-  if (!made) {
+static void keep_spare(const char *kind, size_t length) {
+  if (spare.is_there || length == 0 || !(spare.kind = malloc(length))) return;
+  memcpy(spare.kind, kind, length);
+  spare.length = length;
+  spare.is_there = launch_spare(kind, length, &spare.warden);
+  if (!spare.is_there) free(spare.kind);
+}
+
+static bool take_spare(const char *bytes, size_t length, size_t kind, struct warden *warden) {
+  if (!spare.is_there || length > MAX_HANDOVER) return false;
+  if (spare.length != kind || memcmp(spare.kind, bytes, kind) != 0) return false;
+  *warden = spare.warden;
+  free(spare.kind);
+  spare.is_there = false;
+  hand_over(warden, bytes, length);
+  return true;
+}
+
+static void start_build(uint32_t id, const char *bytes, size_t length) {
+  const size_t kind = measure_kind(bytes, length);
+  struct warden warden;
+  errno = EAGAIN;
+  if (build_count == MAX_BUILDS ||
+      (!take_spare(bytes, length, kind, &warden) && !launch_warden(bytes, length, &warden))) {
     char text[256];
     int size = snprintf(text, sizeof text, "failed making a process: %s", strerror(errno));
-    close(log[0]), close(report[0]), close(lifeline[1]);
     send_frame(ENDED, id, text, size);
     return send_frame(GONE, id, NULL, 0);
   }
-  struct build *build = &builds[build_count++];
-  *build = (struct build){
-    .id = id, .warden = pid, .log = log[0], .report = report[0], .lifeline = lifeline[1], .credit = WINDOW};
+  builds[build_count++] = (struct build){.id = id, .warden = warden, .credit = WINDOW};
+  keep_spare(bytes, kind);
 }
 
 static struct build *find(uint32_t id) {
@@ -112,10 +123,10 @@ static struct build *find(uint32_t id) {
 }
 
 static void say_on_lifeline(struct build *build, char word, bool is_last) {
-  if (build->lifeline < 0) return;
+  if (build->warden.lifeline < 0) return;
   // It may have gone already, and then there is nothing to tell it.
-  if (word && write(build->lifeline, &word, 1) < 0) is_last = true;
-  if (is_last) close(build->lifeline), build->lifeline = -1;
+  if (word && write(build->warden.lifeline, &word, 1) < 0) is_last = true;
+  if (is_last) close(build->warden.lifeline), build->warden.lifeline = -1;
 }
 
 static void take_frame(void) {
@@ -123,6 +134,7 @@ static void take_frame(void) {
   if (!read_all(head, sizeof head) || head[2] > MAX_REQUEST) _exit(0);
   char *bytes = malloc(head[2] + 1);
   if (!bytes || !read_all(bytes, head[2])) _exit(0);
+  bytes[head[2]] = 0;
   struct build *build = find(head[1]);
   if (head[0] == REQUEST) start_build(head[1], bytes, head[2]);
   else if (head[0] == KILL && build) say_on_lifeline(build, KILL_BUILD, false);
@@ -135,11 +147,11 @@ static void take_frame(void) {
 static void pass_log(struct build *build) {
   static char bytes[1 << 16];
   size_t room = build->credit < (int64_t)sizeof bytes ? (size_t)build->credit : sizeof bytes;
-  ssize_t count = read(build->log, bytes, room);
+  ssize_t count = read(build->warden.log, bytes, room);
   if (count < 0 && errno == EINTR) return;
   if (count <= 0) {
-    close(build->log);
-    build->log = -1;
+    close(build->warden.log);
+    build->warden.log = -1;
     return;
   }
   build->credit -= count;
@@ -147,11 +159,11 @@ static void pass_log(struct build *build) {
 }
 
 static void take_report(struct build *build) {
-  ssize_t count = read(build->report, build->words + build->length, sizeof build->words - build->length);
+  ssize_t count = read(build->warden.report, build->words + build->length, sizeof build->words - build->length);
   if (count < 0 && errno == EINTR) return;
   if (count <= 0) {
-    close(build->report);
-    build->report = -1;
+    close(build->warden.report);
+    build->warden.report = -1;
     return;
   }
   build->length += count;
@@ -167,7 +179,7 @@ static void take_report(struct build *build) {
 static void end_build(struct build *build) {
   const char *lost = "failed the process that watches over it has died";
   bool is_told = build->length > 0 && build->words[build->length - 1] == '\n';
-  if (build->ended || build->log >= 0 || (build->report >= 0 && !is_told)) return;
+  if (build->ended || build->warden.log >= 0 || (build->warden.report >= 0 && !is_told)) return;
   build->ended = true;
   if (is_told) send_frame(ENDED, build->id, build->words, build->length - 1);
   else send_frame(ENDED, build->id, lost, strlen(lost));
@@ -175,9 +187,10 @@ static void end_build(struct build *build) {
 
 static void forget_build(size_t index) {
   struct build *build = &builds[index];
-  while (waitpid(build->warden, NULL, 0) < 0 && errno == EINTR) {
+  while (waitpid(build->warden.pid, NULL, 0) < 0 && errno == EINTR) {
   }
-  if (build->lifeline >= 0) close(build->lifeline);
+  if (build->warden.lifeline >= 0) close(build->warden.lifeline);
+  drop_handover(build->warden.handover);
   send_frame(GONE, build->id, NULL, 0);
   builds[index] = builds[--build_count];
 }
@@ -186,16 +199,18 @@ static void serve(void) {
   for (;;) {
     struct pollfd watched[1 + 2 * MAX_BUILDS] = {{.fd = 0, .events = POLLIN}};
     for (size_t i = 0; i < build_count; i++) {
-      watched[1 + 2 * i] = (struct pollfd){.fd = builds[i].credit > 0 ? builds[i].log : -1, .events = POLLIN};
-      watched[2 + 2 * i] = (struct pollfd){.fd = builds[i].report, .events = POLLIN};
+      watched[1 + 2 * i] = (struct pollfd){.fd = builds[i].credit > 0 ? builds[i].warden.log : -1, .events = POLLIN};
+      watched[2 + 2 * i] = (struct pollfd){.fd = builds[i].warden.report, .events = POLLIN};
     }
     size_t count = build_count;
-    if (poll(watched, 1 + 2 * count, -1) < 0) continue;
+    int ready = poll(watched, 1 + 2 * count, count == 0 && spare.is_there ? IDLE_MS : -1);
+    if (ready == 0) forget_spare();
+    if (ready <= 0) continue;
     for (size_t i = count; i-- > 0;) {
       if (watched[2 + 2 * i].revents) take_report(&builds[i]);
       if (watched[1 + 2 * i].revents) pass_log(&builds[i]);
       end_build(&builds[i]);
-      if (builds[i].ended && builds[i].report < 0) forget_build(i);
+      if (builds[i].ended && builds[i].warden.report < 0) forget_build(i);
     }
     if (watched[0].revents) take_frame();
   }
@@ -207,8 +222,9 @@ static int run_once(void) {
   for (ssize_t count; (count = read(0, bytes + length, sizeof bytes - length)) > 0;) length += count;
   struct request request;
   int report[2];
-  if (!parse_request(bytes, length, &request) || pipe2(report, O_CLOEXEC) < 0) return 64;
-  watch_build(&request, fcntl(1, F_DUPFD_CLOEXEC, 3), report[1], -1);
+  if (!parse_request(bytes, length, &request) || !is_complete(&request) || pipe2(report, O_CLOEXEC) < 0) return 64;
+  watch_build(&(struct watch){
+    .request = &request, .log = fcntl(1, F_DUPFD_CLOEXEC, 3), .report = report[1], .lifeline = -1});
   close(report[1]);
   char words[8192];
   ssize_t count = read(report[0], words, sizeof words - 1);
@@ -221,10 +237,11 @@ static int run_once(void) {
 }
 
 int main(int argc, char **argv) {
+  signal(SIGPIPE, SIG_IGN);
   if (argc == 2 && strcmp(argv[1], "--once") == 0) return run_once();
   fcntl(LIFETIME_FD, F_SETFD, FD_CLOEXEC);
   // The daemon is what decides; a Ctrl-C on its terminal is not for us.
-  for (const int *number = (const int[]){SIGINT, SIGTERM, SIGHUP, SIGPIPE, 0}; *number; number++)
+  for (const int *number = (const int[]){SIGINT, SIGTERM, SIGHUP, 0}; *number; number++)
     signal(*number, SIG_IGN);
   serve();
 }

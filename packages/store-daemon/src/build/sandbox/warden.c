@@ -3,6 +3,7 @@
 #include "warden.h"
 #include "build-root.h"
 #include "builder.h"
+#include "outside.h"
 #include "remove-tree.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -29,9 +30,10 @@ static void say(int report, const char *format, ...) {
   if (write(report, text, (size_t)length < sizeof text ? (size_t)length : sizeof text) < 0) return;
 }
 
-/** Kills every process of a build user. Only as that user itself can it be none of anybody else. */
-static void kill_user(uid_t uid) {
-  if (uid == 0) return;
+/** Starts to kill every process of a build user. Only as that user itself can it be none of anybody else. */
+static pid_t start_killer(const struct request *request) {
+  const uid_t uid = request->uid;
+  if (!request->has_user || request->namespaces & CLONE_NEWUSER || uid == 0) return -1;
   pid_t pid = fork();
   if (pid == 0) {
     if (setresuid(uid, uid, uid) < 0 || getuid() != uid || geteuid() != uid) _exit(1);
@@ -39,6 +41,10 @@ static void kill_user(uid_t uid) {
     kill(-1, SIGKILL);
     _exit(0);
   }
+  return pid;
+}
+
+static void wait_for_killer(pid_t pid) {
   while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
   }
 }
@@ -95,7 +101,7 @@ static int wait_for_end(pid_t pid, int pidfd, int *lifeline, bool *leave) {
 static void clean_up(const struct request *request) {
   // The end of a process namespace's first process is the end of all of them.
   if (!(request->namespaces & CLONE_NEWPID)) kill_orphans();
-  if (request->has_user && !(request->namespaces & CLONE_NEWUSER)) kill_user(request->uid);
+  wait_for_killer(start_killer(request));
 }
 
 static size_t outside_made;
@@ -115,44 +121,100 @@ static void remove_all(const struct request *request) {
     if (is_made(request, *path)) remove_tree(*path);
 }
 
+/** The first process of a build, and our ends of the pipes to it. */
+struct child {
+  pid_t pid;
+  int pidfd, errors, go;
+};
+
+/** Returns what failed, or NULL. */
+static const char *start_child(const struct watch *watch, struct child *child) {
+  int errors[2], go[2];
+  struct beginning beginning = {.request = watch->request, .handover = watch->handover, .log = watch->log,
+                                .uid = geteuid(), .gid = getegid()};
+  const unsigned long flags = watch->request->namespaces;
+  if (watch->request->root && !(flags & CLONE_NEWUSER) && !open_view(&beginning.machine)) return "opening /proc";
+  if (pipe2(errors, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0) return "pipe";
+  child->pid = syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, &child->pidfd, NULL, 0);
+  if (child->pid < 0) return "making namespaces";
+  if (child->pid == 0) {
+    failures = errors[1], beginning.go = go[0];
+    close(go[1]);
+    become_builder(&beginning);
+  }
+  close(errors[1]), close(go[0]);
+  child->errors = errors[0], child->go = go[1];
+  return NULL;
+}
+
+/** Waits for the rest of the request; false when there will be none. */
+static bool take_request(const struct watch *watch) {
+  char word;
+  ssize_t count;
+  while ((count = read(watch->lifeline, &word, 1)) < 0 && errno == EINTR) {
+  }
+  if (count != 1 || word != GO_ON) return false;
+  return read_handover(watch->handover, watch->request) && is_complete(watch->request);
+}
+
+/** Makes what is outside, while nobody is left of whoever was this user before. */
+static const char *prepare(const struct request *request) {
+  pid_t killer = start_killer(request);
+  const char *step = make_outside(request, &outside_made);
+  const int failure = errno;
+  wait_for_killer(killer);
+  errno = failure;
+  return step;
+}
+
+static void stop_child(const struct child *child) {
+  kill(child->pid, SIGKILL);
+  while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) {
+  }
+}
+
 /** Runs it; whether all of it may stay where it is. */
-static bool run_build(const struct request *request, int *log, int report, int *lifeline) {
-  int errors[2], pidfd = -1;
+static bool run_child(struct watch *watch, struct child *child) {
   char failure[PATH_MAX + 256];
   bool leave = false;
-  const char *step = make_outside(request, &outside_made);
-  if (step) return say(report, "failed creating `%s': %s\n", step, strerror(errno)), false;
-  if (pipe2(errors, O_CLOEXEC) < 0) return say(report, "failed pipe: %s\n", strerror(errno)), false;
-  const unsigned long flags = request->namespaces | CLONE_PIDFD | SIGCHLD;
-  const uid_t uid = geteuid();
-  const gid_t gid = getegid();
-  pid_t pid = syscall(SYS_clone, flags, NULL, &pidfd, NULL, 0);
-  if (pid < 0) return say(report, "failed making namespaces: %s\n", strerror(errno)), false;
-  if (pid == 0) {
-    failures = errors[1];
-    become_builder(request, *log, uid, gid);
-  }
-  close(errors[1]);
-  // The log ends when the last process of the build has ended.
-  close(*log), *log = -1;
-  ssize_t length = read_failure(errors[0], failure, sizeof failure);
-  close(errors[0]);
-  if (length == 0 || strncmp(failure, "exec", 4) == 0) say(report, "started %d\n", pid);
-  int status = wait_for_end(pid, pidfd, lifeline, &leave);
-  clean_up(request);
+  const int report = watch->report;
+  // Taking a namespace down takes time, which is not the build's: it stays until it has been told how the build ended.
+  snprintf(failure, sizeof failure, "/proc/%d/ns/mnt", child->pid);
+  const int mounts = open(failure, O_RDONLY | O_CLOEXEC);
+  // It may have failed already, and says so.
+  if (write(child->go, "", 1) < 0 && errno != EPIPE) return say(report, "failed pipe: %s\n", strerror(errno)), false;
+  close(child->go);
+  ssize_t length = read_failure(child->errors, failure, sizeof failure);
+  close(child->errors);
+  if (length == 0 || strncmp(failure, "exec", 4) == 0) say(report, "started %d\n", child->pid);
+  int status = wait_for_end(child->pid, child->pidfd, &watch->lifeline, &leave);
+  clean_up(watch->request);
   if (length > 0) say(report, "%s", failure);
   else if (WIFEXITED(status)) say(report, "exit %d\n", WEXITSTATUS(status));
   else say(report, "signal %d\n", WTERMSIG(status));
+  close(mounts);
   return leave;
 }
 
-void watch_build(const struct request *request, int log, int report, int lifeline) {
-  const bool is_watched = lifeline >= 0;
+static bool run_build(struct watch *watch) {
+  struct child child;
+  const char *failed = start_child(watch, &child);
+  // The log ends when the last process of the build has ended.
+  close(watch->log);
+  if (failed) return say(watch->report, "failed %s: %s\n", failed, strerror(errno)), false;
+  if (watch->handover && !take_request(watch)) return stop_child(&child), false;
+  failed = prepare(watch->request);
+  if (!failed) return run_child(watch, &child);
+  say(watch->report, "failed creating `%s': %s\n", failed, strerror(errno));
+  stop_child(&child);
+  return false;
+}
+
+void watch_build(struct watch *watch) {
+  const bool is_watched = watch->lifeline >= 0;
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  if (request->has_user && !(request->namespaces & CLONE_NEWUSER)) kill_user(request->uid);
-  bool leave = run_build(request, &log, report, &lifeline);
-  if (log >= 0) close(log);
-  while (lifeline >= 0 && take_word(lifeline, &leave)) {
+  bool leave = run_build(watch);
+  while (watch->lifeline >= 0 && take_word(watch->lifeline, &leave)) {
   }
-  if (is_watched && !leave) remove_all(request);
+  if (is_watched && !leave) remove_all(watch->request);
 }

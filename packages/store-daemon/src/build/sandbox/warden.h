@@ -1,8 +1,16 @@
 // The process that watches over one build.
 #pragma once
-#include "request.h"
+#include "handover.h"
 
-enum { KILL_BUILD = 'K', LEAVE_ALL = 'L' };
+enum { KILL_BUILD = 'K', LEAVE_ALL = 'L', GO_ON = 'G' };
+
+struct watch {
+  struct request *request;
+  // NULL: the request is complete. Else it is of a kind that builds share, and GO_ON on the lifeline says that the rest
+  // is in the handover.
+  struct handover *handover;
+  int log, report, lifeline;
+};
 
 /**
  * Runs a build to its end, with all that it started. Says on `report`, a line each: `started PID`, then one of
@@ -10,4 +18,4 @@ enum { KILL_BUILD = 'K', LEAVE_ALL = 'L' };
  * the build, and LEAVE_ALL keeps what would be removed. When its other end closes, the build is ended and removed;
  * that is what is waited for. Negative: there is none, and nothing is removed at the end.
  */
-void watch_build(const struct request *request, int log, int report, int lifeline);
+void watch_build(struct watch *watch);
