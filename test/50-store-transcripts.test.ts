@@ -7,6 +7,7 @@ import { connect } from 'node:net'
 import { Duplex } from 'node:stream'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openDatabase } from './support/database.ts'
+import { Inbox } from './support/inbox.ts'
 import { Scratch } from './support/scratch.ts'
 import { root } from './support/shell.ts'
 import { TestStore } from './support/store.ts'
@@ -186,42 +187,33 @@ function accessList(): string {
 
 class Peer {
   readonly socket: Duplex
-  #bytes: Buffer = Buffer.alloc(0)
-  #closed = false
-  #wake: () => void = () => undefined
+  readonly #inbox: Inbox
   /** Text of NEXT frames. */
   log = ''
 
   constructor(socket: Duplex) {
     this.socket = socket
-    const end = () => {
-      this.#closed = true
-      this.#wake()
-    }
-    socket.on('data', (chunk: Buffer) => {
-      this.#bytes = Buffer.concat([this.#bytes, chunk])
-      this.#wake()
-    })
-    socket.on('end', end).on('close', end).on('error', end)
+    this.#inbox = new Inbox(socket)
   }
 
   /** The next bytes that are no log. */
   async take(count: number, raw: boolean): Promise<Buffer> {
+    const inbox = this.#inbox
     for (;;) {
-      const bytes = raw ? this.#bytes : withoutLog(this.#bytes)
-      if (!raw && bytes.length > 0) this.log += logOf(this.#bytes)
-      if (bytes.length > 0) this.#bytes = bytes
-      if (bytes.length >= count || this.#closed) {
-        this.#bytes = bytes.subarray(count)
+      const bytes = raw ? inbox.pending : withoutLog(inbox.pending)
+      if (!raw && bytes.length > 0) this.log += logOf(inbox.pending)
+      if (bytes.length > 0) inbox.pending = bytes
+      if (bytes.length >= count || inbox.closed) {
+        inbox.pending = bytes.subarray(count)
         return Buffer.from(bytes.subarray(0, count))
       }
-      await new Promise<void>((resolve) => (this.#wake = resolve))
+      await inbox.more()
     }
   }
 
   async untilClosed(): Promise<void> {
-    while (!this.#closed) await new Promise<void>((resolve) => (this.#wake = resolve))
-    expect(printable(this.#bytes)).toEqual([])
+    await this.#inbox.untilClosed()
+    expect(printable(this.#inbox.pending)).toEqual([])
   }
 }
 

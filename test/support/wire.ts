@@ -1,6 +1,7 @@
 // A client of the worker protocol for tests, written from the protocol's description and not from the program's code.
 import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
+import { Inbox } from './inbox.ts'
 
 export const tags = {
   next: 0x6f6c6d67,
@@ -41,9 +42,7 @@ export class DaemonError extends Error {
 
 export class WireClient {
   readonly socket: Socket
-  #bytes: Buffer = Buffer.alloc(0)
-  #closed = false
-  #wake: () => void = () => undefined
+  readonly #inbox: Inbox
   /** Text of NEXT frames. */
   log = ''
   /** Takes their bytes instead, when it is set. */
@@ -51,15 +50,7 @@ export class WireClient {
 
   constructor(socket: Socket) {
     this.socket = socket
-    const end = () => {
-      this.#closed = true
-      this.#wake()
-    }
-    socket.on('data', (chunk: Buffer) => {
-      this.#bytes = Buffer.concat([this.#bytes, chunk])
-      this.#wake()
-    })
-    socket.on('end', end).on('close', end).on('error', end)
+    this.#inbox = new Inbox(socket)
   }
 
   static async open(path: string): Promise<WireClient> {
@@ -81,23 +72,24 @@ export class WireClient {
   }
 
   get closed(): boolean {
-    return this.#closed
+    return this.#inbox.closed
   }
 
   /** The next `count` bytes; throws when the connection ends before. */
   async take(count: number): Promise<Buffer> {
-    while (this.#bytes.length < count) {
-      if (this.#closed) throw new Error(`closed with ${this.#bytes.length} of ${count} bytes`)
-      await new Promise<void>((resolve) => (this.#wake = resolve))
+    const inbox = this.#inbox
+    while (inbox.pending.length < count) {
+      if (inbox.closed) throw new Error(`closed with ${inbox.pending.length} of ${count} bytes`)
+      await inbox.more()
     }
-    const taken = this.#bytes.subarray(0, count)
-    this.#bytes = this.#bytes.subarray(count)
+    const taken = inbox.pending.subarray(0, count)
+    inbox.pending = inbox.pending.subarray(count)
     return taken
   }
 
   /** Until the daemon closes the connection. */
-  async untilClosed(): Promise<void> {
-    while (!this.#closed) await new Promise<void>((resolve) => (this.#wake = resolve))
+  untilClosed(): Promise<void> {
+    return this.#inbox.untilClosed()
   }
 
   async int(): Promise<number> {
