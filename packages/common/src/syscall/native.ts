@@ -41,9 +41,14 @@ export type Native = {
   recordLock(fd: number, type: number): 0 | 1
   /**
    * Appends up to 8 KiB to a file that is held with a shared lock, with the lock made exclusive meanwhile: 1 when
-   * done, 0 when another process has it shared as well.
+   * done, 0 when another process has it shared as well. Without lock when the caller is `alone`.
    */
-  appendExclusively(fd: number, bytes: string): 0 | 1
+  appendExclusively(fd: number, bytes: string, alone: boolean): 0 | 1
+  /**
+   * Makes a new file of these contents, mode (less the umask) and time in seconds since 1970: 1 when done, 0 when there
+   * is something of that name. One call for five of Node's.
+   */
+  createFile(path: string, contents: Uint8Array, mode: number, time: number): 0 | 1
   /** Two names in one file system change places at once: renameat2(2) with RENAME_EXCHANGE. */
   exchange(a: string, b: string): number
   /** A record lock, waiting for it on a thread of libuv's pool. */

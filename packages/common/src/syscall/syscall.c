@@ -393,24 +393,61 @@ FUNCTION(record_lock_try) {
 }
 
 /**
- * appendExclusively(fd, bytes): writes at the end of a file that is held with a shared record lock, with the lock made
- * exclusive for as long as that takes. 1 when written, 0 when another process has it shared as well.
+ * appendExclusively(fd, bytes, alone): writes at the end of a file that is held with a shared record lock, with the
+ * lock made exclusive for as long as that takes. 1 when written, 0 when another process has it shared as well. Who is
+ * alone leaves the lock as it is.
  */
 FUNCTION(append_exclusively) {
-  napi_value arguments[2];
-  size_t count = 2, size = 0;
+  napi_value arguments[3];
+  size_t count = 3, size = 0;
   int32_t fd = -1;
+  bool alone = false;
   char bytes[8192];
   napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
   napi_get_value_int32(env, arguments[0], &fd);
   napi_get_value_string_latin1(env, arguments[1], bytes, sizeof bytes, &size);
+  napi_get_value_bool(env, arguments[2], &alone);
   struct flock lock = record_lock(F_WRLCK), back = record_lock(F_RDLCK);
-  if (fcntl(fd, F_SETLK, &lock) < 0) return errno == EAGAIN || errno == EACCES ? from_int(env, 0) : fail(env, "fcntl");
+  if (!alone && fcntl(fd, F_SETLK, &lock) < 0)
+    return errno == EAGAIN || errno == EACCES ? from_int(env, 0) : fail(env, "fcntl");
   ssize_t written = write(fd, bytes, size);
   int error = errno;
-  fcntl(fd, F_SETLK, &back);
+  if (!alone) fcntl(fd, F_SETLK, &back);
   errno = error;
   return written == (ssize_t)size ? from_int(env, 1) : fail(env, "write");
+}
+
+static bool write_all(int fd, const char *bytes, size_t left) {
+  while (left > 0) {
+    ssize_t written = write(fd, bytes, left);
+    if (written < 0 && errno != EINTR) return false;
+    if (written > 0) bytes += written, left -= (size_t)written;
+  }
+  return true;
+}
+
+/** createFile(path, contents, mode, time): 1 when made, 0 when something of that name is there. */
+FUNCTION(create_file) {
+  napi_value arguments[4];
+  size_t count = 4, size = 0;
+  char path[4096] = "";
+  void *contents = NULL;
+  int32_t mode = 0;
+  int64_t time = 0;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  if (!read_text(env, arguments[0], path, sizeof path)) return errno = ENAMETOOLONG, fail(env, "open");
+  napi_get_typedarray_info(env, arguments[1], NULL, &size, &contents, NULL, NULL);
+  napi_get_value_int32(env, arguments[2], &mode);
+  napi_get_value_int64(env, arguments[3], &time);
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (fd < 0) return errno == EEXIST ? from_int(env, 0) : fail(env, "open");
+  struct timespec times[2] = {{.tv_sec = time}, {.tv_sec = time}};
+  bool written = write_all(fd, contents, size) && futimens(fd, times) == 0;
+  int error = errno;
+  if (close(fd) == 0 && written) return from_int(env, 1);
+  // What was begun stays: its name is the caller's to free.
+  if (!written) errno = error;
+  return fail(env, "write");
 }
 
 /** exchange(a, b): what the two names stand for changes places, at once. */
@@ -494,6 +531,7 @@ NAPI_MODULE_INIT() {
     EXPORT("isListening", is_listening),
     EXPORT("recordLock", record_lock_try),
     EXPORT("appendExclusively", append_exclusively),
+    EXPORT("createFile", create_file),
     EXPORT("exchange", exchange_names),
     EXPORT("recordLockWait", record_lock_wait),
   };

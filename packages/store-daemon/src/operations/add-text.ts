@@ -1,9 +1,8 @@
 // Adds a text: its path is a function of its name, contents and references.
-import { closeSync, futimesSync, openSync, writeSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { errnoOf } from '@plumbline/common/error/translate'
 import { hexDigest } from '@plumbline/common/store/hash'
 import { makeTextPath } from '@plumbline/common/store/store-path'
+import { native } from '@plumbline/common/syscall/native'
 import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
 import { deduplicateFile, deduplicationMinimum } from '../store/deduplicate.ts'
@@ -43,22 +42,9 @@ export async function addText(session: Session, { name, contents, references }: 
 }
 
 function writeCanonicalFile(path: string, contents: Buffer): void {
-  const fd = createFile(path)
-  try {
-    for (let done = 0; done < contents.length;) done += writeSync(fd, contents, done)
-    futimesSync(fd, 1, 1)
-  } finally {
-    closeSync(fd)
-  }
-}
-
-/** What may be there was left by somebody who died. */
-function createFile(path: string): number {
-  try {
-    return openSync(path, 'wx', 0o444)
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error
-    removeTree(path)
-    return openSync(path, 'wx', 0o444)
-  }
+  const create = () => native().createFile(path, contents, 0o444, 1) === 1
+  if (create()) return
+  // What is there was left by somebody who died.
+  removeTree(path)
+  if (!create()) throw new ToolError('STORE_FAILED', { reason: `creating file \`${path}': File exists` })
 }

@@ -14,7 +14,7 @@ export async function addItem(
   path: string,
   place: () => Promise<Registration> | Registration,
 ): Promise<void> {
-  const { database, registrar, tempRoots } = session.store
+  const { database, registrar, tempRoots, soleUse } = session.store
   const waiting = tempRoots.add(session.roots, path)
   if (waiting) await waiting
   // Of a path that is not on disk the database need not be asked, which costs as much as writing it.
@@ -24,7 +24,7 @@ export async function addItem(
   if (locking) await locking
   try {
     // Another connection, or process, may have made it meanwhile.
-    if (isThere()) return
+    if ((locking || !soleUse.take()) && isThere()) return
     const placing = place()
     const item = placing instanceof Promise ? await placing : placing
     for (const reference of item.references) {

@@ -3,27 +3,49 @@
 // Within the process by name; among processes by a POSIX record lock on `PATH.lock`, as guix-daemon takes it. Such a
 // lock is dropped when *any* descriptor of the file is closed, so at most one is open here, which the lock by name
 // ensures. Whoever is done unlinks the file and writes a byte into it: a process that opened it before sees that
-// it holds a lock on a file that is gone, and opens it again.
+// it holds a lock on a file that is gone, and opens it again. While no other process uses the store, what takes a
+// moment needs no file: see sole-use.ts.
 import { closeSync, fstatSync, openSync, unlinkSync } from 'node:fs'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { linkLock, unlinkLock } from './lock-file.ts'
+import { exists } from './remove-tree.ts'
 import { markRemoved } from './removed-lock.ts'
+import type { SoleUse } from './sole-use.ts'
 
 /** Gives the lock among processes back. */
 type Release = () => void
 type Held = { release: Release | undefined; waiting: (() => void)[] }
 
 const held = new Map<string, Held>()
+/** Of a path that is locked because the whole store is. */
+const underSoleUse: Release = () => undefined
+let soleUse: SoleUse | undefined
+
+/** Paths of this store may from now on be locked by its sole use. */
+export function lockPathsUnder(use: SoleUse): void {
+  soleUse = use
+}
+
+/** Gives each path that is locked by the sole use of the store, which is about to end, a lock of its own. */
+export function lockPathsOneByOne(): void {
+  for (const [path, entry] of held) {
+    if (entry.release === underSoleUse) entry.release = lockAmongProcesses(path) ?? underSoleUse
+  }
+}
 
 /** Whether a connection of this process works on `path`. */
 export function isPathLocked(path: string): boolean {
   return held.has(path)
 }
 
-/** Takes the lock if nobody has it. */
+/** Takes the lock if nobody has it; for long, so that it is there to be seen from the start. */
 export function tryLockPath(path: string): boolean {
+  return tryLock(path, lockAmongProcesses)
+}
+
+function tryLock(path: string, lock: (path: string) => Release | undefined): boolean {
   if (held.has(path)) return false
-  const release = lockAmongProcesses(path)
+  const release = lock(path)
   if (!release) return false
   held.set(path, { release, waiting: [] })
   return true
@@ -38,7 +60,12 @@ export function claimPath(path: string): boolean {
 
 /** Returns a promise only when somebody has it. */
 export function lockPath(path: string): void | Promise<void> {
-  return tryLockPath(path) ? undefined : waitForPath(path)
+  return tryLock(path, lockBriefly) ? undefined : waitForPath(path)
+}
+
+/** A lock file that is there is somebody's, or was left by somebody who died. */
+function lockBriefly(path: string): Release | undefined {
+  return soleUse?.take() && !exists(`${path}.lock`) ? underSoleUse : lockAmongProcesses(path)
 }
 
 async function waitForPath(path: string): Promise<void> {

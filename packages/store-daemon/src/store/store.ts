@@ -21,10 +21,11 @@ import { findUnknown } from '../work/sweep-store.ts'
 import { WorkerPool } from '../work/worker-pool.ts'
 import { makeDirectories } from './layout.ts'
 import { endLockFile } from './lock-file.ts'
-import { claimPath, unlockPath } from './path-locks.ts'
+import { claimPath, lockPathsOneByOne, lockPathsUnder, unlockPath } from './path-locks.ts'
 import { scratchName } from './scratch-name.ts'
 import { ProcessLock } from './process-lock.ts'
 import { Protectors } from './protectors.ts'
+import { SoleUse } from './sole-use.ts'
 import { TempRoots } from './temp-roots.ts'
 
 const reservedBytes = 8 * 1024 * 1024
@@ -39,6 +40,7 @@ export class Store {
   readonly registrar: Registrar
   readonly tempRoots: TempRoots
   readonly gcLock: ProcessLock
+  readonly soleUse: SoleUse
   readonly #bigLock: ProcessLock
   readonly #closing: (() => Promise<void>)[] = []
   #wasAlone = false
@@ -52,7 +54,9 @@ export class Store {
     this.#bigLock = new ProcessLock(join(config.database, 'big-lock'))
     this.gcLock = new ProcessLock(join(config.state, 'gc.lock'))
     this.registrar = new Registrar(this.database)
-    this.tempRoots = new TempRoots(config.state, pid, this.gcLock, this.protectors)
+    this.soleUse = new SoleUse(this.#bigLock, lockPathsOneByOne)
+    lockPathsUnder(this.soleUse)
+    this.tempRoots = new TempRoots(config.state, pid, this)
   }
 
   /** Throws STORE_CONFIG, SCHEMA_UNSUPPORTED. */
@@ -101,6 +105,7 @@ export class Store {
   async close(): Promise<void> {
     for (const action of this.#closing) await action()
     await this.pool.close()
+    this.soleUse.close()
     endLockFile()
     this.tempRoots.end()
     this.database.connection.close()

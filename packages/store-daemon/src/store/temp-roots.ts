@@ -2,7 +2,8 @@
 //
 // Other daemons see them in `temproots/PID`, each path followed by a NUL. The file is held with a shared record
 // lock, which says that the process lives; to add to it the lock is made exclusive, so that a collector which holds
-// it shared keeps additions out. Within the process every connection has its own set.
+// it shared keeps additions out. Where there is no other daemon (sole-use.ts) there is no such collector, and the file
+// is just written. Within the process every connection has its own set.
 import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
@@ -10,6 +11,7 @@ import { fault } from '../fault.ts'
 import type { ProcessLock } from './process-lock.ts'
 import type { Protectors } from './protectors.ts'
 import { markRemoved } from './removed-lock.ts'
+import type { SoleUse } from './sole-use.ts'
 
 /** The roots of one connection. */
 export type RootSet = Set<string>
@@ -17,19 +19,23 @@ export type RootSet = Set<string>
 /** Paths in the file that nobody needs any more, before it is written anew. */
 const maxForgotten = 4096
 
+type Surroundings = { protectors: Protectors; gcLock: ProcessLock; soleUse: SoleUse }
+
 export class TempRoots {
   readonly #file: string
   readonly #sets = new Set<RootSet>()
   readonly #protectors: Protectors
   readonly #gcLock: ProcessLock
+  readonly #soleUse: SoleUse
   #fd: number | undefined
   #written = new Set<string>()
   /** Path → its way into the file, while that takes time. */
   readonly #pending = new Map<string, Promise<void>>()
 
-  constructor(state: string, pid: number, gcLock: ProcessLock, protectors: Protectors) {
+  constructor(state: string, pid: number, { protectors, gcLock, soleUse }: Surroundings) {
     this.#protectors = protectors
     this.#gcLock = gcLock
+    this.#soleUse = soleUse
     this.#file = join(state, 'temproots', String(pid))
   }
 
@@ -86,7 +92,7 @@ export class TempRoots {
   /** Whether it could be done at once. */
   #append(fd: number, path: string): boolean {
     fault('temp-root-before-append')
-    if (native().appendExclusively(fd, `${path}\0`) === 0) return false
+    if (native().appendExclusively(fd, `${path}\0`, this.#soleUse.take()) === 0) return false
     this.#written.add(path)
     return true
   }
