@@ -4,17 +4,20 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Session } from '../session.ts'
 import { exists } from '../store/remove-tree.ts'
 import type { Hashed, HashedItem } from '../work/hash-items.ts'
-import type { Unpacked } from '../store/nar-unpacker.ts'
+import type { UnpackArgs, Unpacked } from '../store/nar-unpacker.ts'
+import { ChunkSender } from '../work/chunk-sender.ts'
+import type { FromUnpack } from '../work/unpack.ts'
+import type { Store } from '../store/store.ts'
 
 export type NarInProgress = {
   /** Where it is until it gets its name: protected from collections by a temporary root. */
   readonly target: string
   /** Hands the next bytes over; waits while the worker is far behind. */
-  push: (chunk: Buffer) => Promise<void>
+  push: (chunk: Buffer) => Promise<void> | undefined
   /** Resolves when the worker has read all that was pushed, or the nar has ended. */
   idle: () => Promise<void>
-  /** Resolves when the nar has ended, also when it is none. */
-  readonly ended: Promise<void>
+  /** Resolves like `other`, or to true when the nar has ended, also when it is none. */
+  orEnded: (other: Promise<boolean>) => Promise<boolean>
   /** Whether it has ended. Throws NAR_…, STORE_FAILED when it is none. */
   hasEnded: () => boolean
   /** What was pushed after its end. */
@@ -35,26 +38,24 @@ export async function startUnpacking(
   const target = store.scratchPath()
   await store.tempRoots.add(roots, target)
   const { store: directory, deduplicate } = store.config
-  // Chunks that the worker has not acknowledged: those that are left when it ends are not part of the nar.
-  const pushed: Buffer[] = []
-  let ahead = 0
   let wake = () => undefined as void
-  const job = store.pool.start<Unpacked>(
-    'unpack',
-    { store: directory, target, algorithm, recursive, deduplicate },
-    () => {
-      ahead -= pushed.shift()?.length ?? 0
-      wake()
-    },
-  )
+  const chunks = new ChunkSender((bytes) => job.send(bytes, [bytes.buffer]))
+  const args: UnpackArgs = { store: directory, target, algorithm, recursive, deduplicate }
+  const job = store.pool.start<Unpacked>('unpack', args, (message) => {
+    const said = message as FromUnpack
+    if ('hash' in said)
+      return void hashFile(store, said.hash).then((hash) => job.send({ ...said, found: hash }))
+    chunks.acknowledge()
+    wake()
+  })
   let unpacked: Unpacked | undefined
   let failure: unknown
   const ended = job.result
     .then(
       (result) => {
-        unpacked = result
         // The chunk in which it ended; what of it was not part of the nar comes with the result.
-        ahead -= pushed.shift()?.length ?? 0
+        chunks.acknowledge()
+        unpacked = result
       },
       (error: unknown) => void (failure = error),
     )
@@ -71,21 +72,24 @@ export async function startUnpacking(
 
   return {
     target,
-    ended,
-    async push(chunk) {
-      // A copy: the chunk's memory may be part of a pool, and has to change threads.
-      const copy = new Uint8Array(chunk)
-      pushed.push(chunk)
-      ahead += chunk.length
-      job.send(copy, [copy.buffer])
-      if (ahead > window) await until(() => ahead <= window)
+    push(chunk) {
+      chunks.push(chunk)
+      return chunks.ahead > window ? until(() => chunks.ahead <= window) : undefined
     },
-    idle: () => until(() => ahead === 0),
+    idle: () => until(() => chunks.ahead === 0),
+    orEnded: (other) =>
+      new Promise((resolve, reject) => {
+        wake = () => {
+          if (unpacked || failure) resolve(true)
+        }
+        wake()
+        other.then(resolve, reject)
+      }),
     hasEnded() {
       if (failure) throw failure
       return unpacked !== undefined
     },
-    rest: () => Buffer.concat([unpacked?.rest ?? Buffer.alloc(0), ...pushed]),
+    rest: () => Buffer.concat([unpacked?.rest ?? Buffer.alloc(0), ...chunks.rest()]),
     result() {
       if (!unpacked) throw failure
       return unpacked
@@ -109,11 +113,21 @@ export async function ownHash(
   if (unpacked.canonical) {
     return { narHash: Buffer.from(unpacked.narHash).toString('hex'), narSize: unpacked.narSize }
   }
-  let hashed: HashedItem | undefined
-  await store.pool.run('hashItems', { paths: [target] }, (message) => {
-    ;[hashed] = (message as Hashed).items
-  })
-  if (!hashed || 'error' in hashed)
-    throw new ToolError('STORE_FAILED', { reason: hashed?.error ?? 'not hashed' })
+  const hashed = await hashTree(store, target)
+  if ('error' in hashed) throw new ToolError('STORE_FAILED', { reason: hashed.error })
   return { narHash: hashed.hash, narSize: hashed.size }
+}
+
+/** The hash of a file's own nar; undefined when it has gone. */
+async function hashFile(store: Store, path: string): Promise<string | undefined> {
+  const hashed = await hashTree(store, path).catch(() => undefined)
+  return hashed && 'hash' in hashed ? hashed.hash : undefined
+}
+
+async function hashTree(store: Store, path: string): Promise<HashedItem> {
+  let hashed: HashedItem = { path, error: 'not hashed' }
+  await store.pool.run('hashItems', { paths: [path] }, (message) => {
+    hashed = (message as Hashed).items[0] ?? hashed
+  })
+  return hashed
 }

@@ -23,9 +23,10 @@ async function read({ reader, session }: Wire): Promise<AddNar> {
   const nar = await startUnpacking(session, { algorithm: algorithmOrDefault(algorithm), recursive })
   try {
     while (!nar.hasEnded()) {
-      if (reader.buffered > 0) await nar.push(await reader.chunk())
+      const more = reader.hasMore()
       // Whether more bytes belong to the nar is for the worker to say.
-      else if (!(await Promise.race([nar.ended.then(() => true), reader.hasMore()]))) throw new Disconnected()
+      if (more !== true && !(await nar.orEnded(Promise.resolve(more)))) throw new Disconnected()
+      if (reader.buffered > 0 && !nar.hasEnded()) await nar.push(await reader.chunk())
     }
     reader.unread(nar.rest())
     return { name, recursive, algorithm, nar }

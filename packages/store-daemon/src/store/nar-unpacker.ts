@@ -29,6 +29,11 @@ export type Unpacked = {
   rest: Uint8Array
 }
 
+/** Hashing a file twice as long as writing it: worth a second thread where the nar is larger than this… */
+const hashElsewhereFrom = 32 * 1024 * 1024
+/** …and the file than this. */
+const minimumElsewhere = 1024 * 1024
+
 export class NarUnpacker {
   readonly #args: UnpackArgs
   readonly #narHash = startHash('sha256')
@@ -38,7 +43,8 @@ export class NarUnpacker {
   /** Bytes of the nar so far. */
   size = 0
 
-  constructor(args: UnpackArgs) {
+  /** `hashElsewhere`: large files are read once more by somebody else, who calls deduplicate() with what it finds. */
+  constructor(args: UnpackArgs, hashElsewhere?: (path: string) => void) {
     const { store, target, algorithm, recursive, deduplicate } = args
     this.#args = args
     this.#other = recursive && algorithm === 'sha256' ? undefined : startHash(algorithm)
@@ -46,6 +52,10 @@ export class NarUnpacker {
       deduplicateIn: deduplicate ? store : undefined,
       dropExecutable: !recursive,
       contentHash: recursive ? undefined : this.#other,
+      ...(hashElsewhere && {
+        hashElsewhere,
+        isElsewhere: (size) => size >= minimumElsewhere && this.size + size >= hashElsewhereFrom,
+      }),
     })
     this.#parser = new NarParser(this.#sink)
   }
@@ -62,6 +72,11 @@ export class NarUnpacker {
     if (this.#args.recursive) this.#other?.update(mine)
     this.size += used
     return used
+  }
+
+  /** Makes a file that was to be hashed elsewhere share its inode; `narHash` in hex. */
+  deduplicate(path: string, narHash: string): void {
+    this.#sink.deduplicate(path, Buffer.from(narHash, 'hex'))
   }
 
   /** What it was. Removes what cannot become an item. Throws NAR_INVALID when the nar is not complete. */

@@ -31,6 +31,9 @@ export type RestoreOptions = {
   dropExecutable?: boolean
   /** Is fed with the contents of every file. */
   contentHash?: Hash | undefined
+  /** Whether a file of that size is to be hashed by somebody else; `hashElsewhere` is told when it is complete. */
+  isElsewhere?: (size: number) => boolean
+  hashElsewhere?: (path: string) => void
 }
 
 export class RestoreSink implements NarSink {
@@ -39,6 +42,7 @@ export class RestoreSink implements NarSink {
   #fd = -1
   #file = { path: '', size: 0, executable: false }
   #hash: Hash | undefined
+  #elsewhere = false
   /** The root, once seen. */
   type: 'file' | 'directory' | 'symlink' | undefined
   /** The first thing that could not be written; what comes after it is only read. */
@@ -79,7 +83,8 @@ export class RestoreSink implements NarSink {
     this.#file = { path, size, executable: runs }
     const isLarge = size >= deduplicationMinimum && this.#options.deduplicateIn !== undefined
     // Of a root that stays as it is, the nar is the one that is read, and hashed already.
-    const isHashed = path === '' ? this.#options.dropExecutable : isLarge
+    this.#elsewhere = path !== '' && isLarge && (this.#options.isElsewhere?.(size) ?? false)
+    const isHashed = path === '' ? this.#options.dropExecutable : isLarge && !this.#elsewhere
     this.#hash = isHashed ? startFileHash(size, runs) : undefined
     this.#try('creating file', path, (target) => {
       this.#fd = openSync(target, 'wx', runs ? 0o555 : 0o444)
@@ -104,6 +109,7 @@ export class RestoreSink implements NarSink {
     this.#try('closing file', path, () => futimesSync(this.#fd, canonicalTime, canonicalTime))
     this.close()
     if (hash) this.#deduplicate(path, size, hash)
+    else if (this.#elsewhere) this.#options.hashElsewhere?.(this.#root + path)
   }
 
   /** Of a root that is a file and stays as it is: the hash of the nar that was read. */
@@ -112,9 +118,13 @@ export class RestoreSink implements NarSink {
   }
 
   #deduplicate(path: string, size: number, hash: Uint8Array): void {
+    if (size >= deduplicationMinimum) this.deduplicate(this.#root + path, hash)
+  }
+
+  /** Makes the file `place` of this tree share the inode of its contents. */
+  deduplicate(place: string, hash: Uint8Array): void {
     const { deduplicateIn } = this.#options
-    if (size < deduplicationMinimum || !deduplicateIn || this.failure) return
-    const place = this.#root + path
+    if (!deduplicateIn || this.failure) return
     if (deduplicateFile(deduplicateIn, place, hash) === 'first') this.links.push(linkOf(deduplicateIn, hash))
   }
 
