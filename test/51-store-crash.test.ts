@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'
 import { root } from './support/shell.ts'
+import { holdLock } from './support/record-lock.ts'
 import { installKey, makeSigningKey } from './support/signing-key.ts'
 import { TestStore } from './support/store.ts'
 import { fileNar, int, str, type WireClient } from './support/wire.ts'
@@ -95,11 +96,15 @@ describe('crash points', () => {
     // What a daemon before has left: the first thing to be removed.
     mkdirSync(daemon.store)
     writeFileSync(`${daemon.store}/left-behind`, '')
+    // Without another daemon on the store no lock file is needed, and that point never come to.
+    mkdirSync(`${daemon.state}/db`, { recursive: true })
+    const neighbour = point === 'lock-taken' && (await holdLock(`${daemon.state}/db/big-lock`, 'shared'))
     const started = await daemon.start({ PLUMBLINE_FAULT: point }).catch((error: unknown) => error)
     const acknowledged = started ? [] : await useEverything(daemon)
     // A point that is never come to would test nothing.
     expect(await daemon.connect().catch(() => 'dead')).toBe('dead')
     await daemon.untilDead()
+    if (neighbour) await neighbour.release()
     await daemon.start()
     // Without a root, a collection may have taken them: those of the first connection were never collected.
     await expectSound(daemon, acknowledged)

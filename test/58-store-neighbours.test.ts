@@ -65,6 +65,37 @@ describe('a second daemon on the same store', () => {
     expect(readdirSync(first.store)).toEqual(['.links'])
   })
 
+  it('comes in while clients of the first add without end, and makes the same items', async () => {
+    const first = new TestStore(scratch, 'busy')
+    await first.start()
+    const work = { isOver: false }
+    const added: string[] = []
+    const adding = Array.from({ length: 4 }, async (_, index) => {
+      const client = await first.connect()
+      for (let number = 0; !work.isOver; number++)
+        added.push(await client.addText(`${index}-${number}`, 'busy'))
+      client.close()
+    })
+    const socket = scratch.file('late.sock')
+    const second = spawn(
+      process.execPath,
+      [storeDaemon, '--store', first.store, '--state', first.state, '--listen', socket],
+      { env: environment(), stdio: 'inherit' },
+    )
+    while (!existsSync(socket)) await new Promise((resolve) => setImmediate(resolve))
+    const late = await WireClient.open(socket)
+    for (let number = 0; number < 50; number++) added.push(await late.addText(`0-${number}`, 'busy'))
+    work.isOver = true
+    await Promise.all(adding)
+    for (const path of new Set(added)) expect(await late.isValid(path)).toBe(true)
+    expect(await late.verify(true)).toBe(false)
+    late.close()
+    second.kill()
+    await once(second, 'exit')
+    await first.stop()
+    expect(readdirSync(first.store).filter((name) => /lock|tmp/.test(name))).toEqual([])
+  })
+
   it('is refused the same socket', async () => {
     const daemon = new TestStore(scratch, 'taken')
     await daemon.start()

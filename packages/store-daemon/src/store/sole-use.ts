@@ -6,6 +6,7 @@
 //
 // It is held for a moment at a time, so that who comes does not wait long, and let go for another, so that it gets
 // its turn. Before that, what goes on is locked path by path.
+import { fault } from '../fault.ts'
 import type { ProcessLock } from './process-lock.ts'
 
 const heldMs = 50
@@ -38,6 +39,7 @@ export class SoleUse {
   }
 
   #end(): void {
+    fault('sole-use-before-end')
     this.#beforeEnd()
     this.#isHeld = false
     // From exclusive to shared nothing has to be waited for.
