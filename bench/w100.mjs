@@ -1,14 +1,14 @@
 // A hundred properties of a server over ssh and sudo, beside one script by hand sent with `ssh HOST sudo sh`, and
 // Ansible when it is installed: at loopback and 50 ms away, where nothing is there yet and where all is.
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startDelay } from './delay.mjs'
 import { compare, report } from './measure.mjs'
+import { startSshd } from './sshd.mjs'
 import { playbook, script, site } from './w100-site.mjs'
 
 const has = (command) => spawnSync('/bin/sh', ['-c', `command -v ${command}`]).status === 0
@@ -35,42 +35,6 @@ const env = {
   ANSIBLE_CONFIG: file('ansible.cfg'),
 }
 
-async function startSshd() {
-  mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address()
-  probe.close()
-  for (const name of ['host', 'identity'])
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file(name)])
-  writeFileSync(file('authorized_keys'), readFileSync(file('identity.pub')))
-  const settings = [`Port ${port}`, 'ListenAddress 127.0.0.1', `HostKey ${file('host')}`, 'StrictModes no']
-  settings.push(`AuthorizedKeysFile ${file('authorized_keys')}`, `PidFile ${file('pid')}`, 'UsePAM yes')
-  writeFileSync(file('sshd_config'), `${settings.join('\n')}\nPermitRootLogin yes\n`)
-  // With a home of root's own: the start files of this machine are not what is measured.
-  mkdirSync(file('home'))
-  const own = ['--mount', 'sh', '-ec', 'mount --bind "$1" /root && shift && exec "$@"', 'sh', file('home')]
-  const sshd = ['/usr/sbin/sshd', '-D', '-f', file('sshd_config'), '-E', file('log')]
-  const child = spawn('unshare', [...own, ...sshd], { stdio: 'ignore' })
-  for (let up = false; !up;) {
-    const socket = connect(port, '127.0.0.1')
-    up = await new Promise((resolve) =>
-      socket.once('data', () => resolve(true)).once('error', () => resolve(false)),
-    )
-    socket.destroy()
-  }
-  return { port, child }
-}
-
-function addHost(name, port) {
-  const key = readFileSync(file('host.pub'), 'utf8')
-  appendFileSync(file('known_hosts'), `[127.0.0.1]:${port} ${key}`)
-  const options = { HostName: '127.0.0.1', Port: port, User: 'root', IdentityFile: file('identity') }
-  Object.assign(options, { UserKnownHostsFile: file('known_hosts'), IdentityAgent: 'none' })
-  const lines = Object.entries(options).map((option) => `  ${option.join(' ')}\n`)
-  appendFileSync(file('ssh_config'), `Host ${name}\n${lines.join('')}`)
-}
-
 async function run(command) {
   const child = spawn('/bin/sh', ['-c', command], { cwd: scratch, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
@@ -81,10 +45,10 @@ async function run(command) {
   return text
 }
 
-const sshd = await startSshd()
+const sshd = await startSshd(scratch)
 const delay = await startDelay(sshd.port, 25)
-addHost('near', sshd.port)
-addHost('far', delay.port)
+sshd.addHost('near')
+sshd.addHost('far', { Port: delay.port })
 const withAnsible = process.env.BENCH_ANSIBLE !== 'no' && has('ansible-playbook')
 const rounds = Number(process.env.BENCH_ROUNDS ?? 7)
 try {
@@ -136,6 +100,6 @@ try {
   }
 } finally {
   delay.close()
-  sshd.child.kill()
+  sshd.close()
   rmSync(scratch, { recursive: true, force: true })
 }
