@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { Duplex, Readable } from 'node:stream'
 import { ToolError } from '../error/tool-error.ts'
 import { errnoOf, reasonOf, toToolError } from '../error/translate.ts'
+import { encodeBulk, fewBytes } from '../ndjson/bulk.ts'
 import { bytesField } from '../ndjson/bytes.ts'
 import { encodeRecord, type OutRecord } from '../ndjson/encode.ts'
 import { readRecords } from '../ndjson/read.ts'
@@ -59,6 +60,8 @@ function explain(error: unknown): string {
   return gone ? 'the connect that served it has ended' : reasonOf(error)
 }
 
+const quickly = { window: windowBytes, encoding: 'base64' }
+
 class ServedConnection implements Connection {
   readonly #stream: Duplex
   readonly #serving: Serving
@@ -87,7 +90,7 @@ class ServedConnection implements Connection {
   }
 
   #start(request: OutRecord): Running {
-    const call = this.#call({ ...request, input_follows: true, window: windowBytes })
+    const call = this.#call({ ...request, input_follows: true, ...quickly })
     const status = call.last.then((answer) => Number(answer['status']))
     status.catch(() => undefined)
     return {
@@ -116,7 +119,7 @@ class ServedConnection implements Connection {
   }
 
   readfile(path: string): Readable {
-    return this.#call({ type: 'readfile', ...textField('path', path), window: windowBytes }).output('content')
+    return this.#call({ type: 'readfile', ...textField('path', path), ...quickly }).output('content')
   }
 
   async writefile(
@@ -151,13 +154,18 @@ class ServedConnection implements Connection {
     const id = String(++this.#count)
     const call = new Call({
       send: (type, fields) => this.#send({ type, id, ...fields }),
-      sendInput: (chunk) => this.#send({ type: 'input', id, ...bytesField('data', chunk) }),
+      sendInput: (chunk) => this.#sendInput(id, chunk),
     })
     this.#calls.set(id, call)
     const forget = () => this.#calls.delete(id)
     call.last.then(forget, forget)
     this.#send({ ...request, id })
     return call
+  }
+
+  #sendInput(id: string, chunk: Buffer): void {
+    if (chunk.length <= fewBytes) return this.#send({ type: 'input', id, ...bytesField('data', chunk) })
+    if (!this.#lost) this.#stream.write(encodeBulk({ type: 'input', id }, chunk), 'latin1')
   }
 
   #send(record: OutRecord): void {

@@ -2,6 +2,7 @@
 // `null` ends its stream, bad UTF-8 turns into U+FFFD, a line without end takes all memory, an error carries no
 // place. So it is given one line at a time, after every check that it does not make.
 import { isUtf8 } from 'node:buffer'
+import { decodeBulk } from './bulk.ts'
 import type { Line } from './line-splitter.ts'
 
 export type WireRecord = { readonly [key: string]: unknown; readonly type?: unknown }
@@ -27,6 +28,8 @@ export async function makeDecoder(): Promise<Decode> {
   parser.on('error', () => undefined)
 
   return ({ bytes, terminated }) => {
+    const bulk = terminated ? decodeBulk(bytes) : undefined
+    if (bulk) return bulk
     if (!isUtf8(bytes)) throw new LineInvalid('not UTF-8', !terminated)
     const text = bytes.toString('utf8')
     if (text.trim() === '') return undefined

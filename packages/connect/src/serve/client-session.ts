@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { Connection } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
+import { encodeBulk } from '@plumbline/common/ndjson/bulk'
 import { encodeRecord, type OutRecord } from '@plumbline/common/ndjson/encode'
 import { readRecords } from '@plumbline/common/ndjson/read'
 import { makeErrorRecord } from '@plumbline/common/records/error'
@@ -120,7 +121,7 @@ export class ClientSession {
     const started = new Request(
       this.#connection,
       request,
-      (answer) => this.#send(answer),
+      (answer, bytes) => this.#send(answer, bytes),
       this.#control?.facts,
     )
     this.#requests.set(request.id, started)
@@ -132,10 +133,11 @@ export class ClientSession {
     return { ...makeErrorRecord('connect', new ToolError('PROTOCOL', { peer: 'the client', reason })), id }
   }
 
-  /** Holds the caller back while the socket is full. */
-  async #send(record: OutRecord): Promise<void> {
+  /** Holds the caller back while the socket is full. `bytes` are the record's data, when they are many. */
+  async #send(record: OutRecord, bytes?: Buffer): Promise<void> {
     if (!this.#socket.writable) return
-    if (this.#socket.write(encodeRecord(record))) return
+    const line = bytes ? encodeBulk(record, bytes) : encodeRecord(record)
+    if (this.#socket.write(line, bytes ? 'latin1' : 'utf8')) return
     this.#drained ??= new Promise<void>((resolve) => {
       const done = () => {
         this.#drained = undefined

@@ -5,6 +5,7 @@ import { Credit } from '@plumbline/common/connection/credit'
 import { askFacts } from '@plumbline/common/connection/facts'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
+import { fewBytes } from '@plumbline/common/ndjson/bulk'
 import { bytesField, fieldBytes } from '@plumbline/common/ndjson/bytes'
 import { fieldText } from '@plumbline/common/process/byte-text'
 import type { OutRecord } from '@plumbline/common/ndjson/encode'
@@ -15,14 +16,15 @@ import { PassThrough } from 'node:stream'
 
 export type FactSource = (names: readonly FactName[]) => Promise<Partial<Facts>>
 
-/** Sends one answer; resolves when the client's socket can take more. */
-export type Answer = (record: OutRecord) => Promise<void>
+/** Sends one answer, with `bytes` as its data; resolves when the client's socket can take more. */
+export type Answer = (record: OutRecord, bytes?: Buffer) => Promise<void>
 
 export class Request {
   readonly #id: string
   readonly #answer: Answer
   readonly #facts: FactSource
   #credit: Credit | undefined
+  #quickly = false
   #input: Writable | undefined
   #cancel: () => void = () => undefined
   /** Resolves when the last answer has been sent. */
@@ -117,7 +119,8 @@ export class Request {
     await this.#answer({ type: 'done', id: this.#id })
   }
 
-  #open(request: { window?: number | undefined }): void {
+  #open(request: { window?: number | undefined; encoding?: 'base64' | undefined }): void {
+    this.#quickly = request.encoding === 'base64'
     this.#credit = request.window === undefined ? undefined : new Credit(request.window)
   }
 
@@ -136,7 +139,9 @@ export class Request {
         for (let at = 0; at < bytes.length; at += chunkBytes) {
           const chunk = bytes.subarray(at, at + chunkBytes)
           await this.#credit?.take(chunk.length)
-          await this.#answer({ type: 'output', id: this.#id, stream: name, ...bytesField('data', chunk) })
+          const output = { type: 'output', id: this.#id, stream: name }
+          if (this.#quickly && chunk.length > fewBytes) await this.#answer(output, chunk)
+          else await this.#answer({ ...output, ...bytesField('data', chunk) })
         }
       }
     } catch {
