@@ -134,8 +134,8 @@ async function measureThroughput(chain) {
         ],
         { rounds, warmUp: 1 },
       )
-      for (const row of out) report(`hops ${name} out ${depth}`, row, row.name === 'ssh' ? undefined : 1.5)
-      for (const row of into) report(`hops ${name} in ${depth}`, row, row.name === 'ssh' ? undefined : 1.5)
+      for (const row of out) report(`hops ${name} out ${depth}`, row, row.name === 'ssh' ? undefined : 2)
+      for (const row of into) report(`hops ${name} in ${depth}`, row, row.name === 'ssh' ? undefined : 2)
     }
   }
 }
