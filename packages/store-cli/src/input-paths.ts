@@ -9,6 +9,7 @@ import { LineInvalid, makeDecoder, type WireRecord } from '@plumbline/common/ndj
 import type { Line } from '@plumbline/common/ndjson/line-splitter'
 import { readLines } from '@plumbline/common/ndjson/read'
 import type { OutRecord } from '@plumbline/common/ndjson/encode'
+import { toByteString } from '@plumbline/common/store/byte-string'
 import type { Context } from './context.ts'
 
 const input = 'standard input'
@@ -37,6 +38,13 @@ export async function* readPaths(
     }
     yield paths
   }
+}
+
+/** The same, all at once and as byte strings: what is asked of the daemon as one. */
+export async function readAllPaths(context: Context, operands?: readonly string[]): Promise<string[]> {
+  const paths: string[] = []
+  for await (const batch of readPaths(context, operands)) paths.push(...batch.map(toByteString))
+  return paths
 }
 
 function readLine(

@@ -150,19 +150,3 @@ export function collectGarbage(client: StoreClient, request: Collection): Promis
     },
   })
 }
-
-/** What `path` needs, itself included: breadth first. */
-export async function queryRequisites(
-  client: StoreClient,
-  paths: readonly string[],
-): Promise<Map<string, string[]>> {
-  const references = new Map<string, string[]>()
-  const queue = [...paths]
-  for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
-    if (references.has(path)) continue
-    const found = await queryReferences(client, path)
-    references.set(path, found)
-    for (const reference of found) if (!references.has(reference)) queue.push(reference)
-  }
-  return references
-}

@@ -7,15 +7,14 @@ import { BuildEventParser, type BuildEvent } from '../build-events.ts'
 import { planBuild } from '../build-plan.ts'
 import { BuildProgress } from '../build-progress.ts'
 import type { Context } from '../context.ts'
-import { readPaths } from '../input-paths.ts'
+import { readAllPaths } from '../input-paths.ts'
 import { buildThings, queryOutputNames, queryOutputs, queryValidPaths, type BuildMode } from '../queries.ts'
 
 const lastLines = 10
 
 export async function build(context: Context): Promise<void> {
   const mode = chooseMode(context)
-  const things: string[] = []
-  for await (const batch of readPaths(context)) things.push(...batch.map(toByteString))
+  const things = await readAllPaths(context)
   const useSubstitutes = !context.has('no-substitutes')
   await context.client.setOptions(readSettings(context), {
     // What a check finds is there to be looked at.

@@ -3,7 +3,7 @@ import { parseDurationOption } from '@plumbline/common/cli/duration'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import type { Context } from '../context.ts'
-import { readPaths } from '../input-paths.ts'
+import { readAllPaths } from '../input-paths.ts'
 import { collectGarbage, findRoots, queryReferrers, type Collection } from '../queries.ts'
 
 export async function gc(context: Context): Promise<void> {
@@ -27,9 +27,7 @@ export async function gc(context: Context): Promise<void> {
     maxFreed: maxFreed === undefined ? undefined : parseSize(maxFreed),
   }
   try {
-    const paths: string[] = []
-    if (mode === 'delete')
-      for await (const batch of readPaths(context)) paths.push(...batch.map(toByteString))
+    const paths = mode === 'delete' ? await readAllPaths(context) : []
     const collected = await collectGarbage(context.client, { ...request, paths })
     for (const path of collected.paths) await context.emit({ type: 'path', path: fromByteString(path) })
     await context.end({ paths: collected.paths.length, freed_bytes: collected.bytesFreed })

@@ -9,16 +9,16 @@ import { dirname, join } from 'node:path'
 import { getuid } from 'node:process'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
-import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
+import { fromByteString } from '@plumbline/common/store/byte-string'
 import { formatHash, parseHexHash } from '@plumbline/common/store/hash'
 import { formatNarinfo, formatSignedPart, type NarLocation } from '@plumbline/common/store/narinfo'
 import { hashPartLength, storeBaseName } from '@plumbline/common/store/store-path'
 import type { Context } from '../context.ts'
-import { readPaths } from '../input-paths.ts'
+import { readAllPaths } from '../input-paths.ts'
 import { compressions, writeNarFile } from '../publish/nar-file.ts'
 import { defaultKeyFile, readSigningKey, type SigningKey } from '../publish/signing-key.ts'
-import { queryPathInfo, queryRequisites } from '../queries.ts'
-import { sortTopologically } from './closure.ts'
+import { queryPathInfo } from '../queries.ts'
+import { queryRequisites, sortTopologically } from '../requisites.ts'
 import { exportItem } from './transfer.ts'
 
 type Publication = { directory: string; compression: readonly string[]; key: SigningKey }
@@ -34,8 +34,7 @@ export async function publish(context: Context): Promise<void> {
   }
   const { environment } = context.tool
   const key = readSigningKey(context.option('signing-key') ?? defaultKeyFile(environment, getuid?.() ?? 0))
-  const given: string[] = []
-  for await (const batch of readPaths(context, operands)) given.push(...batch.map(toByteString))
+  const given = await readAllPaths(context, operands)
   const counts = { published: 0, present: 0 }
   try {
     for (const path of sortTopologically(await queryRequisites(context.client, given))) {

@@ -3,22 +3,20 @@ import { stdout } from 'node:process'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { readInput } from '@plumbline/common/cli/input'
 import { isTerminal } from '@plumbline/common/cli/terminal'
-import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
+import { fromByteString } from '@plumbline/common/store/byte-string'
 import { formatNumber } from '@plumbline/common/store/export-format'
 import { callNumber } from '@plumbline/common/store/wire/words'
 import type { Context } from '../context.ts'
-import { readPaths } from '../input-paths.ts'
-import { queryRequisites } from '../queries.ts'
+import { readAllPaths } from '../input-paths.ts'
+import { queryRequisites, sortTopologically } from '../requisites.ts'
 import type { StoreClient } from '../store-client.ts'
-import { sortTopologically } from './closure.ts'
 
 const maxText = 2 ** 31
 
 export async function exportItems(context: Context): Promise<void> {
   if (stdout.isTTY)
     throw new ToolError('USAGE', { reason: 'An export is bytes: send it to a file or a pipe' })
-  const given: string[] = []
-  for await (const batch of readPaths(context)) given.push(...batch.map(toByteString))
+  const given = await readAllPaths(context)
   const references = await queryRequisites(context.client, given)
   const wanted = new Set(given)
   const { records } = context.tool
