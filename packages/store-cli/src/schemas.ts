@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { endRecord } from '@plumbline/common/records/end'
 import { errorRecord } from '@plumbline/common/records/error'
+import { pathInfoRecord, rootRecord } from '@plumbline/common/records/store'
 import { derivationRecord } from './derivation-record.ts'
 
 const path = v.looseObject({
@@ -12,16 +13,6 @@ const path = v.looseObject({
   source: v.optional(v.string()),
   root: v.optional(v.nullable(v.string())),
   narinfo: v.optional(v.string()),
-})
-
-const pathInfo = v.looseObject({
-  type: v.literal('path-info'),
-  path: v.string(),
-  hash: v.string(),
-  deriver: v.nullable(v.string()),
-  references: v.array(v.string()),
-  registered: v.string(),
-  nar_size: v.number(),
 })
 
 const substitute = v.looseObject({
@@ -65,12 +56,18 @@ const log = v.looseObject({
 })
 
 export const schemas = {
-  reads: { path, 'path-info': pathInfo, derivation: derivationRecord, error: errorRecord, end: endRecord },
+  reads: {
+    path,
+    'path-info': pathInfoRecord,
+    derivation: derivationRecord,
+    error: errorRecord,
+    end: endRecord,
+  },
   writes: {
     path,
-    'path-info': pathInfo,
+    'path-info': pathInfoRecord,
     substitute,
-    root: v.looseObject({ type: v.literal('root'), link: v.string(), path: v.string() }),
+    root: rootRecord,
     derivation: derivationRecord,
     build,
     download,

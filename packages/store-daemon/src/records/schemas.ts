@@ -3,6 +3,7 @@
 import * as v from 'valibot'
 import { endRecord } from '@plumbline/common/records/end'
 import { errorRecord } from '@plumbline/common/records/error'
+import { pathInfoRecord, rootRecord } from '@plumbline/common/records/store'
 
 const id = { id: v.optional(v.string()) }
 const path = { path: v.string() }
@@ -49,16 +50,8 @@ export type Requests = { [Type in keyof typeof requestSchemas]: v.InferOutput<(t
 
 export const answerSchemas = {
   path: v.looseObject({ type: v.literal('path'), path: v.string(), valid: v.optional(v.boolean()) }),
-  'path-info': v.looseObject({
-    type: v.literal('path-info'),
-    path: v.string(),
-    hash: v.string(),
-    deriver: v.nullable(v.string()),
-    references: v.array(v.string()),
-    registered: v.string(),
-    nar_size: v.number(),
-  }),
-  root: v.looseObject({ type: v.literal('root'), link: v.string(), path: v.string() }),
+  'path-info': pathInfoRecord,
+  root: rootRecord,
   pong: v.looseObject({
     type: v.literal('pong'),
     store: v.string(),
