@@ -134,13 +134,16 @@ describe.each(chains)('%s', (_, hops, user) => {
   }, 240_000)
 })
 
-it('carries 50 MB through four hops', async () => {
-  const [, hops = []] = chains[0] ?? []
+// Some of these places have neither /dev nor much else.
+const say =
+  's=x; while [ ${#s} -lt 1000000 ]; do s=$s$s; done; i=0; while [ $i -lt 48 ]; do printf %s "$s"; i=$((i+1)); done'
+const said = createHash('sha256')
+  .update(Buffer.alloc(48 * 2 ** 20, 'x'))
+  .digest('hex')
+
+it.each(chains)('%s carries 50 MB', async (_, hops) => {
   const { stdout, status } = await shell(
-    `${pipeline(hops)} 2>/dev/null | connect exec -c -- 'dd if=/dev/zero bs=1000000 count=50 2>/dev/null | tr "\\0" x' | sha256sum`,
+    `${pipeline(hops)} 2>/dev/null | connect exec -c -- '${say}' | sha256sum`,
   )
-  expect([stdout, status]).toEqual([
-    `${createHash('sha256').update('x'.repeat(50_000_000)).digest('hex')}  -\n`,
-    0,
-  ])
+  expect([stdout, status]).toEqual([`${said}  -\n`, 0])
 })

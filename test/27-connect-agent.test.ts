@@ -198,13 +198,6 @@ describe('ssh→sudo→node→chroot.fork→setuid', () => {
     expect(apart).toMatchObject({ stdout: 'out\n', stderr: 'err\n', status: 7 })
   })
 
-  it('carries 50 MB', async () => {
-    const command = 'head -c 50000000 /dev/zero | tr "\\\\0" x'
-    const { bytes, status } = await shell(`${chain} | connect exec -c '${command}'`)
-    expect([bytes.length, status]).toEqual([50_000_000, 0])
-    expect(bytes.every((byte) => byte === 0x78)).toBe(true)
-  })
-
   it('puts and gets under any name', async () => {
     const name = `-rf it's "so"\ntwo  früh ☀`
     const content = randomBytes(200_000)
