@@ -1,4 +1,4 @@
-// Work of which only so many pieces may go on at a time.
+// Work of which only so many pieces may go on at a time, in the order in which they came.
 // Pure: no I/O.
 
 export class Limit {
@@ -9,7 +9,7 @@ export class Limit {
     this.#free = count
   }
 
-  /** The others wait for their turn, in order. */
+  /** Resolves as `work` does, which may have to wait for its turn. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))
