@@ -41,14 +41,11 @@ const integers = new Set([
   'build-repeat',
 ])
 
-type Given = {
-  keepFailed: boolean
-  keepGoing: boolean
-  fallback: boolean
-  verbosity: number
-  buildVerbosity: number
-  printBuildTrace: boolean
-  offload: boolean
+/** Fields of the call that are options as they are. */
+type Plain = 'keepGoing' | 'fallback' | 'verbosity' | 'buildVerbosity' | 'printBuildTrace' | 'offload'
+
+type Given = Pick<Options, Plain | 'keepFailed'> & {
+  /** Undefined when the client is too old to say. */
   useSubstitutes: boolean | undefined
   pairs: (readonly [string, string])[]
 }
@@ -92,18 +89,13 @@ async function read({ reader, minor }: Wire): Promise<Given> {
   return given
 }
 
-function apply(session: Session, given: Given): void {
+function apply(session: Session, { keepFailed, useSubstitutes, pairs, ...plain }: Given): void {
   const { options, remote, trusted } = session
-  options.keepFailed = given.keepFailed && !remote
-  options.keepGoing = given.keepGoing
-  options.fallback = given.fallback
-  options.verbosity = given.verbosity
-  options.buildVerbosity = given.buildVerbosity
-  options.printBuildTrace = given.printBuildTrace
-  options.offload = given.offload
+  Object.assign(options, plain satisfies Pick<Options, Plain>)
+  options.keepFailed = keepFailed && !remote
   // A client may do without substitutes, and not turn on what is off.
-  if (given.useSubstitutes === false) options.useSubstitutes = false
-  for (const [name, value] of given.pairs) {
+  if (useSubstitutes === false) options.useSubstitutes = false
+  for (const [name, value] of pairs) {
     if (name === 'user-name' && session.peer.uid === undefined) makeUserProfile(session.store, value)
     else if (trusted || forEveryone.has(name)) options.settings.set(name, value)
     else options.settings.set(`untrusted-${name}`, value)
