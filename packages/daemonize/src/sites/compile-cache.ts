@@ -2,10 +2,10 @@
 // by the digest of the source and of Node's version, so that it can be stale for nobody. From Node 22 on, Node's own
 // cache does it, for ES modules too; in Node 20 none can be made for those.
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import Module from 'node:module'
 import { dirname } from 'node:path'
 import { constants, Script } from 'node:vm'
+import { readCacheFile, writeCacheFile } from './cache-file.ts'
 
 type Compile = (this: NodeModule, content: string, filename: string) => unknown
 type Internals = {
@@ -31,7 +31,7 @@ export function openCompileCache(folder: string): CompileCache {
     const source = internals.wrap(content.replace(/^#!.*/, ''))
     const key = createHash('sha256').update(process.version).update(source).digest('hex')
     const path = `${folder}/v8/${key}`
-    const cachedData = readCached(path)
+    const cachedData = readCacheFile(path)
     const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
     const script = new Script(source, {
       filename,
@@ -44,7 +44,7 @@ export function openCompileCache(folder: string): CompileCache {
   }
   return {
     save() {
-      for (const { script, path } of fresh.splice(0)) writeCached(path, script.createCachedData())
+      for (const { script, path } of fresh.splice(0)) writeCacheFile(path, script.createCachedData())
     },
   }
 }
@@ -55,23 +55,4 @@ function makeRequire(module: NodeModule): object {
   const resolve = (request: string, options?: object) =>
     internals._resolveFilename(request, module, false, options)
   return Object.assign(require, { resolve, main: process.mainModule, cache: internals._cache })
-}
-
-function readCached(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path)
-  } catch {
-    return undefined
-  }
-}
-
-/** Without room for it there is no cache, and no error. */
-function writeCached(path: string, data: Buffer): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    writeFileSync(`${path}.${process.pid}`, data, { mode: 0o600 })
-    renameSync(`${path}.${process.pid}`, path)
-  } catch {
-    // The next start compiles again.
-  }
 }

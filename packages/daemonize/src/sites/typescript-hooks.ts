@@ -1,9 +1,9 @@
 // Module hooks (node:module, register()) for modules in TypeScript: types are removed, line numbers stay, and the
 // result is kept in the service's cache folder under the digest of its source. Runs on the thread of the hooks.
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { readCacheFile, writeCacheFile } from './cache-file.ts'
 
 type Resolved = { url: string; format?: string | null; shortCircuit?: boolean }
 type NextResolve = (specifier: string, context: object) => Promise<Resolved>
@@ -42,15 +42,10 @@ export async function load(url: string, context: object, next: NextLoad): Promis
 async function removeTypes(source: string, path: string): Promise<string> {
   const key = createHash('sha256').update(transformer).update('\0').update(source).digest('hex')
   const kept = folder === undefined ? undefined : `${folder}/ts/${key}`
-  if (kept !== undefined) {
-    try {
-      return readFileSync(kept, 'utf8')
-    } catch {
-      // Not there yet.
-    }
-  }
+  const known = kept === undefined ? undefined : readCacheFile(kept)
+  if (known) return known.toString('utf8')
   const code = await transformSource(source, path)
-  if (kept !== undefined) write(kept, code)
+  if (kept !== undefined) writeCacheFile(kept, code)
   return code
 }
 
@@ -64,16 +59,5 @@ async function transformSource(source: string, path: string): Promise<string> {
     const syntax = new SyntaxError(message.replace(/ \(\d+:\d+\)$/, ''))
     syntax.stack = `${path}:${loc?.line ?? 1}:${loc?.column ?? 1}\nSyntaxError: ${syntax.message}`
     throw syntax
-  }
-}
-
-/** Without room for it there is no cache, and no error. */
-function write(path: string, text: string): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    writeFileSync(`${path}.${process.pid}`, text, { mode: 0o600 })
-    renameSync(`${path}.${process.pid}`, path)
-  } catch {
-    // The next start removes them again.
   }
 }

@@ -1,0 +1,24 @@
+// Files of the service's cache folder, each named by the digest of what it was made from: one that is there is right.
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** Undefined when it is not there yet. */
+export function readCacheFile(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** Without room for it there is no cache, and no error: the next start makes the same again. */
+export function writeCacheFile(path: string, data: Uint8Array | string): void {
+  const scratch = `${path}.${process.pid}`
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    writeFileSync(scratch, data, { mode: 0o600 })
+    renameSync(scratch, path)
+  } catch {
+    // There is nobody to tell.
+  }
+}
