@@ -1,24 +1,14 @@
 // Builds by a real daemon: what its clients are told, and what is in the store afterwards.
 import { lstatSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { build, Derivations, setOptions } from './support/build.ts'
+import { describe, expect, it } from 'vitest'
+import { startBuildDaemon } from './support/build-daemon.ts'
+import { build, setOptions } from './support/build.ts'
 import { Scratch } from './support/scratch.ts'
-import { TestStore } from './support/store.ts'
-import type { WireClient } from './support/wire.ts'
 
 const scratch = new Scratch('builds')
-const daemon = new TestStore(scratch, 'main', { env: { GUIX_LOG_DIRECTORY: scratch.file('log') } })
-let client: WireClient
-let derivations: Derivations
-
-beforeAll(async () => {
-  await daemon.start()
-  client = await daemon.connect()
-  derivations = new Derivations(client, daemon.store)
-  await setOptions(client)
-})
-afterAll(() => client.close())
+const { client, derivations, logs } = await startBuildDaemon(scratch, 'main')
+await setOptions(client)
 
 describe('a build', () => {
   it('makes its output valid, and tells of it', async () => {
@@ -29,7 +19,7 @@ describe('a build', () => {
     expect(await client.isValid(made.out)).toBe(true)
     const [started, output, succeeded] = client.log.split('\n')
     const [, hash = ''] = /\/([0-9a-z]{32})-hello\.drv/.exec(made.drv) ?? []
-    const file = `${scratch.file('log')}/drvs/${hash.slice(0, 2)}//${hash.slice(2)}-hello.drv.gz`
+    const file = `${logs}/drvs/${hash.slice(0, 2)}//${hash.slice(2)}-hello.drv.gz`
     expect(started).toMatch(new RegExp(`^@ build-started ${made.drv} - x86_64-linux ${file} [0-9]+$`))
     expect(output).toBe('building')
     expect(succeeded).toBe(`@ build-succeeded ${made.drv} -`)

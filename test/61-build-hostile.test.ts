@@ -4,10 +4,11 @@ import { createServer } from 'node:net'
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startBuildDaemon } from './support/build-daemon.ts'
 import {
   build,
   buildUsers,
-  Derivations,
+  type Derivations,
   failure,
   setOptions,
   withBuildUsers,
@@ -15,7 +16,7 @@ import {
 } from './support/build.ts'
 import { findProcesses } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
-import { TestStore, type StoreOptions } from './support/store.ts'
+import type { StoreOptions, TestStore } from './support/store.ts'
 import type { WireClient } from './support/wire.ts'
 
 const scratch = new Scratch('hostile')
@@ -59,24 +60,14 @@ describe.skipIf(process.getuid?.() !== 0).each(kinds)('$name', ({ name, sandbox,
   const server = createServer((socket) => socket.destroy())
 
   beforeAll(async () => {
-    const given = options()
-    daemon = new TestStore(scratch, name, {
-      ...given,
-      env: { ...given.env, GUIX_LOG_DIRECTORY: scratch.file(`${name}/log`) },
-    })
-    await daemon.start()
-    client = await daemon.connect()
-    derivations = new Derivations(client, daemon.store)
+    ;({ daemon, client, derivations } = await startBuildDaemon(scratch, name, options()))
     await setOptions(client)
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const address = server.address()
     port = address !== null && typeof address === 'object' ? address.port : 0
   })
-  afterAll(() => {
-    server.close()
-    client.close()
-  })
+  afterAll(() => void server.close())
 
   const make = (what: string, recipe: Recipe | string) =>
     derivations.make(what, typeof recipe === 'string' ? { script: recipe } : recipe)

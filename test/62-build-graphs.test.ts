@@ -11,10 +11,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { startBuildDaemon } from './support/build-daemon.ts'
 import {
   build,
-  Derivations,
   failure,
   setOptions,
   sha256,
@@ -24,24 +24,14 @@ import {
 } from './support/build.ts'
 import { until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
-import { TestStore } from './support/store.ts'
-import { fileNar, int, list, str, type WireClient } from './support/wire.ts'
+import { fileNar, int, list, str } from './support/wire.ts'
 
 const scratch = new Scratch('graphs')
 const isRoot = process.getuid?.() === 0
-const daemon = new TestStore(scratch, 'main', {
+const { daemon, client, derivations, logs } = await startBuildDaemon(scratch, 'main', {
   ...(isRoot ? withBuildUsers(scratch) : {}),
-  env: { GUIX_LOG_DIRECTORY: scratch.file('log'), PLUMBLINE_TEST_IMPURE: 'from the daemon' },
+  env: { PLUMBLINE_TEST_IMPURE: 'from the daemon' },
 })
-let client: WireClient
-let derivations: Derivations
-
-beforeAll(async () => {
-  await daemon.start()
-  client = await daemon.connect()
-  derivations = new Derivations(client, daemon.store)
-})
-afterAll(() => client.close())
 
 const make = (what: string, recipe: Recipe | string) =>
   derivations.make(what, typeof recipe === 'string' ? { script: recipe } : recipe)
@@ -215,9 +205,7 @@ describe('limits', () => {
     await build(other, made.drv)
     expect(counted.total()).toBe(bytes)
     const name = made.drv.slice(daemon.store.length + 1)
-    const log = gunzipSync(
-      readFileSync(`${scratch.file('log')}/drvs/${name.slice(0, 2)}/${name.slice(2)}.gz`),
-    )
+    const log = gunzipSync(readFileSync(`${logs}/drvs/${name.slice(0, 2)}/${name.slice(2)}.gz`))
     expect(log.length).toBe(bytes)
     expect(counted.hash()).toBe(createHash('sha256').update(log).digest('hex'))
   })
@@ -225,7 +213,7 @@ describe('limits', () => {
   it.runIf(isRoot)('a full disk fails the build and nothing else', async () => {
     const folder = scratch.file('small-items')
     mkdirSync(folder)
-    const small = new TestStore(scratch, 'small', {
+    const small = await startBuildDaemon(scratch, 'small', {
       store: folder,
       prefix: [
         'unshare',
@@ -236,18 +224,16 @@ describe('limits', () => {
         'sh',
       ],
     })
-    await small.start()
-    const other = await small.connect()
-    const own = new Derivations(other, small.store)
+    const other = small.client
     await setOptions(other)
-    const full = await own.make('full', { script: '$tool print 100000000 > $out' })
+    const full = await small.derivations.make('full', { script: '$tool print 100000000 > $out' })
     expect((await failure(build(other, full.drv))).status).toBe(1)
     expect(other.log).toContain('note: build failure may have been caused by lack of free disk space')
-    const after = await own.make('after', { script: 'echo there is room > $out' })
+    const after = await small.derivations.make('after', { script: 'echo there is room > $out' })
     await build(other, after.drv)
     expect(await other.verify(true)).toBe(false)
     other.close()
-    await small.stop()
+    await small.daemon.stop()
   })
 })
 

@@ -1,25 +1,14 @@
 // The conversation with an offload hook, as guix-daemon has it: a hook of a test's own declines, takes, and fails builds.
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { build, Derivations, failure, setOptions } from './support/build.ts'
+import { describe, expect, it } from 'vitest'
+import { startBuildDaemon } from './support/build-daemon.ts'
+import { build, failure, setOptions } from './support/build.ts'
 import { Scratch } from './support/scratch.ts'
 import { root } from './support/shell.ts'
-import { TestStore } from './support/store.ts'
-import type { WireClient } from './support/wire.ts'
 
 const scratch = new Scratch('offload')
 const hook = scratch.file('guix')
 const heard = scratch.file('heard')
-const daemon = new TestStore(scratch, 'main', {
-  env: {
-    GUIX: hook,
-    GUIX_LOG_DIRECTORY: scratch.file('log'),
-    HEARD: heard,
-    STATE: scratch.file('main/state'),
-  },
-})
-let client: WireClient
-let derivations: Derivations
 
 // It builds by writing the output and the database itself, as Guix's hook does at the end.
 const source = `#!${process.execPath}
@@ -69,15 +58,12 @@ for (;;) {
 }
 `
 
-beforeAll(async () => {
-  writeFileSync(hook, source)
-  chmodSync(hook, 0o755)
-  await daemon.start()
-  client = await daemon.connect()
-  derivations = new Derivations(client, daemon.store)
-  await setOptions(client, { offload: true, settings: { 'build-poll-interval': '0' } })
+writeFileSync(hook, source)
+chmodSync(hook, 0o755)
+const { daemon, client, derivations } = await startBuildDaemon(scratch, 'main', {
+  env: { GUIX: hook, HEARD: heard, STATE: scratch.file('main/state') },
 })
-afterAll(() => client.close())
+await setOptions(client, { offload: true, settings: { 'build-poll-interval': '0' } })
 
 const make = (name: string, env: Record<string, string> = {}) =>
   derivations.make(name, { script: 'echo here; echo -n here > $out', env })

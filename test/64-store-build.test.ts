@@ -1,31 +1,25 @@
 // store-cli's builds, logs and graphs, as a user runs them.
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { build, Derivations, setOptions, withBuildUsers } from './support/build.ts'
+import { describe, expect, it } from 'vitest'
+import { startBuildDaemon } from './support/build-daemon.ts'
+import { build, setOptions, withBuildUsers } from './support/build.ts'
 import { until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
 import { recordsOf, shell, type TestRecord } from './support/shell.ts'
-import { TestStore, storeCli } from './support/store.ts'
-import type { WireClient } from './support/wire.ts'
+import { storeCli } from './support/store.ts'
 
 const scratch = new Scratch('store-build')
 const isRoot = process.getuid?.() === 0
-const env = { GUIX_LOG_DIRECTORY: scratch.file('log') }
-const daemon = new TestStore(scratch, 'main', { ...(isRoot ? withBuildUsers(scratch) : {}), env })
-let client: WireClient
-let derivations: Derivations
-
-beforeAll(async () => {
-  await daemon.start()
-  client = await daemon.connect()
-  derivations = new Derivations(client, daemon.store)
-})
-afterAll(() => client.close())
+const { daemon, client, derivations, logs } = await startBuildDaemon(
+  scratch,
+  'main',
+  isRoot ? withBuildUsers(scratch) : {},
+)
 
 const cli = async (args: string, input?: string) => {
-  const socket = { GUIX_DAEMON_SOCKET: daemon.socket, ...env }
-  const result = await shell(`store-cli ${args}`, { env: socket, ...(input !== undefined && { input }) })
+  const env = { GUIX_DAEMON_SOCKET: daemon.socket, GUIX_LOG_DIRECTORY: logs }
+  const result = await shell(`store-cli ${args}`, { env, ...(input !== undefined && { input }) })
   return { ...result, records: result.stdout.startsWith('{') ? recordsOf(result.stdout) : [] }
 }
 const summary = (records: readonly TestRecord[]) =>

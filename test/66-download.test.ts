@@ -1,11 +1,11 @@
 // `builtin:download`: from servers, mirrors and files; through proxies; and by whom.
 import { chmodSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { build, Derivations, failure, setOptions, sha256, withBuildUsers } from './support/build.ts'
+import { describe, expect, it } from 'vitest'
+import { startBuildDaemon } from './support/build-daemon.ts'
+import { build, failure, setOptions, sha256, withBuildUsers } from './support/build.ts'
 import { Scratch } from './support/scratch.ts'
-import { TestStore } from './support/store.ts'
 import { cutAt, FaultServer, firstly, startNginx, status } from './support/substitutes.ts'
-import { str, type WireClient } from './support/wire.ts'
+import { str } from './support/wire.ts'
 
 const scratch = new Scratch('download')
 const folder = scratch.file('files')
@@ -13,34 +13,18 @@ const contents = Buffer.from(Array.from({ length: 400_000 }, (_, index) => (inde
 const hash = sha256(contents)
 const users = { uids: [64_311], gid: 64_310, group: 'pldown' }
 const isRoot = process.getuid?.() === 0
-let server: FaultServer
-let daemon: TestStore
-let client: WireClient
-let derivations: Derivations
 let count = 0
 
-beforeAll(async () => {
-  server = new FaultServer(scratch, folder)
-  await server.start()
-  const { prefix = [], args = [] } = isRoot ? withBuildUsers(scratch, users) : {}
-  daemon = new TestStore(scratch, 'main', {
-    prefix,
-    args: [...args],
-    env: {
-      GUIX_LOG_DIRECTORY: scratch.file('log'),
-      http_proxy: server.url,
-      no_proxy: '127.0.0.1,localhost',
-    },
-  })
-  await daemon.start()
-  mkdirSync(folder)
-  writeFileSync(`${folder}/file`, contents)
-  writeFileSync(`${folder}/wrong`, 'something else')
-  client = await daemon.connect()
-  derivations = new Derivations(client, daemon.store)
-  await setOptions(client)
+mkdirSync(folder)
+writeFileSync(`${folder}/file`, contents)
+writeFileSync(`${folder}/wrong`, 'something else')
+const server = new FaultServer(scratch, folder)
+await server.start()
+const { client, derivations } = await startBuildDaemon(scratch, 'main', {
+  ...(isRoot ? withBuildUsers(scratch, users) : {}),
+  env: { http_proxy: server.url, no_proxy: '127.0.0.1,localhost' },
 })
-afterAll(() => client.close())
+await setOptions(client)
 
 /** Another name each time: what was downloaded before would be there. */
 async function fetchFile(
