@@ -183,6 +183,8 @@ describe('connect get and put', () => {
     const folder = await run(`connect local | connect put ${file('x', 'x')} ${scratch.path}`)
     expect(recordsOf(folder.stdout)[0]).toMatchObject({ type: 'error', code: 'FILE_UNWRITABLE' })
     expect(folder.status).toBe(1)
+    const nowhere = await run(`connect local | connect put ${file('x', 'x')} ${scratch.path}/none/x`)
+    expect(nowhere.stderr).toContain('there is no such directory')
   })
 })
 

@@ -1,5 +1,6 @@
 // readfile and writefile as POSIX sh: one command each, no helper there but cat, ls, chmod, chown, mv, wc.
 // Pure: no I/O.
+import { dirname } from 'node:path/posix'
 import { quoteWord } from '../process/quote.ts'
 import type { WriteOptions } from './connection.ts'
 
@@ -32,6 +33,7 @@ export function formatWrite(path: string, temporary: string, { mode, bytes }: Wr
   return [
     'umask 077',
     `if [ -d ${file} ]; then echo "Is a directory" >&2; ${fail}; fi`,
+    `if [ ! -d ${operand(dirname(path))} ]; then echo "there is no such directory" >&2; ${fail}; fi`,
     // Whoever ends us may signal again, and rm with us.
     `trap ${quoteWord(`trap '' HUP INT PIPE TERM; rm -f -- ${part}`)} EXIT`,
     `trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 141' PIPE; trap 'exit 143' TERM`,
