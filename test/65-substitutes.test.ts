@@ -4,21 +4,20 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { installKey, makeSigningKey } from './support/signing-key.ts'
 import { setOptions } from './support/build.ts'
 import { Scratch } from './support/scratch.ts'
 import type { TestStore } from './support/store.ts'
 import {
-  authorize,
   copyFolder,
   etcOf,
   freePort,
   itemsOf,
-  makePeer,
+  makeReader,
+  type Nginx,
   publish,
   runCli,
   startNginx,
-  type Nginx,
+  startOrigin,
 } from './support/substitutes.ts'
 import { list, str, WireClient } from './support/wire.ts'
 
@@ -32,10 +31,9 @@ let nginx: Nginx
 const items = { base: '', left: '', right: '', top: '', tree: '' }
 let count = 0
 
-async function makeReader(urls: string, more: { args?: string[]; env?: Record<string, string> } = {}) {
+async function startReader(urls: string, more: { args?: string[]; env?: Record<string, string> } = {}) {
   const name = `reader-${count++}`
-  authorize(etcOf(scratch, name), key)
-  const daemon = makePeer(scratch, name, {
+  const daemon = makeReader(scratch, name, key, {
     args: ['--substitute-urls', urls, ...(more.args ?? [])],
     env: more.env ?? {},
   })
@@ -49,9 +47,7 @@ function leftovers(files: string): string[] {
 
 beforeAll(async () => {
   if (!isRoot) return
-  installKey(key, makeSigningKey())
-  origin = makePeer(scratch, 'origin')
-  await origin.start()
+  origin = await startOrigin(scratch, key)
   const client = await origin.connect()
   items.base = await client.addText('base', 'the base')
   items.left = await client.addText('left', `left of ${items.base}`, [items.base])
@@ -73,7 +69,7 @@ describe.skipIf(!isRoot)('substitutes', () => {
   it.each(['file', 'http', 'https'] as const)('come with all that they refer to, over %s', async (kind) => {
     const url = kind === 'file' ? `file://${cache}` : nginx[kind]
     const env = kind === 'https' ? { SSL_CERT_FILE: nginx.ca } : {}
-    const { daemon, files } = await makeReader(url, { env })
+    const { daemon, files } = await startReader(url, { env })
     const ran = runCli(daemon, ['ensure', items.top, items.tree])
     expect(ran.records, ran.stderr).toMatchObject([
       { valid: true },
@@ -94,7 +90,7 @@ describe.skipIf(!isRoot)('substitutes', () => {
   })
 
   it('are what the calls of the protocol say', async () => {
-    const { daemon } = await makeReader(nginx.http)
+    const { daemon } = await startReader(nginx.http)
     const client = await daemon.connect()
     const none = `${daemon.store}/${'0'.repeat(32)}-none`
     await client.call(3, str(items.top))
@@ -124,14 +120,14 @@ describe.skipIf(!isRoot)('substitutes', () => {
   })
 
   it('are left alone by a daemon without them', async () => {
-    const { daemon } = await makeReader(nginx.http, { args: ['--no-substitutes'] })
+    const { daemon } = await startReader(nginx.http, { args: ['--no-substitutes'] })
     expect(runCli(daemon, ['substitutes', items.top]).records).toEqual([])
     expect(runCli(daemon, ['ensure', items.top]).status).toBe(1)
     await daemon.stop()
   })
 
   it('tell programs what happens, as guix-daemon and its substituter do', async () => {
-    const { daemon } = await makeReader(nginx.http)
+    const { daemon } = await startReader(nginx.http)
     const client = await daemon.connect()
     const settings = { 'print-extended-build-trace': '1' }
     await setOptions(client, { substitutes: true, settings })
@@ -160,7 +156,7 @@ describe.skipIf(!isRoot)('substitutes', () => {
       `${folder}/${name.slice(0, 32)}.narinfo`,
       `URL: nar/none/${packed}\nCompression: ${compression}\n`,
     )
-    const { daemon } = await makeReader(`file://${folder}`)
+    const { daemon } = await startReader(`file://${folder}`)
     expect(runCli(daemon, ['ensure', items.tree]).status).toBe(0)
     await daemon.stop()
   })
@@ -169,7 +165,7 @@ describe.skipIf(!isRoot)('substitutes', () => {
     const folder = scratch.file('with-lzip')
     copyFolder(cache, folder)
     relocate(narinfoIn(folder, items.base), 'URL: nar/lzip/x\nCompression: lzip\n')
-    const { daemon } = await makeReader(`file://${folder}`)
+    const { daemon } = await startReader(`file://${folder}`)
     const { stderr } = runCli(daemon, ['ensure', items.base])
     expect(stderr).toContain('it is compressed with lzip; supported are none, gzip, zstd')
     await daemon.stop()
@@ -193,7 +189,7 @@ describe.skipIf(!isRoot)('substitutes', () => {
     const ours = scratch.file('without-nars')
     copyFolder(cache, ours)
     rmSync(`${ours}/nar`, { recursive: true })
-    const { daemon } = await makeReader(`file://${theirs} file://${ours}`)
+    const { daemon } = await startReader(`file://${theirs} file://${ours}`)
     const { status, stderr } = runCli(daemon, ['ensure', items.tree])
     expect([status, stderr]).toEqual([0, expect.stringMatching(/downloading from .*\.nar\.zst /) as string])
     await daemon.stop()
@@ -207,7 +203,7 @@ describe.skipIf(!isRoot)('substitutes', () => {
     for (const name of readdirSync(plain).filter((each) => each.endsWith('.narinfo'))) {
       edit(`${plain}/${name}`, /Signature: .*\n/, '')
     }
-    const { daemon } = await makeReader(`file://${plain} file://${signed}`)
+    const { daemon } = await startReader(`file://${plain} file://${signed}`)
     expect(runCli(daemon, ['ensure', items.top]).status).toBe(0)
     await daemon.stop()
   })
@@ -228,8 +224,8 @@ describe.skipIf(!isRoot)('a substitute that is not as it should be is refused, w
     changed[at] = (changed[at] ?? 0) ^ 1
     return changed
   }
-  let reader: Awaited<ReturnType<typeof makeReader>>
-  beforeAll(async () => void (reader = await makeReader('')))
+  let reader: Awaited<ReturnType<typeof startReader>>
+  beforeAll(async () => void (reader = await startReader('')))
   const unsigned = (text: string) => text.replace(/Signature: .*\n/, '')
 
   it.each<[string, (folder: string) => void, string]>([
@@ -285,7 +281,7 @@ describe.skipIf(!isRoot)('a substitute that is not as it should be is refused, w
   })
 
   it('an unknown key, also one that was known when the server was asked', async () => {
-    const { daemon } = await makeReader(nginx.http)
+    const { daemon } = await startReader(nginx.http)
     expect(runCli(daemon, ['substitutes', items.left]).records).toHaveLength(1)
     writeFileSync(`${etcOf(scratch, `reader-${count - 1}`)}/acl`, '(acl)')
     const { status, stderr } = runCli(daemon, ['ensure', items.left])
@@ -300,7 +296,7 @@ describe.skipIf(!isRoot)('a substitute that is not as it should be is refused, w
     const folder = scratch.file('foreign')
     copyFolder(cache, folder)
     writeFileSync(`${folder}/nix-cache-info`, 'StoreDir: /nix/store\n')
-    const { daemon } = await makeReader(`file://${folder}`)
+    const { daemon } = await startReader(`file://${folder}`)
     const { stderr } = runCli(daemon, ['ensure', items.left])
     expect(stderr).toContain("is not used: it has items of `/nix/store'")
     await daemon.stop()
@@ -313,7 +309,7 @@ describe.skipIf(!isRoot)('a client without privileges', () => {
     const secret = scratch.file('private')
     copyFolder(cache, secret)
     chmodSync(secret, 0o700)
-    const { daemon } = await makeReader('', {
+    const { daemon } = await startReader('', {
       args: ['--listen', `127.0.0.1:${port}`, '--listen', socketOf()],
     })
     const ask = async (urls: string) => {

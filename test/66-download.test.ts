@@ -3,8 +3,9 @@ import { chmodSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'no
 import { describe, expect, it } from 'vitest'
 import { startBuildDaemon } from './support/build-daemon.ts'
 import { build, failure, setOptions, sha256, withBuildUsers } from './support/build.ts'
+import { cutAt, FaultServer, firstly, status } from './support/fault-server.ts'
 import { Scratch } from './support/scratch.ts'
-import { cutAt, FaultServer, firstly, startNginx, status } from './support/substitutes.ts'
+import { startNginx } from './support/substitutes.ts'
 import { str } from './support/wire.ts'
 
 const scratch = new Scratch('download')

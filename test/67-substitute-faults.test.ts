@@ -4,22 +4,10 @@ import type { ServerResponse } from 'node:http'
 import { basename } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { setOptions } from './support/build.ts'
+import { cutAt, FaultServer, firstly, serve, status } from './support/fault-server.ts'
 import { Scratch } from './support/scratch.ts'
-import { installKey, makeSigningKey } from './support/signing-key.ts'
 import type { TestStore } from './support/store.ts'
-import {
-  authorize,
-  cutAt,
-  etcOf,
-  FaultServer,
-  firstly,
-  freePort,
-  itemsOf,
-  makePeer,
-  publish,
-  serve,
-  status,
-} from './support/substitutes.ts'
+import { freePort, itemsOf, makeReader, publish, startOrigin } from './support/substitutes.ts'
 import { DaemonError, int, str, type WireClient } from './support/wire.ts'
 
 const scratch = new Scratch('substitute-faults')
@@ -37,9 +25,7 @@ const narinfo = (path: string) => `${basename(path).slice(0, 32)}.narinfo`
 
 beforeAll(async () => {
   if (!isRoot) return
-  installKey(key, makeSigningKey())
-  const origin = makePeer(scratch, 'origin')
-  await origin.start()
+  const origin = await startOrigin(scratch, key)
   const writer = await origin.connect()
   const noise = Buffer.from(Array.from({ length: 300_000 }, () => Math.floor(Math.random() * 256)))
   large = await writer.addText('large', noise)
@@ -48,8 +34,7 @@ beforeAll(async () => {
   publish(origin, cache, [large, small], key)
   server = new FaultServer(scratch, cache)
   await server.start()
-  authorize(etcOf(scratch, 'reader'), key)
-  reader = makePeer(scratch, 'reader', { args: ['--substitute-urls', server.url] })
+  reader = makeReader(scratch, 'reader', key, { args: ['--substitute-urls', server.url] })
 })
 
 beforeEach(async () => {

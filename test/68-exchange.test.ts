@@ -4,17 +4,16 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { setOptions } from './support/build.ts'
 import { Scratch } from './support/scratch.ts'
-import { installKey, makeSigningKey } from './support/signing-key.ts'
 import type { TestStore } from './support/store.ts'
 import {
-  authorize,
   copyFolder,
   etcOf,
   itemsOf,
-  makePeer,
+  makeReader,
   publish,
   runCli,
   startNginx,
+  startOrigin,
 } from './support/substitutes.ts'
 import { str } from './support/wire.ts'
 
@@ -52,9 +51,8 @@ function describeAll(daemon: TestStore): Map<string, unknown> {
   return new Map(records.map((info) => [String(info['path']), { ...info, registered: null }]))
 }
 
-async function makeReader(name: string, ...args: string[]): Promise<TestStore> {
-  authorize(etcOf(scratch, name), key)
-  const daemon = makePeer(scratch, name, { args })
+async function startReader(name: string, ...args: string[]): Promise<TestStore> {
+  const daemon = makeReader(scratch, name, key, { args })
   await daemon.start()
   return daemon
 }
@@ -69,9 +67,7 @@ function checkAll(daemon: TestStore, name: string): void {
 
 beforeAll(async () => {
   if (!isRoot) return
-  installKey(key, makeSigningKey())
-  origin = makePeer(scratch, 'origin')
-  await origin.start()
+  origin = await startOrigin(scratch, key)
   top = await makeClosure(origin)
   infos = describeAll(origin)
   publish(origin, cache, [top], key)
@@ -80,7 +76,7 @@ beforeAll(async () => {
 describe.skipIf(!isRoot)('a closure of a thousand items', { timeout: patience }, () => {
   it('goes from store to store as an export', async () => {
     const exported = runCli(origin, ['export', '--requisites', top])
-    const daemon = await makeReader('importer')
+    const daemon = await startReader('importer')
     const imported = runCli(daemon, ['import'], exported.stdout)
     expect(imported.records.at(-1)).toMatchObject({ ok: true, counts: { imported: count } })
     checkAll(daemon, 'importer')
@@ -89,7 +85,7 @@ describe.skipIf(!isRoot)('a closure of a thousand items', { timeout: patience },
 
   it.each(['file', 'nginx'] as const)('goes as substitutes from %s', async (kind) => {
     const url = kind === 'file' ? `file://${cache}` : (await startNginx(scratch, cache)).http
-    const daemon = await makeReader(kind, '--substitute-urls', url)
+    const daemon = await startReader(kind, '--substitute-urls', url)
     const ran = runCli(daemon, ['ensure', '--quiet', top])
     expect(ran.records).toMatchObject([{ valid: true }, { ok: true }])
     checkAll(daemon, kind)
@@ -101,7 +97,7 @@ describe.skipIf(!isRoot)('a closure of a thousand items', { timeout: patience },
     const bad = scratch.file('incomplete')
     copyFolder(cache, bad)
     writeFileSync(`${bad}/${some.slice(origin.store.length + 1, origin.store.length + 33)}.narinfo`, '')
-    const daemon = await makeReader('incomplete-reader', '--substitute-urls', `file://${bad}`)
+    const daemon = await startReader('incomplete-reader', '--substitute-urls', `file://${bad}`)
     const client = await daemon.connect()
     await setOptions(client, { substitutes: true })
     await expect(client.call(10, str(top))).rejects.toThrow('does not exist and cannot be created')

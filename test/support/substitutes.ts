@@ -1,13 +1,12 @@
-// Stores that exchange items, and what they get them from: keys, a folder behind nginx, and a server that misbehaves.
+// Stores that exchange items, and what they get them from: keys, and a folder behind nginx.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Scratch } from './scratch.ts'
 import { environment, recordsOf, type TestRecord } from './shell.ts'
+import { installKey, makeSigningKey } from './signing-key.ts'
 import { storeCli, TestStore, type StoreOptions } from './store.ts'
 
 /** Items of two stores are the same only when both are at one place: each daemon has its own there, by a mount. */
@@ -38,6 +37,25 @@ export function etcOf(scratch: Scratch, name: string): string {
   const folder = scratch.file(`${name}/etc`)
   mkdirSync(folder, { recursive: true })
   return folder
+}
+
+/** One with a key of its own, installed in `key`, for others to get items from. */
+export async function startOrigin(scratch: Scratch, key: string): Promise<TestStore> {
+  installKey(key, makeSigningKey())
+  const origin = makePeer(scratch, 'origin')
+  await origin.start()
+  return origin
+}
+
+/** One that believes what is signed with the key in `signer`; not started. */
+export function makeReader(
+  scratch: Scratch,
+  name: string,
+  signer: string,
+  options: StoreOptions = {},
+): TestStore {
+  authorize(etcOf(scratch, name), signer)
+  return makePeer(scratch, name, options)
 }
 
 /** Makes the store whose configuration is in `folder` accept what `signer` has signed. */
@@ -158,78 +176,6 @@ function makeCertificate(place: string): void {
   writeFileSync(join(place, 'names'), 'subjectAltName=DNS:localhost\n')
   const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names']
   openssl('x509', '-req', '-in', 'server.csr', '-out', 'server.pem', ...signed)
-}
-
-export type Answer = (request: IncomingMessage, response: ServerResponse, file: Buffer | undefined) => void
-
-/** Serves a folder but where `faults` has an answer of its own for a name; knows ranges. */
-export class FaultServer {
-  readonly #server: Server
-  readonly #folder: string
-  readonly faults = new Map<string, Answer>()
-  readonly requests: string[] = []
-  url = ''
-
-  constructor(scratch: Scratch, folder: string) {
-    this.#folder = folder
-    this.#server = createServer((request, response) => {
-      const name = decodeURIComponent(request.url ?? '').replace(/^\//, '')
-      this.requests.push(`${request.headers.range ? `${request.headers.range} ` : ''}${name}`)
-      const file = this.read(name)
-      const answer = this.faults.get(name) ?? this.faults.get('*') ?? serve
-      answer(request, response, file)
-    })
-    scratch.onEnd(() => {
-      this.#server.closeAllConnections()
-      this.#server.close()
-    })
-  }
-
-  read(name: string): Buffer | undefined {
-    try {
-      return readFileSync(join(this.#folder, name))
-    } catch {
-      return undefined
-    }
-  }
-
-  async start(): Promise<void> {
-    this.#server.listen(0, '127.0.0.1')
-    await once(this.#server, 'listening')
-    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
-  }
-}
-
-/** As a good server would. */
-export const serve: Answer = (request, response, file) => {
-  if (!file) return void response.writeHead(404).end()
-  const from = Number(/^bytes=([0-9]+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
-  const rest = file.subarray(from)
-  const etag = `"${createHash('sha256').update(file).digest('hex')}"`
-  const range = { 'content-range': `bytes ${from}-${file.length - 1}/${file.length}` }
-  response.writeHead(from > 0 ? 206 : 200, { 'content-length': rest.length, etag, ...(from > 0 && range) })
-  response.end(rest)
-}
-
-/** Announces all, sends what comes before byte `at`, and hangs up. */
-export function cutAt(at: number): Answer {
-  return (request, response, file) => {
-    const from = Number(/^bytes=([0-9]+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
-    if (!file || from >= at) return serve(request, response, file)
-    const etag = `"${createHash('sha256').update(file).digest('hex')}"`
-    response.writeHead(200, { 'content-length': file.length, etag })
-    response.write(file.subarray(from, at), () => response.destroy())
-  }
-}
-
-/** `times` answers of `fault`, then good ones. */
-export function firstly(times: number, fault: Answer): Answer {
-  let left = times
-  return (request, response, file) => (left-- > 0 ? fault : serve)(request, response, file)
-}
-
-export function status(code: number, headers: Record<string, string> = {}): Answer {
-  return (_, response) => void response.writeHead(code, headers).end()
 }
 
 export function copyFolder(from: string, to: string): void {
