@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'
 import { root } from './support/shell.ts'
-import { TestStore } from './support/store.ts'
+import { startStore, TestStore } from './support/store.ts'
 import { fileNar, int, list, str } from './support/wire.ts'
 
 const count = Number(process.env['FUZZ_COUNT'] ?? 4000)
@@ -238,8 +238,7 @@ describe(`hostile input (FUZZ_SEED=${seed})`, () => {
   )
 
   it('a nar without end, a million directories deep, does not grow', async () => {
-    const daemon = new TestStore(scratch, 'deep')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'deep')
     const level = Buffer.concat(['(', 'type', 'directory', 'entry', '(', 'name', 'a', 'node'].map(str))
     const head = Buffer.concat([
       greeting,
@@ -258,23 +257,18 @@ describe(`hostile input (FUZZ_SEED=${seed})`, () => {
     const client = await daemon.connect()
     // Nothing is left of it.
     expect((await client.collect(1)).paths).toEqual([])
-    client.close()
-    await daemon.stop()
   })
 
   it('a client that promises 4 GB and sends nothing takes no memory', async () => {
-    const daemon = new TestStore(scratch, 'promise')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'promise')
     await send(daemon, [greeting, int(8), str('x'), int(2 ** 32 - 1), Buffer.alloc(100)])
     await send(daemon, [greeting, int(5), int(2 ** 32 - 1)])
     await send(daemon, [greeting, int(31), int(2 ** 32 - 1), str('x')])
     expect(megabytes(daemon)).toBeLessThan(150)
-    await daemon.stop()
   })
 
   it('a client that vanishes in a nar leaves nothing', async () => {
-    const daemon = new TestStore(scratch, 'vanish')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'vanish')
     const client = await daemon.connect()
     const nar = fileNar(Buffer.alloc(3_000_000))
     client.socket.write(
@@ -285,6 +279,5 @@ describe(`hostile input (FUZZ_SEED=${seed})`, () => {
     client.close()
     while (readdirSync(daemon.store).length > 1) await new Promise((resolve) => setImmediate(resolve))
     expect(readdirSync(`${daemon.store}/.links`)).toEqual([])
-    await daemon.stop()
   })
 })

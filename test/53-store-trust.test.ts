@@ -13,7 +13,7 @@ import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
-import { storeDaemon, TestStore } from './support/store.ts'
+import { startStore, storeDaemon, TestStore } from './support/store.ts'
 import { str } from './support/wire.ts'
 
 const scratch = new Scratch('store-trust')
@@ -31,16 +31,13 @@ async function ask(daemon: TestStore, ...requests: object[]): Promise<Record<str
 
 describe.skipIf(process.getuid?.() !== 0)('an unprivileged client', () => {
   it('cannot repair', async () => {
-    const daemon = new TestStore(scratch, 'repair')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'repair')
     const [answer] = await ask(daemon, { type: 'verify', repair: true })
     expect(answer).toMatchObject({ type: 'error', message: 'you are not privileged to repair paths' })
-    await daemon.stop()
   })
 
   it('cannot write to the store or the state', async () => {
-    const daemon = new TestStore(scratch, 'write')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'write')
     const client = await daemon.connect()
     const path = await client.addText('mine', 'mine')
     client.close()
@@ -62,23 +59,19 @@ describe.skipIf(process.getuid?.() !== 0)('an unprivileged client', () => {
       expect([place, status]).not.toEqual([place, 0])
     }
     expect(readFileSync(path, 'utf8')).toBe('mine')
-    await daemon.stop()
   })
 
   it('cannot remove items of the store', async () => {
-    const daemon = new TestStore(scratch, 'remove')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'remove')
     const client = await daemon.connect()
     const path = await client.addText('mine', 'mine')
     client.close()
     expect(spawnSync('setpriv', [...nobody, 'rm', '-f', path], { stdio: 'ignore' }).status).not.toBe(0)
     expect(existsSync(path)).toBe(true)
-    await daemon.stop()
   })
 
   it('cannot make the daemon read a file for it', async () => {
-    const daemon = new TestStore(scratch, 'read')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'read')
     const secret = scratch.file('secret')
     writeFileSync(secret, 'secret')
     chmodSync(secret, 0o600)
@@ -98,12 +91,10 @@ describe.skipIf(process.getuid?.() !== 0)('an unprivileged client', () => {
       'NOT_IN_STORE',
       'NOT_IN_STORE',
     ])
-    await daemon.stop()
   })
 
   it("is told only what it asked, while others' calls are served", async () => {
-    const daemon = new TestStore(scratch, 'replies')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'replies')
     const client = await daemon.connect()
     const many = Promise.all(
       Array.from({ length: 20 }, (_, index) =>
@@ -121,15 +112,12 @@ describe.skipIf(process.getuid?.() !== 0)('an unprivileged client', () => {
     for (const [index, answers] of (await many).entries()) {
       expect(answers.map(({ id }) => id)).toEqual(Array.from({ length: 20 }, (_, n) => `${index}-${n}`))
     }
-    client.close()
-    await daemon.stop()
   })
 })
 
 describe('a daemon', () => {
   it('keeps what a connection has added from others, until it ends', async () => {
-    const daemon = new TestStore(scratch, 'temporary')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'temporary')
     const [one, other] = [await daemon.connect(), await daemon.connect()]
     const path = await one.addText('mine', 'mine')
     await expect(other.collect(3, [path])).rejects.toThrow(
@@ -142,13 +130,10 @@ describe('a daemon', () => {
     one.close()
     for (let gone = false; !gone;) gone = (await other.collect(2)).paths.includes(again)
     expect(existsSync(again)).toBe(false)
-    other.close()
-    await daemon.stop()
   })
 
   it('keeps what a root in the file system points to, directly or through another link', async () => {
-    const daemon = new TestStore(scratch, 'roots')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'roots')
     const client = await daemon.connect()
     const [direct, indirect, dead] = [
       await client.addText('d', 'd'),
@@ -163,8 +148,6 @@ describe('a daemon', () => {
     await client.call(14)
     expect(await client.int()).toBe(2)
     await client.take(0)
-    client.close()
-    await daemon.stop()
   })
 
   it('leaves nothing of itself when it ends, and serves the same store again', async () => {

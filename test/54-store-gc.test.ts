@@ -4,7 +4,7 @@ import { rmSync, symlinkSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'
-import { TestStore } from './support/store.ts'
+import { startStore, TestStore } from './support/store.ts'
 import { str, type WireClient } from './support/wire.ts'
 
 const scratch = new Scratch('store-gc')
@@ -151,8 +151,7 @@ describe('collections', () => {
   }, 120_000)
 
   it('adds that refer to what is being collected keep it, or say that it is gone', async () => {
-    const daemon = new TestStore(scratch, 'race')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'race')
     const adder = await daemon.connect()
     const names: string[] = []
     for (let number = 0; number < 600; number++) names.push(await adder.addText(`n${number}`, `n ${number}`))
@@ -167,8 +166,5 @@ describe('collections', () => {
     await collecting
     for (const path of kept) expect(await other.isValid(path)).toBe(true)
     expect(await other.verify(true)).toBe(false)
-    collector.close()
-    other.close()
-    await daemon.stop()
   })
 })

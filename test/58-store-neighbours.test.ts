@@ -9,7 +9,7 @@ import { openDatabase } from './support/database.ts'
 import { holdLock, isLockFree } from './support/record-lock.ts'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
-import { storeDaemon, TestStore } from './support/store.ts'
+import { startStore, storeDaemon, TestStore } from './support/store.ts'
 import { fileNar, str, WireClient } from './support/wire.ts'
 
 const scratch = new Scratch('store-neighbours')
@@ -97,19 +97,16 @@ describe('a second daemon on the same store', () => {
   })
 
   it('is refused the same socket', async () => {
-    const daemon = new TestStore(scratch, 'taken')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'taken')
     const args = [storeDaemon, '--store', daemon.store, '--state', daemon.state]
     const { status, stderr } = spawnSync(process.execPath, args, { env: environment(), encoding: 'utf8' })
     expect([status, stderr]).toEqual([69, expect.stringContaining('another daemon listens there')])
-    await daemon.stop()
   })
 })
 
 describe('locks', () => {
   it('on a path: who adds it waits for the other process, and nobody else does', async () => {
-    const daemon = new TestStore(scratch, 'path')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'path')
     const [client, bystander] = [await daemon.connect(), await daemon.connect()]
     const path = await client.addText('locked', 'locked')
     await client.collect(3, [path])
@@ -123,14 +120,10 @@ describe('locks', () => {
     expect(await adding).toBe(path)
     expect(await bystander.isValid(path)).toBe(true)
     expect(existsSync(`${path}.lock`)).toBe(false)
-    client.close()
-    bystander.close()
-    await daemon.stop()
   })
 
   it('gc.lock: a collector elsewhere is waited for by collections, and by the first temporary root', async () => {
-    const daemon = new TestStore(scratch, 'gc')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'gc')
     const [client, adder, bystander] = [
       await daemon.connect(),
       await daemon.connect(),
@@ -147,12 +140,10 @@ describe('locks', () => {
     await Promise.all(work)
     expect(client.log).toContain('waiting for the big garbage collector lock...')
     for (const each of [client, adder, bystander]) each.close()
-    await daemon.stop()
   })
 
   it("temproots: another process's are spared while it lives, and removed when it is dead", async () => {
-    const daemon = new TestStore(scratch, 'temproots')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'temproots')
     const client = await daemon.connect()
     const [kept, dead] = [await client.addText('kept', 'kept'), await client.addText('dead', 'dead')]
     const file = `${daemon.state}/temproots/1`
@@ -161,8 +152,6 @@ describe('locks', () => {
     await lock.release()
     expect((await client.collect(2)).paths).toEqual([kept])
     expect(existsSync(file)).toBe(false)
-    client.close()
-    await daemon.stop()
   })
 
   it('big-lock is shared for as long as the store is open', async () => {

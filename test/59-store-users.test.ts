@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'
-import { storeDaemon, TestStore } from './support/store.ts'
+import { startStore, storeDaemon, TestStore } from './support/store.ts'
 import { fileNar, int, str } from './support/wire.ts'
 
 const scratch = new Scratch('store-users')
@@ -77,8 +77,7 @@ describe.skipIf(!canRun)('a daemon of a user', () => {
 describe('a daemon that is started with other limits', () => {
   it('has the same modes, whatever the umask', async () => {
     const prefix = ['sh', '-c', 'umask 077; exec "$@"', 'sh']
-    const daemon = new TestStore(scratch, 'umask', { prefix })
-    await daemon.start()
+    const daemon = await startStore(scratch, 'umask', { prefix })
     const client = await daemon.connect()
     const paths = [await client.addText('text', 'text'), await client.addNar('file', fileNar('file'))]
     expect(paths.map((path) => lstatSync(path).mode & 0o7777)).toEqual([0o444, 0o444])
@@ -86,8 +85,6 @@ describe('a daemon that is started with other limits', () => {
       (name) => `${daemon.state}/${name}`,
     )
     expect(made.map((path) => lstatSync(path).mode & 0o7777)).toEqual([0o755, 0o644, 0o755, 0o755])
-    client.close()
-    await daemon.stop()
   })
 
   it('takes no more connections than it has descriptors for, and goes on working', async () => {
@@ -109,8 +106,7 @@ describe('a daemon that is started with other limits', () => {
 
 describe('verify', () => {
   it('goes on after a path, and finds what comes behind it', async () => {
-    const daemon = new TestStore(scratch, 'from')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'from')
     const client = await daemon.connect()
     const paths: string[] = []
     for (let index = 0; index < 20; index++) paths.push(await client.addText(`t${index}`, `t ${index}`))
@@ -130,15 +126,12 @@ describe('verify', () => {
     expect(await verifyFrom('')).toEqual([true, 2])
     expect(await verifyFrom(middle)).toEqual([true, 1])
     expect(await verifyFrom(last)).toEqual([false, 0])
-    client.close()
-    await daemon.stop()
   })
 })
 
 describe('items that have disappeared', () => {
   it('are forgotten with all that refer to them, however long the chain; not while one of them is there', async () => {
-    const daemon = new TestStore(scratch, 'disappeared')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'disappeared')
     const client = await daemon.connect()
     const chain: string[] = []
     for (let index = 0; index < chainLength; index++)
@@ -152,8 +145,6 @@ describe('items that have disappeared', () => {
     expect(await client.verify(false)).toBe(false)
     await client.call(23)
     expect(await client.list()).toEqual([])
-    client.close()
-    await daemon.stop()
   })
 })
 
@@ -177,8 +168,7 @@ describe('connections', () => {
   })
 
   it('leave no descriptor, however and whenever they end', async () => {
-    const daemon = new TestStore(scratch, 'many')
-    await daemon.start()
+    const daemon = await startStore(scratch, 'many')
     const descriptors = () => readdirSync(`/proc/${daemon.pid}/fd`).length
     const greeting = Buffer.concat([int(0x6e697863), int(0x163), int(0), int(1)])
     const nar = fileNar(Buffer.alloc(50_000))
@@ -216,7 +206,5 @@ describe('connections', () => {
     const leftovers = () => readdirSync(daemon.store).filter((name) => !/^\.links$|-warm$/.test(name))
     while (descriptors() > before || leftovers().length > 0) await client.isValid(`${daemon.store}/x`)
     expect(descriptors()).toBeLessThanOrEqual(before)
-    client.close()
-    await daemon.stop()
   })
 })

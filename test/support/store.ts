@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { once } from 'node:events'
+import { onTestFinished } from 'vitest'
 import type { Scratch } from './scratch.ts'
 import { environment, root } from './shell.ts'
 import { DaemonError, WireClient } from './wire.ts'
@@ -104,4 +105,16 @@ export class TestStore {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
+}
+
+/** One for a single test, which ends with it, and so do the connections to it. */
+export async function startStore(
+  scratch: Scratch,
+  name: string,
+  options: StoreOptions = {},
+): Promise<TestStore> {
+  const store = new TestStore(scratch, name, options)
+  onTestFinished(async () => void (await store.stop()))
+  await store.start()
+  return store
 }
