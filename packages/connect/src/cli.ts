@@ -38,10 +38,10 @@ async function run(tool: Tool): Promise<number> {
 }
 
 /** Whoever serves connections to a run that was refused must not wait for it. */
-async function leave({ arguments: { flags }, signal }: Tool): Promise<void> {
+async function leave({ arguments: { flags }, signal, environment }: Tool): Promise<void> {
   if (flags.has('local')) return
   const { leaveConnections } = await import('@plumbline/common/connection/leave-connections')
-  await leaveConnections(signal)
+  await leaveConnections(signal, environment)
 }
 
 export const program: Program = {

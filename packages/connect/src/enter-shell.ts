@@ -10,14 +10,15 @@ export type ShellHop = {
   /** Sent before anything else, on the standard input of each command. */
   preamble?: Buffer
   explain?: Entry['explain']
-  entered?: (said: string) => void
+  entered?: Entry['entered']
+  lost?: Entry['lost']
   /** The name of the machine that the hop leads to, when it is another. */
   host?: string
 }
 
 /** Throws what explain() says, HOP_FAILED, HOP_TIMEOUT. */
 export async function enterShell({ lower, timeoutMs }: HopContext, hop: ShellHop): Promise<OpenedHop> {
-  const { label, wrap, preamble, explain, entered, host } = hop
+  const { label, wrap, preamble, explain, entered, lost, host } = hop
   const connection = new ShellConnection({
     hop: label,
     readsInput: preamble !== undefined,
@@ -28,6 +29,7 @@ export async function enterShell({ lower, timeoutMs }: HopContext, hop: ShellHop
     },
     ...(explain && { explain }),
     ...(entered && { entered }),
+    ...(lost && { lost }),
   })
   try {
     const place = await connection.establish({ changedUser: true, timeoutMs })

@@ -2,6 +2,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { parseDurationOption } from '@plumbline/common/cli/duration'
 import type { Tool } from '@plumbline/common/cli/run-tool'
+import { sweepSockets } from '@plumbline/common/connection/sweep-sockets'
 import { exitStatus } from '@plumbline/common/error/exit'
 import type { Hop } from './hop.ts'
 import { hopOptions } from './hop-options.ts'
@@ -9,8 +10,11 @@ import { Opener, type Outcome } from './opener.ts'
 import { Secrets } from './secrets.ts'
 import { serveOut } from './serve/lifetime.ts'
 import { openRuntimeDirectory } from './serve/runtime-directory.ts'
-import { sweepSockets } from './serve/sweep.ts'
+import { watchReaders } from './serve/record-readers.ts'
 import { readUpstream } from './upstream.ts'
+
+/** Who reads what a killed connect has written finds its socket sooner. */
+const sweptAfterMs = 60_000
 
 export async function openHops(tool: Tool, hop: Hop): Promise<number> {
   const { values } = tool.arguments
@@ -19,8 +23,8 @@ export async function openHops(tool: Tool, hop: Hop): Promise<number> {
   const targets = hop.targets(tool.arguments)
   const directory = openRuntimeDirectory(tool.environment)
   const secrets = new Secrets(tool.arguments)
-  void sweepSockets(directory.path)
-  const opener = new Opener({ tool, hop, timeoutMs, directory: directory.path, secrets })
+  void sweepSockets(tool.environment, { agedMs: sweptAfterMs })
+  const opener = new Opener({ tool, hop, timeoutMs, directory, secrets })
   let upstreamOk = true
   const counts = { connections: 0, errors: 0 }
   // Records leave in the order in which what they answer came in, each as soon as those before it have.
@@ -44,8 +48,10 @@ export async function openHops(tool: Tool, hop: Hop): Promise<number> {
     const ok = upstreamOk && counts.errors === 0
     await tool.records.write({ type: 'end', tool: 'connect', ok, counts })
     await tool.records.flush()
+    // Whoever names a time has a use for the record later.
+    const hasReaders = values['linger'] ? undefined : watchReaders(1)
     closeOutput()
-    const lost = await serveOut(opener.servers, lingerMs, tool.signal)
+    const lost = await serveOut(opener.servers, { lingerMs, hasReaders, signal: tool.signal })
     for (const error of lost) tool.diagnose(error.message)
     return ok && lost.length === 0 ? exitStatus.ok : exitStatus.someFailed
   } finally {

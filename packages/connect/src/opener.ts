@@ -11,12 +11,13 @@ import { makeIdentifier } from '@plumbline/common/records/identifier'
 import type { Hop, Lower, OpenedHop } from './hop.ts'
 import { ConnectionServer } from './serve/connection-server.ts'
 import { FactCache } from './serve/fact-cache.ts'
+import type { RuntimeDirectory } from './serve/runtime-directory.ts'
 import type { Secrets } from './secrets.ts'
 import type { UpstreamConnection } from './upstream.ts'
 
 export type Outcome = { record: OutRecord; failed: boolean }
 
-type Run = { tool: Tool; hop: Hop; timeoutMs: number; directory: string; secrets: Secrets }
+type Run = { tool: Tool; hop: Hop; timeoutMs: number; directory: RuntimeDirectory; secrets: Secrets }
 
 /** Each of them logs in, or starts processes, all at the same time. */
 const mostAtOnce = 32
@@ -69,7 +70,7 @@ export class Opener {
       signal: tool.signal,
     })
     const id = makeIdentifier(Date.now())
-    const socket = join(directory, `${id}.sock`)
+    const socket = join(directory.path(), `${id}.sock`)
     const facts = new FactCache(opened.connection, opened.place, {
       beneath: lower.connection,
       kept: hop.keeps ?? [],

@@ -33,7 +33,7 @@ export async function* readUpstream({
     yield { kind: 'connection', host: lower.host, hops: [], lower: Promise.resolve(lower) }
     return
   }
-  for await (const item of readConnections({ hint: '-n starts at this machine', signal })) {
+  for await (const item of readConnections({ hint: '-n starts at this machine', signal, environment })) {
     if (item.kind !== 'connection') yield item
     else {
       const { host, hops } = item.record

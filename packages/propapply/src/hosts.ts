@@ -27,10 +27,14 @@ export async function findHosts(tool: Tool, local: boolean): Promise<Hosts> {
 }
 
 /** For a run that has been refused: whoever serves connections to it must not wait for it. */
-export async function leaveConnections({ arguments: { flags, operands }, signal }: Tool): Promise<void> {
+export async function leaveConnections({
+  arguments: { flags, operands },
+  signal,
+  environment,
+}: Tool): Promise<void> {
   if (flags.has('local') || operands.includes('-')) return
   const leaving = await import('@plumbline/common/connection/leave-connections')
-  await leaving.leaveConnections(signal)
+  await leaving.leaveConnections(signal, environment)
 }
 
 function makeThisMachine({ environment }: Tool): Host {
@@ -43,12 +47,12 @@ function makeThisMachine({ environment }: Tool): Host {
 }
 
 /** Other records are passed on. Throws STREAM_TRUNCATED, RECORD_INVALID, with every connection closed. */
-async function readHosts({ records, signal }: Tool): Promise<Hosts> {
+async function readHosts({ records, signal, environment }: Tool): Promise<Hosts> {
   const { readConnections } = await import('@plumbline/common/connection/read-connections')
   const { openClient } = await import('@plumbline/common/connection/client')
   const found: Hosts = { hosts: [], upstreamOk: true }
   try {
-    for await (const item of readConnections({ hint: '-n applies to this machine', signal })) {
+    for await (const item of readConnections({ hint: '-n applies to this machine', signal, environment })) {
       if (item.kind === 'connection') {
         const open = openClient(item.record)
         // Whoever applies finds the failure; until then it is nobody's.

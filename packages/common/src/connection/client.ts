@@ -48,6 +48,7 @@ async function openSocket(path: string): Promise<Socket> {
       })
     } catch (error) {
       const full = errnoOf(error) === 'EAGAIN' && tries < backlogTries
+      if (errnoOf(error) === 'ECONNREFUSED') await removeStaleSocket(path, 1)
       if (!full)
         throw new ToolError('SOCKET_UNAVAILABLE', { socket: path, reason: explain(error) }, { cause: error })
       await new Promise((resolve) => setTimeout(resolve, backlogMs))

@@ -2,13 +2,18 @@
 import { dirname, join } from 'node:path/posix'
 import { PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { signalStatus } from '../error/exit.ts'
 import { ToolError } from '../error/tool-error.ts'
 import { toToolError } from '../error/translate.ts'
 import type { Running, RunRequest, WriteOptions } from './connection.ts'
+import { quoteWord } from '../process/quote.ts'
 import { randomBytes } from '../process/random-bytes.ts'
 import { fileStatus, formatBlock, formatRead, formatWrite } from './file-commands.ts'
 
 type Runner = { readonly host: string; run(request: RunRequest): Running }
+
+/** The exit status of a command that was killed. */
+const killed = signalStatus(9)
 
 /** Of a failed command's stderr, its end goes into the error. */
 const quotedBytes = 2000
@@ -56,7 +61,7 @@ export async function writefile(
 ): Promise<void> {
   const temporary = join(dirname(path), `.plumbline-${randomBytes(8).toString('hex')}`)
   const running = runner.run({ command: formatWrite(path, temporary, options) })
-  const settled = finish(running, runner.host, path)
+  const settled = finish(running, runner.host, path, () => removeRest(runner, temporary))
   settled.catch(() => undefined)
   let failure: unknown
   const source = async function* () {
@@ -83,12 +88,18 @@ async function* inBlocks(content: AsyncIterable<Uint8Array>): AsyncGenerator<Buf
   yield formatBlock(new Uint8Array())
 }
 
-async function finish(running: Running, host: string, path: string): Promise<void> {
+async function finish(running: Running, host: string, path: string, clean: () => Promise<void>) {
   running.stdout.resume()
   const [stderr, status] = await Promise.all([text(running.stderr), running.status])
   if (status === 0) return
+  if (status === killed) await clean()
   const words = status === fileStatus.short ? 'the content ended early' : tail(stderr)
   throw new ToolError('FILE_UNWRITABLE', { path, host, reason: words || `status ${status}` })
+}
+
+/** Who was to remove it has been killed; where the connection is, too, nobody can. */
+async function removeRest(runner: Runner, path: string): Promise<void> {
+  await runlines(runner, { command: `rm -f -- ${quoteWord(path)}` }).catch(() => undefined)
 }
 
 async function text(stream: Readable): Promise<string> {

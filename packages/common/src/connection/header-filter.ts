@@ -11,6 +11,8 @@ export class HeaderFilter extends Readable {
   readonly #mark: Buffer
   #before: Buffer = Buffer.alloc(0)
   #open = false
+  #ended = false
+  #cut: NodeJS.Timeout | undefined
   #found: (rest: string) => void = () => undefined
   /** Resolves to what the header line holds after its token; stays pending when none comes. */
   readonly header: Promise<string>
@@ -24,11 +26,11 @@ export class HeaderFilter extends Readable {
       this.#found = resolve
     })
     source.on('data', (chunk: Buffer) => this.#take(chunk))
-    source.once('end', () => this.push(null))
+    source.once('end', () => this.#end())
     source.once('error', (error) => this.destroy(error))
     // A stream that breaks off breaks off for its reader too.
     source.once('close', () => {
-      if (!source.readableEnded) this.destroy(new Error('The stream broke off'))
+      if (!this.#ended) this.destroy(new Error('The stream broke off'))
     })
   }
 
@@ -41,16 +43,36 @@ export class HeaderFilter extends Readable {
     return this.#before.toString('utf8')
   }
 
+  /** Ends when nothing more has come for `idleMs`, whoever holds the source open. */
+  cut(idleMs: number): void {
+    this.#cut = setTimeout(() => {
+      // What is held back by a slow reader has not come yet.
+      if (this.#source.isPaused()) this.#cut?.refresh()
+      else this.#end()
+    }, idleMs)
+  }
+
   override _read(): void {
     this.#source.resume()
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    clearTimeout(this.#cut)
     this.#source.destroy()
     done(error)
   }
 
+  #end(): void {
+    clearTimeout(this.#cut)
+    if (this.#ended) return
+    this.#ended = true
+    this.push(null)
+    this.#source.destroy()
+  }
+
   #take(chunk: Buffer): void {
+    if (this.#ended) return
+    this.#cut?.refresh()
     const rest = this.#open ? chunk : this.#search(chunk)
     if (rest && rest.length > 0 && !this.push(rest)) this.#source.pause()
   }

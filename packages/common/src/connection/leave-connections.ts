@@ -4,10 +4,10 @@ import { openClient } from './client.ts'
 import { readConnections } from './read-connections.ts'
 
 /** Connects to each and leaves again: whoever serves them need then not wait for a client that never comes. */
-export async function leaveConnections(signal: AbortSignal): Promise<void> {
+export async function leaveConnections(signal: AbortSignal, environment: NodeJS.ProcessEnv): Promise<void> {
   if (isInputAbsent()) return
   try {
-    for await (const item of readConnections({ hint: '', signal })) {
+    for await (const item of readConnections({ hint: '', signal, environment })) {
       if (item.kind === 'connection') await (await openClient(item.record)).close()
     }
   } catch {

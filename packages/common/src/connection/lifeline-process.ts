@@ -16,7 +16,8 @@ export class Lifeline {
   readonly ended: Promise<ToolError>
   /** Files; names are random, so that one which is no longer in use may stay on the list. */
   #guarded = 0
-  readonly #waiting = new Map<number, () => void>()
+  /** Process groups that it is ending. */
+  readonly #ending = new Map<number, { told: () => void; gone: () => void }>()
 
   private constructor(process: ShellProcess, place: Place) {
     this.#process = process
@@ -59,12 +60,15 @@ export class Lifeline {
     }
   }
 
-  /** Resolves when nothing of the process group is left, or nothing more can be done. */
-  async end(group: number): Promise<void> {
-    const gone = new Promise<void>((resolve) => this.#waiting.set(group, resolve))
+  /**
+   * Resolves when nothing of the process group is left, or nothing more can be done. `told` is called when the group
+   * has been sent TERM.
+   */
+  async end(group: number, told: () => void): Promise<void> {
+    const gone = new Promise<void>((resolve) => this.#ending.set(group, { told, gone: resolve }))
     this.#process.stdin.write(formatEnd(this.#process.token, group))
     await this.#within(gone)
-    this.#waiting.delete(group)
+    this.#ending.delete(group)
   }
 
   /** Has a file removed when this process is lost, until the function that it gives is called. */
@@ -83,13 +87,20 @@ export class Lifeline {
     this.#process.abandon()
   }
 
-  /** Takes whole lines "gone GROUP" off the text. */
+  /** Leaves when it has ended whatever of its connection it finds. */
+  async sweep(): Promise<void> {
+    this.#process.stdin.end()
+    await this.#within(this.ended)
+    this.#process.abandon()
+  }
+
+  /** Takes whole lines "told GROUP" and "gone GROUP" off the text. */
   #hear(text: string): string {
     const lines = text.split('\n')
     const rest = lines.pop() ?? ''
     for (const line of lines) {
       const [word, group] = line.split(' ')
-      if (word === 'gone') this.#waiting.get(Number(group))?.()
+      if (word === 'told' || word === 'gone') this.#ending.get(Number(group))?.[word]()
     }
     return rest
   }

@@ -12,15 +12,15 @@ import { formatHeader } from './boot.ts'
 /** Tenths of a second between TERM and KILL. */
 const grace = 20
 
-// `pl_end GROUP`: TERM, KILL when that has not helped in time, and "gone GROUP" when nothing of it is left. A group
-// of zombies still takes signals, so where /proc is, only what is not one counts. The form `kill -TERM -GROUP` is
+// `pl_end GROUP`: TERM and "told GROUP", KILL when that has not helped in time, and "gone GROUP" when nothing of it is
+// left. A group of zombies still takes signals, so where /proc is, only what is not one counts. The form `kill -TERM -GROUP` is
 // the one that dash, bash and busybox agree on. A sleep(1) that takes no fraction sleeps a second at a time.
 const endGroup =
   'pl_on() { kill -0 -$1 || return; [ -r /proc/self/stat ] || return 0; ' +
   'grep -q ") [^ZX] [0-9]* $1 " /proc/[0-9]*/stat; }; ' +
   'pl_wait() { pl_i=0; while pl_on $1 && [ $pl_i -lt ' +
   `${grace} ]; do sleep 0.1 || sleep 1; pl_i=$((pl_i+1)); done; }; ` +
-  'pl_end() { kill -TERM -$1; pl_wait $1; kill -KILL -$1 && pl_wait $1; echo "gone $1"; }'
+  'pl_end() { kill -TERM -$1; echo "told $1"; pl_wait $1; kill -KILL -$1 && pl_wait $1; echo "gone $1"; }'
 
 // One id(1) for both (POSIX XCU: "uid=%u(%s) gid=…", without the name where there is none).
 /** Prints user, uid and home; `home` from the password database when the hop changed the user. */
@@ -52,8 +52,8 @@ const obey = (token: string) =>
   `while IFS= read -r pl_l; do case $pl_l in ${token}*) eval "\${pl_l#${token}}" ;; esac; done`
 
 /**
- * The lifeline's text, in one line. After the facts its output is a line "gone GROUP" for each one ended. Unless the
- * user is another, it holds nothing that a csh or fish reads otherwise inside single quotes, like BOOT.
+ * The lifeline's text, in one line. After the facts its output is a line "told GROUP" and a line "gone GROUP" for
+ * each one ended. Unless the user is another, it holds nothing that a csh or fish reads otherwise inside single quotes, like BOOT.
  */
 export function formatLifeline(token: string, { changedUser, tellsPlace }: LifelineOptions): string {
   return (

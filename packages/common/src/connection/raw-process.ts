@@ -39,4 +39,8 @@ export interface Entry {
   explain?(noise: string, status: number | undefined): ToolError | undefined
   /** Told, before any other command starts, the end of what was on stderr before BOOT answered for the first time. */
   entered?(said: string): void
+  /** Told that the first shell has been lost: the next one is a first one again. */
+  lost?(): void
+  /** Removes what a shell that was lost can have left beneath. */
+  sweep?(): Promise<void>
 }

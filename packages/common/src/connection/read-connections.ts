@@ -6,6 +6,7 @@ import type { WireRecord } from '../ndjson/decode.ts'
 import type { OutRecord } from '../ndjson/encode.ts'
 import { readRecords } from '../ndjson/read.ts'
 import { connectionRecord, type ConnectionRecord } from '../records/connection.ts'
+import { sweepSockets } from './sweep-sockets.ts'
 import { formatMismatch, validate } from '../records/validate.ts'
 
 export type ConnectionItem =
@@ -24,9 +25,11 @@ const input = 'standard input'
 export async function* readConnections({
   hint,
   signal,
+  environment,
 }: {
   hint: string
   signal: AbortSignal
+  environment: NodeJS.ProcessEnv
 }): AsyncGenerator<ConnectionItem> {
   let ended = false
   for await (const batch of readRecords(readStdin(signal), { input })) {
@@ -43,7 +46,10 @@ export async function* readConnections({
       }
     }
   }
-  if (!ended) throw new ToolError('STREAM_TRUNCATED', { input, hint })
+  if (ended) return
+  // Who writes records and no end of them was killed, perhaps before we could know of its socket.
+  await sweepSockets(environment)
+  throw new ToolError('STREAM_TRUNCATED', { input, hint })
 }
 
 function parseConnection(record: WireRecord, line: number): ConnectionRecord {

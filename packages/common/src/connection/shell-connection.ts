@@ -1,6 +1,7 @@
 // A connection made of nothing but a way to start /bin/sh: the four verbs over BOOT (boot.ts), cancelled and cleaned
 // up through the lifeline (lifeline.ts). Every hop of kind posix is this with another Entry.
 import type { Readable } from 'node:stream'
+import { signalStatus } from '../error/exit.ts'
 import { ToolError } from '../error/tool-error.ts'
 import { formatBoot, formatRun, formatShellCommand } from './boot.ts'
 import type { Connection, Place, Running, RunRequest, WriteOptions } from './connection.ts'
@@ -16,6 +17,9 @@ import { makeToken } from './token.ts'
 const lazyLifelineMs = 10_000
 const answerMs = 2000
 
+/** The exit status of what was killed, whoever has passed it on. */
+const killed = signalStatus(9)
+
 export class ShellConnection implements Connection {
   readonly #entry: Entry
   readonly #token: string
@@ -24,6 +28,10 @@ export class ShellConnection implements Connection {
   #tellLost: (error: ToolError) => void = () => undefined
   readonly #spares: SpareShells
   #lifeline: Promise<Lifeline> | undefined
+  /** The lifeline that there is has taken the place of one that was lost. */
+  #isReplaced = false
+  /** Of a shell that was ended by something else than its command, more may be left. */
+  #isSwept = false
   #home: string | undefined
   readonly #isPlaceKnown: boolean
   #closed = false
@@ -44,10 +52,11 @@ export class ShellConnection implements Connection {
 
   /** Proves that the hop works, in one round trip, and learns where it has arrived. Throws what explain() says. */
   async establish({ changedUser, timeoutMs }: { changedUser: boolean; timeoutMs: number }): Promise<Place> {
-    this.#lifeline = this.#startLifeline(changedUser, timeoutMs)
+    const lifeline = this.#startLifeline(changedUser, timeoutMs)
+    this.#setLifeline(lifeline)
     // A hop's own shell and the command behind it come so soon after each other that no third could be ready.
     if (this.#entry.spare === 'always') this.#spares.prepare(2)
-    const { place } = await this.#lifeline
+    const { place } = await lifeline
     if (this.#entry.spare === 'first') this.#spares.prepare(1)
     this.#home = place.home
     return place
@@ -57,15 +66,17 @@ export class ShellConnection implements Connection {
     if (this.#closed) throw new ToolError('CONNECTION_LOST', { host: this.host, reason: 'it is closed' })
     const process = this.#spares.take() ?? this.#startShell()
     if (this.#entry.spare === 'always') this.#spares.prepare(1)
+    // Where nothing had to be established, the lifeline starts with the first shell, and before that one has its
+    // command: what runs without a lifeline would outlive us.
+    if (!this.#lifeline) this.#setLifeline(this.#startLifeline(false, lazyLifelineMs))
     process.stdin.write(formatRun(this.#token, request, this.#home))
     this.#running.add(process)
-    // Where nothing had to be established, the lifeline starts with the first command, while that one works.
-    if (!this.#lifeline) {
-      this.#lifeline = this.#startLifeline(false, lazyLifelineMs)
-      this.#lifeline.catch(() => undefined)
+    const done = (status?: number) => {
+      this.#running.delete(process)
+      this.#isSwept ||= status === undefined || status > signalStatus(0)
+      if (status === killed) void this.#endRest(process)
     }
-    const done = () => this.#running.delete(process)
-    process.status.then(done, done)
+    process.status.then(done, () => done())
     return {
       stdin: process.stdin,
       stdout: process.stdout,
@@ -77,8 +88,8 @@ export class ShellConnection implements Connection {
 
   /** Has a file there removed when this process is lost; where no shell can be had, nobody does. */
   async guard(path: string): Promise<() => void> {
-    this.#lifeline ??= this.#startLifeline(false, lazyLifelineMs)
-    const lifeline = await this.#lifeline.catch(() => undefined)
+    if (!this.#lifeline) this.#setLifeline(this.#startLifeline(false, lazyLifelineMs))
+    const lifeline = await this.#lifeline?.catch(() => undefined)
     return lifeline?.guard(path) ?? (() => undefined)
   }
 
@@ -100,7 +111,8 @@ export class ShellConnection implements Connection {
     const running = [...this.#running]
     await Promise.all(running.map((process) => this.#cancel(process)))
     const lifeline = await this.#lifeline?.catch(() => undefined)
-    await lifeline?.leave()
+    await (this.#isSwept ? lifeline?.sweep() : lifeline?.leave())
+    if (this.#isReplaced) await this.#entry.sweep?.()
   }
 
   #start(text = formatBoot(this.#token)): RawProcess {
@@ -111,6 +123,25 @@ export class ShellConnection implements Connection {
     return new ShellProcess(this.#entry, this.#start(), this.#token)
   }
 
+  #setLifeline(lifeline: Promise<Lifeline>): void {
+    this.#lifeline = lifeline
+    lifeline.then(
+      ({ ended }) => ended.then((error) => this.#replace(error)),
+      () => undefined,
+    )
+  }
+
+  /** A lifeline that was killed has ended nothing: another takes its place, and does when the connection closes. */
+  #replace(error: ToolError): void {
+    if (this.#closed) return
+    if (!this.#isReplaced) {
+      this.#isReplaced = this.#isSwept = true
+      this.#entry.lost?.()
+      this.#setLifeline(this.#startLifeline(false, lazyLifelineMs))
+    }
+    this.#tellLost(error)
+  }
+
   async #startLifeline(changedUser: boolean, timeoutMs: number): Promise<Lifeline> {
     const text = formatLifeline(this.#token, { changedUser, tellsPlace: !this.#isPlaceKnown })
     const isCommand = this.#entry.readsInput || this.#entry.commandIsFree
@@ -118,9 +149,6 @@ export class ShellConnection implements Connection {
     const process = new ShellProcess(this.#entry, raw, this.#token)
     if (!isCommand) process.stdin.write(`${this.#token}${text}\n`)
     const lifeline = await Lifeline.open(process, timeoutMs)
-    void lifeline.ended.then((error) => {
-      if (!this.#closed) this.#tellLost(error)
-    })
     const said = this.#entry.entered ? await process.said() : undefined
     if (said !== undefined) this.#entry.entered?.(said)
     return lifeline
@@ -130,8 +158,20 @@ export class ShellConnection implements Connection {
     return process.cancel(async () => {
       const group = await process.group(answerMs)
       const lifeline = group === undefined ? undefined : await this.#lifeline?.catch(() => undefined)
-      if (group !== undefined) await lifeline?.end(group)
+      // A command of another user, whom TERM from here does not reach, learns of it by the end of its input.
+      if (group !== undefined) await lifeline?.end(group, () => process.stdin.end())
       process.abandon()
     })
+  }
+
+  /**
+   * Where the shell was killed, and not its command, or sudo(8) and not the shell, the rest of them is still there,
+   * and holds the output open. Who is above here ends what is not to be reached from here, once it is told.
+   */
+  async #endRest(process: ShellProcess): Promise<void> {
+    process.cut()
+    const group = await process.group(answerMs)
+    const lifeline = await this.#lifeline?.catch(() => undefined)
+    if (group !== undefined) await lifeline?.end(group, () => undefined)
   }
 }

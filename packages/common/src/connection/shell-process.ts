@@ -7,6 +7,9 @@ import type { Entry, RawProcess } from './raw-process.ts'
 /** Lines of a hop's stderr that its error quotes. */
 const quotedLines = 5
 
+/** Between two pieces of what was on its way when the shell was killed. */
+const idleMs = 250
+
 export class ShellProcess {
   readonly hop: string
   readonly token: string
@@ -78,6 +81,12 @@ export class ShellProcess {
   cancel(end: () => Promise<void>): Promise<void> {
     this.#cancelled ??= end()
     return this.#cancelled
+  }
+
+  /** Waits no more for the end of its output than output comes. */
+  cut(): void {
+    this.#out.cut(idleMs)
+    this.#err.cut(idleMs)
   }
 
   /** Tears the stream down without asking the far side. */

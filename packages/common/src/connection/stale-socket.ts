@@ -4,8 +4,12 @@ import { connect } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { errnoOf } from '../error/translate.ts'
 
-/** What a connect names a directory that it makes for itself alone. */
+/** What a connect names a directory that it makes for itself alone, before the six characters of mkdtemp(3). */
 export const privatePrefix = 'plumbline-'
+
+export function isPrivateName(name: string): boolean {
+  return /^plumbline-[A-Za-z0-9]{6}$/.test(name)
+}
 
 /** A process that is killed closes its descriptors one after the other, and what it listened on perhaps last. */
 const killedTries = 20
@@ -27,7 +31,8 @@ function isSocket(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false
 }
 
-function isRefused(path: string): Promise<boolean> {
+/** What is no socket refuses, too. */
+export function isRefused(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)
     socket.once('error', (error) => resolve(errnoOf(error) === 'ECONNREFUSED'))
@@ -42,7 +47,7 @@ function remove(path: string): void {
   try {
     unlinkSync(path)
     const directory = dirname(path)
-    if (basename(directory).startsWith(privatePrefix)) rmdirSync(directory)
+    if (isPrivateName(basename(directory))) rmdirSync(directory)
   } catch {
     // Somebody else has removed it, or has a socket there.
   }

@@ -41,6 +41,8 @@ export async function openChrootShell(context: HopContext): Promise<OpenedHop> {
         diagnose(`${label}: nothing is mounted in it, as there is no namespace for it: ${words}`)
       else if (words) diagnose(`${label}: ${words}`)
     },
+    // The namespace may have gone with the shell that kept it.
+    lost: () => (state = 'new'),
     explain: (noise, status) => {
       if (status === noDirectory) {
         return new ToolError('HOP_FAILED', {

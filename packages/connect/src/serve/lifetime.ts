@@ -1,7 +1,19 @@
 // How long a connect serves (design §2): each connection until its last client has left; one that nobody has used
-// until no connection of this process has had a client for `lingerMs`; and none whose way is lost.
+// until no connection of this process has had a client for `lingerMs`, or nobody is left who could come; and none
+// whose way is lost.
 import type { ToolError } from '@plumbline/common/error/tool-error'
 import type { ConnectionServer } from './connection-server.ts'
+
+export type Lifetime = {
+  lingerMs: number
+  /** Whether somebody may read of the connections still. */
+  hasReaders: (() => boolean) | undefined
+  signal: AbortSignal
+}
+
+/** How often is looked for readers; when twice there were none, whoever has read of the connections is on the way. */
+const lookMs = 1000
+const looks = 2
 
 /**
  * Resolves when every server has been closed, by its clients' leaving, the linger, the signal, or the loss of its
@@ -9,8 +21,7 @@ import type { ConnectionServer } from './connection-server.ts'
  */
 export async function serveOut(
   servers: readonly ConnectionServer[],
-  lingerMs: number,
-  signal: AbortSignal,
+  { lingerMs, hasReaders, signal }: Lifetime,
 ): Promise<ToolError[]> {
   const open = new Set(servers)
   const closing: Promise<void>[] = []
@@ -37,8 +48,16 @@ export async function serveOut(
     for (const server of open) if (server.used && server.clients === 0) void close(server)
     clearTimeout(timer)
     const busy = servers.some(({ clients }) => clients > 0)
+    if (busy) clearInterval(looking)
     if (!busy && open.size > 0) timer = setTimeout(closeAll, lingerMs)
   }
+
+  let alone = 0
+  const look = () => {
+    alone = hasReaders?.() === false ? alone + 1 : 0
+    if (alone === looks) closeAll()
+  }
+  const looking = hasReaders && setInterval(look, lookMs)
 
   for (const server of servers) {
     server.onChange = review
@@ -51,6 +70,7 @@ export async function serveOut(
   else review()
   await finished
   clearTimeout(timer)
+  clearInterval(looking)
   signal.removeEventListener('abort', closeAll)
   await Promise.all(closing)
   return losses

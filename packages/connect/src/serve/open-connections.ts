@@ -1,10 +1,8 @@
 // The connections that are being served for this user, found by their sockets, and asked one by one.
 import { once } from 'node:events'
-import { lstatSync, readdirSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { privatePrefix, removeStaleSocket } from '@plumbline/common/connection/stale-socket'
+import { removeStaleSocket } from '@plumbline/common/connection/stale-socket'
+import { findSocketDirectories, findSockets } from '@plumbline/common/connection/sweep-sockets'
 import { encodeRecord } from '@plumbline/common/ndjson/encode'
 import { readRecords } from '@plumbline/common/ndjson/read'
 import { answerRecord, longestRequest, type AnswerRecord } from '@plumbline/common/records/verb'
@@ -15,7 +13,7 @@ export type OpenConnection = { record: ConnectionRecord; clients: number }
 
 /** In the order in which they were opened: an id begins with its time. */
 export async function findConnections(environment: NodeJS.ProcessEnv): Promise<OpenConnection[]> {
-  const found = await Promise.all(findSockets(environment).map(describe))
+  const found = await Promise.all(findSocketDirectories(environment).flatMap(findSockets).map(describe))
   return found.filter((each) => each !== undefined).toSorted((a, b) => (a.record.id < b.record.id ? -1 : 1))
 }
 
@@ -54,35 +52,5 @@ async function ask(path: string, type: 'describe' | 'close'): Promise<AnswerReco
     return answer
   } finally {
     socket.destroy()
-  }
-}
-
-function findSockets(environment: NodeJS.ProcessEnv): string[] {
-  const base = environment['XDG_RUNTIME_DIR']
-  const shared = base ? [join(base, 'plumbline')] : []
-  return [...new Set([...shared, ...privateDirectories(tmpdir()), ...privateDirectories('/tmp')])].flatMap(
-    (directory) =>
-      list(directory)
-        .filter((name) => name.endsWith('.sock'))
-        .map((name) => join(directory, name)),
-  )
-}
-
-/** Only what is this user's: in a directory for everybody, anyone could have put a socket to wait for us. */
-function privateDirectories(parent: string): string[] {
-  return list(parent)
-    .filter((name) => name.startsWith(privatePrefix))
-    .map((name) => join(parent, name))
-    .filter((path) => {
-      const stat = lstatSync(path, { throwIfNoEntry: false })
-      return stat?.isDirectory() && stat.uid === process.geteuid?.() && (stat.mode & 0o077) === 0
-    })
-}
-
-function list(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch {
-    return []
   }
 }

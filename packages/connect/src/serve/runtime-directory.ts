@@ -1,32 +1,47 @@
 // The directory of a process's sockets: nobody else may look into it.
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs'
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { privatePrefix } from '@plumbline/common/connection/stale-socket'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 
 /** sun_path holds 108 bytes with its NUL (unix(7)); a socket's name here is "/", 26 characters and ".sock". */
 const longestDirectory = 107 - 32
 
-export type RuntimeDirectory = { path: string; remove: (sockets: readonly string[]) => void }
+export type RuntimeDirectory = {
+  /** Throws CANNOT_CREATE. */
+  path: () => string
+  remove: (sockets: readonly string[]) => void
+}
 
 /**
- * `$XDG_RUNTIME_DIR/plumbline`, else a directory made for this process under the temporary directory. Throws
- * DIRECTORY_UNSAFE, CANNOT_CREATE.
+ * `$XDG_RUNTIME_DIR/plumbline`, else a directory made for this process under the temporary directory, right before
+ * the first socket in it: whoever is killed before leaves none. Throws DIRECTORY_UNSAFE, CANNOT_CREATE.
  */
 export function openRuntimeDirectory(environment: NodeJS.ProcessEnv): RuntimeDirectory {
   const base = environment['XDG_RUNTIME_DIR']
   if (base?.startsWith('/') && Buffer.byteLength(base) + 10 <= longestDirectory) {
     const path = join(base, 'plumbline')
     makePrivate(path)
-    return { path, remove: (sockets) => sockets.forEach(removeFile) }
+    return { path: () => path, remove: (sockets) => sockets.forEach(removeFile) }
   }
-  const path = makeTemporary()
+  const prefix = findTemporary()
+  let made: string | undefined
   const remove = (sockets: readonly string[]) => {
     sockets.forEach(removeFile)
-    rmdirSync(path)
+    if (made !== undefined) rmdirSync(made)
   }
-  return { path, remove }
+  return { path: () => (made ??= makeTemporary(prefix)), remove }
 }
 
 function makePrivate(path: string): void {
@@ -45,11 +60,20 @@ function makePrivate(path: string): void {
   }
 }
 
-/** mkdtemp(3) makes it with mode 0700 under a name that did not exist. */
-function makeTemporary(): string {
+/** What cannot be used is found out before anything is entered. */
+function findTemporary(): string {
   const preferred = tmpdir()
   const parent = Buffer.byteLength(preferred) + 20 <= longestDirectory ? preferred : '/tmp'
-  const prefix = join(parent, 'plumbline-')
+  try {
+    accessSync(parent, constants.W_OK | constants.X_OK)
+    return join(parent, privatePrefix)
+  } catch (error) {
+    throw new ToolError('CANNOT_CREATE', { path: parent, reason: reasonOf(error) }, { cause: error })
+  }
+}
+
+/** mkdtemp(3) makes it with mode 0700 under a name that did not exist. */
+function makeTemporary(prefix: string): string {
   try {
     return mkdtempSync(prefix)
   } catch (error) {

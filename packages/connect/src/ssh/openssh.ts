@@ -49,6 +49,9 @@ export function makeOpensshEntry(
       return connection.run({ command })
     },
     explain: (noise, status) => (status === undefined ? undefined : explainSsh(noise, status, host, label)),
+    async sweep() {
+      await connection.runlines({ command: `rm -rf ${quoteWord(directory)}` }).catch(() => undefined)
+    },
   }
 }
 
