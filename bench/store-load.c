@@ -4,6 +4,9 @@
 // the next one. Prints the seconds that all of them took together.
 //   store-load SOCKET COUNT greet
 // Connects and greets, one after the other.
+//   store-load SOCKET BYTES echo
+// Listens there, greets as a daemon does, and answers each message with so many bytes: what a round trip costs without
+// anything done for it. Until it is killed.
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -69,8 +72,35 @@ static int greet_only(const char *path, int count) {
   return 0;
 }
 
+static int serve_echo(const char *path, size_t size) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  static char request[1 << 16], reply[1 << 16] = "stla";
+  int server = socket(AF_UNIX, SOCK_STREAM, 0), epoll = epoll_create1(0);
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = server};
+  snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+  if (bind(server, (struct sockaddr *)&address, sizeof address) < 0 || listen(server, 64) < 0) die(path);
+  epoll_ctl(epoll, EPOLL_CTL_ADD, server, &event);
+  for (;;) {
+    struct epoll_event events[64];
+    int ready = epoll_wait(epoll, events, 64, -1);
+    for (int i = 0; i < ready; i++) {
+      int fd = events[i].data.fd;
+      if (fd == server) {
+        event.data.fd = accept(server, NULL, NULL);
+        epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event);
+        continue;
+      }
+      ssize_t n = read(fd, request, sizeof request);
+      // The greeting: 8 bytes for 16, then 24 for 8.
+      size_t answer = n == 8 ? 16 : n == 24 ? 8 : size;
+      if (n <= 0 || write(fd, reply, answer) != (ssize_t)answer) close(fd);
+    }
+  }
+}
+
 int main(int argc, char **argv) {
   if (argc != 4) return 64;
+  if (strcmp(argv[3], "echo") == 0) return serve_echo(argv[1], (size_t)atoi(argv[2]));
   if (strcmp(argv[3], "greet") == 0) return greet_only(argv[1], atoi(argv[2]));
   int count = atoi(argv[2]), file = open(argv[3], O_RDONLY), epoll = epoll_create1(0), active = 0;
   struct stat stat;

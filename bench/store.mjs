@@ -1,7 +1,14 @@
-// Measures the store daemon, one record a figure, each beside its limit on this machine, the goal, and nix-store doing
-// the same work in turn.
+// Measures the store daemon, one record a figure: the median of some runs, beside its limit on this machine at the same
+// moment, the goal, and nix-store doing the same work in turn.
 //   node bench/store.mjs [NAME…]
-// What deletes comes last: ext4 is slow at making files for a while after many have been deleted.
+//
+// Three things would make figures lie, and are kept out:
+// - ext4, without a journal above all, is slow at making files near those that were deleted a while ago, whoever
+//   deleted them. So every store lies in a directory for which ext4 chooses another part of the disk (chattr +T, and
+//   a name of its own), and what deletes comes last.
+// - A virtual machine's memory that has not been used for a while has to be given by its host first, at 3 µs a page:
+//   writing files is then eight times slower. So memory is used right before what writes much.
+// - Single hiccups: medians, of runs that alternate with those of their limits.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -10,6 +17,7 @@ import {
   existsSync,
   futimesSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   rmSync,
@@ -18,11 +26,15 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { median } from './measure.mjs'
 import { chosen, environment, report, root, round, scratch, seconds } from './setup.mjs'
 
+// Elsewhere than ext4 there is no such attribute, and no need of it.
+spawnSync('chattr', ['+T', scratch], { stdio: 'ignore' })
 let daemon
 let store
+let state
 let socket
 const load = join(root, '.cache/store-load')
 
@@ -40,17 +52,19 @@ const strLength = (length) => 8 + Math.ceil(length / 8) * 8
 mkdirSync(join(root, '.cache'), { recursive: true })
 execFileSync('cc', ['-O2', '-o', load, join(root, 'bench/store-load.c')])
 
+/** A directory that has its own part of the disk. */
+const makePlace = () => mkdtempSync(`${scratch}/`)
+
 /** A daemon of its own for each measure: one does not inherit the other's items. */
-async function startDaemon(name) {
-  store = join(scratch, name, 'store')
-  socket = join(scratch, name, 'state/daemon-socket/socket')
-  const args = [
-    'packages/store-daemon/bin/store-daemon.js',
-    '--store',
-    store,
-    '--state',
-    join(scratch, name, 'state'),
-  ]
+async function startDaemon() {
+  store = makePlace()
+  state = makePlace()
+  socket = join(state, 'daemon-socket/socket')
+  await runDaemon()
+}
+
+async function runDaemon() {
+  const args = ['packages/store-daemon/bin/store-daemon.js', '--store', store, '--state', state]
   daemon = spawn(process.execPath, args, { env: environment, stdio: 'inherit', cwd: root })
   while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 20))
 }
@@ -65,29 +79,42 @@ function timeNix(place, args, input = 'ignore') {
   // The store is called as the daemon's is, so that items of the one can be imported by the other.
   const env = { ...environment, NIX_STORE_DIR: store, NIX_CONFIG: 'build-users-group =' }
   const from = performance.now()
-  const line = ['--store', `local?root=${join(scratch, place)}`, ...args]
+  const line = ['--store', `local?root=${resolve(scratch, place)}`, ...args]
   const { status } = spawnSync('nix-store', line, { stdio: [input, 'ignore', 'ignore'], env })
-  return status === 0 ? seconds(from) : null
+  return status === 0 ? round(seconds(from)) : null
 }
 
-/** `amount` a second, or nothing. */
-const rate = (amount, took) => (took === null ? null : round(amount / took))
-const most = (values) => values.reduce((best, each) => (each !== null && each > best ? each : best), null)
+/** The median, or nothing when one is missing. */
+const middle = (values) => (values.includes(null) ? null : round(median(values)))
+const rate = (amount, took) => (took === null ? null : amount / took)
+
+/** Has the host of a virtual machine give the memory that is going to be used. */
+const warmMemory = () => execFileSync(process.execPath, ['-e', 'Buffer.alloc(2 ** 30, 1)'])
+
+/** Runs each in turn, so many times; the values of each. */
+async function alternate(rounds, ...actions) {
+  const values = actions.map(() => [])
+  for (let run = 0; run < rounds; run++) {
+    for (const [index, action] of actions.entries()) values[index].push(await action(run))
+  }
+  return values
+}
 
 /** A connection that has greeted: send(bytes) resolves to so many bytes of reply. */
 async function open() {
   const peer = connect(socket)
-  let bytes = Buffer.alloc(0)
-  let wake = () => {}
+  const received = { chunks: [], length: 0, wake: () => {} }
   peer.on('data', (chunk) => {
-    bytes = Buffer.concat([bytes, chunk])
-    wake()
+    received.chunks.push(chunk)
+    received.length += chunk.length
+    received.wake()
   })
   const take = async (count) => {
-    while (bytes.length < count) await new Promise((resolve) => (wake = resolve))
-    const taken = bytes.subarray(0, count)
-    bytes = bytes.subarray(count)
-    return taken
+    while (received.length < count) await new Promise((resolve) => (received.wake = resolve))
+    const bytes = received.chunks.length === 1 ? received.chunks[0] : Buffer.concat(received.chunks)
+    received.length -= count
+    received.chunks = received.length > 0 ? [bytes.subarray(count)] : []
+    return bytes.subarray(0, count)
   }
   peer.write(int(0x6e697863))
   await take(16)
@@ -106,7 +133,7 @@ async function readReply({ take }) {
   }
 }
 
-function runLoad(connections, requests) {
+function runLoad(connections, requests, at = socket) {
   const file = join(scratch, 'load')
   const parts = []
   for (const { request, reply } of requests) {
@@ -116,14 +143,13 @@ function runLoad(connections, requests) {
     parts.push(head, request)
   }
   writeFileSync(file, Buffer.concat(parts))
-  const out = execFileSync(load, [socket, String(connections), file], { encoding: 'utf8' })
+  const out = execFileSync(load, [at, String(connections), file], { encoding: 'utf8' })
   return requests.length / Number(out)
 }
 
 /** Files of 100 bytes a second, made one by one: what the file system allows at this moment. */
 function measureFiles() {
-  const folder = join(scratch, 'files-limit')
-  mkdirSync(folder)
+  const folder = makePlace()
   const contents = randomBytes(100)
   const from = performance.now()
   for (let i = 0; i < 2000; i++) {
@@ -132,10 +158,27 @@ function measureFiles() {
     futimesSync(fd, 1, 1)
     closeSync(fd)
   }
-  return round(2000 / seconds(from))
+  return 2000 / seconds(from)
 }
 
-const best = (count, run) => Math.max(...Array.from({ length: count }, run))
+/** Commits of one row a second, with the pragmas of the store's database. */
+function openCommits() {
+  const Database = createRequire(join(root, 'packages/store-daemon/package.json'))('better-sqlite3')
+  const nativeBinding = join(root, `packages/store-daemon/dist/sqlite-abi${process.versions.modules}.node`)
+  const db = new Database(join(scratch, 'limit.sqlite'), { nativeBinding })
+  db.pragma('journal_mode = wal')
+  db.pragma('synchronous = normal')
+  db.pragma('wal_autocheckpoint = 40000')
+  db.exec('create table t (id integer primary key, path text unique)')
+  const insert = db.prepare('insert into t (path) values (?)')
+  let row = 0
+  return () => {
+    const from = performance.now()
+    for (let i = 0; i < 2000; i++) insert.run(`path-${row++}`)
+    return 2000 / seconds(from)
+  }
+}
+
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, 'utf8'))[1]) / 1024
 
 const measures = {
@@ -150,10 +193,10 @@ const measures = {
     for (const { peer } of [first, ...more]) peer.destroy()
   },
   async connect() {
-    const times = Array.from({ length: 5 }, () =>
+    const [times] = await alternate(7, () =>
       Number(execFileSync(load, [socket, '500', 'greet'], { encoding: 'utf8' })),
     )
-    report('connect and greet', (Math.min(...times) / 500) * 1000, 'ms', 0.3)
+    report('connect and greet', (median(times) / 500) * 1000, 'ms', 0.3)
   },
   async texts() {
     let number = 0
@@ -163,32 +206,18 @@ const measures = {
         const request = Buffer.concat([int(8), str(name), str(randomBytes(50).toString('hex')), int(0)])
         return { request, reply: 8 + strLength(store.length + 34 + name.length) }
       })
-    const Database = createRequire(join(root, 'packages/store-daemon/package.json'))('better-sqlite3')
-    const nativeBinding = join(root, `packages/store-daemon/dist/sqlite-abi${process.versions.modules}.node`)
-    const db = new Database(join(scratch, 'limit.sqlite'), { nativeBinding })
-    db.pragma('journal_mode = wal')
-    db.pragma('synchronous = normal')
-    db.exec('create table t (id integer primary key, path text unique)')
-    const insert = db.prepare('insert into t (path) values (?)')
-    const from = performance.now()
-    for (let i = 0; i < 5000; i++) insert.run(`path-${i}`)
-    const limits = { limit_sqlite_commits: round(5000 / seconds(from)), limit_files: measureFiles() }
-    db.close()
-    report(
-      'add-text 100 bytes, serial',
-      best(3, () => runLoad(1, requests(4000))),
-      '/s',
-      4000,
-      limits,
+    const [serial, together, commits, files] = await alternate(
+      5,
+      () => runLoad(1, requests(3000)),
+      () => runLoad(8, requests(6000)),
+      openCommits(),
+      measureFiles,
     )
-    report(
-      'add-text 100 bytes, 8 connections',
-      best(3, () => runLoad(8, requests(10000))),
-      '/s',
-      10000,
-      limits,
-    )
+    const limits = { limit_sqlite_commits: middle(commits), limit_files: middle(files) }
+    report('add-text 100 bytes, serial', median(serial), '/s', 4000, limits)
+    report('add-text 100 bytes, 8 connections', median(together), '/s', 10000, limits)
   },
+  /** Beside a program in C that answers each question of the same size with as many bytes, and does nothing else. */
   async valid() {
     const client = await open()
     client.peer.write(Buffer.concat([int(8), str('a'), str('x'), int(0)]))
@@ -196,53 +225,49 @@ const measures = {
     const length = Number((await client.take(8)).readBigUInt64LE())
     const path = (await client.take(Math.ceil(length / 8) * 8)).subarray(0, length).toString()
     client.peer.destroy()
-    const request = { request: Buffer.concat([int(1), str(path)]), reply: 16 }
-    report(
-      'valid-path, serial',
-      best(3, () =>
-        runLoad(
-          1,
-          Array.from({ length: 40000 }, () => request),
-        ),
-      ),
-      '/s',
-      24000,
-    )
-    report(
-      'valid-path, 8 connections',
-      best(3, () =>
-        runLoad(
-          8,
-          Array.from({ length: 100000 }, () => request),
-        ),
-      ),
-      '/s',
-      60000,
-    )
+    const requests = (count) =>
+      Array.from({ length: count }, () => ({ request: Buffer.concat([int(1), str(path)]), reply: 16 }))
+    const echo = join(state, 'echo')
+    const server = spawn(load, [echo, '16', 'echo'], { stdio: 'inherit' })
+    while (!existsSync(echo)) await new Promise((resolve) => setTimeout(resolve, 20))
+    for (const [name, connections, count, goal] of [
+      ['valid-path, serial', 1, 20000, 24000],
+      ['valid-path, 8 connections', 8, 50000, 60000],
+    ]) {
+      const [own, limit] = await alternate(
+        7,
+        () => runLoad(connections, requests(count)),
+        () => runLoad(connections, requests(count), echo),
+      )
+      report(name, median(own), '/s', goal, { limit_echo: middle(limit) })
+    }
+    server.kill()
   },
   async tree() {
-    const tree = join(scratch, 'source')
-    mkdirSync(tree)
-    for (let i = 0; i < 16; i++) writeFileSync(join(tree, `f${i}`), randomBytes(16 << 20))
-    const from0 = performance.now()
-    execFileSync('cp', ['-r', tree, join(scratch, 'copy')])
-    const copy = 256 / seconds(from0)
-    const from1 = performance.now()
-    execFileSync('openssl', ['dgst', '-sha256', ...Array.from({ length: 16 }, (_, i) => join(tree, `f${i}`))])
-    const hash = 256 / seconds(from1)
+    const tree = makePlace()
+    const files = Array.from({ length: 16 }, (_, i) => join(tree, `f${i}`))
+    for (const file of files) writeFileSync(file, randomBytes(16 << 20))
+    const amount = 256 * 1.048576
+    const timed = (command, args) => {
+      const from = performance.now()
+      execFileSync(command, args)
+      return amount / seconds(from)
+    }
     const parts = ['nix-archive-1', '(', 'type', 'directory'].map(str)
     for (const name of Array.from({ length: 16 }, (_, i) => `f${i}`).sort()) {
       parts.push(...['entry', '(', 'name', name, 'node', '(', 'type', 'regular', 'contents'].map(str))
       parts.push(str(readFileSync(join(tree, name))), str(')'), str(')'))
     }
     const nar = Buffer.concat([...parts, str(')')])
-    const limits = { limit_cp: round(copy), limit_sha256: round(hash) }
-    await addNar('add of a 256 MiB tree', { tree, nar, amount: 256 * 1.048576 }, 'MB/s', 500, limits)
+    const limits = {
+      limit_cp: () => (warmMemory(), timed('cp', ['-r', tree, join(makePlace(), 'copy')])),
+      limit_sha256: () => timed('openssl', ['dgst', '-sha256', ...files]),
+    }
+    await addNar('add of a 256 MiB tree', { tree, nar, amount }, 'MB/s', 500, limits)
     report('memory after it', rss(), 'MB', 300)
   },
   async files() {
-    const tree = join(scratch, 'many')
-    mkdirSync(tree)
+    const tree = makePlace()
     const parts = ['nix-archive-1', '(', 'type', 'directory'].map(str)
     for (let i = 0; i < 20000; i++) {
       const name = `f${String(i).padStart(5, '0')}`
@@ -282,18 +307,13 @@ const measures = {
       const reply = 16 + [...references].reduce((sum, each) => sum + strLength(each.length), 0)
       return { request: Buffer.concat([int(5), str(path)]), reply }
     })
-    report(
-      'query-references on 10,000 paths, serial',
-      best(3, () => runLoad(1, requests)),
-      '/s',
-      15000,
-    )
+    const [asked] = await alternate(5, () => runLoad(1, requests))
+    report('query-references on 10,000 paths, serial', median(asked), '/s', 15000)
     await collect(paths)
   },
   async verify() {
     const client = await open()
-    const folder = join(scratch, 'verified')
-    mkdirSync(folder)
+    const folder = makePlace()
     const files = []
     for (let i = 0; i < 10000; i++) {
       const contents = randomBytes(100_000)
@@ -305,17 +325,20 @@ const measures = {
       await client.take(strLength(store.length + 34 + `v${i}`.length))
     }
     for (let at = 0; at < files.length; at += 1000) timeNix('nix', ['--add', ...files.slice(at, at + 1000)])
-    let [own, nix, errors] = [[], [], 0]
-    for (let round = 0; round < 3; round++) {
+    let errors = 0
+    const verify = async () => {
       const from = performance.now()
       client.peer.write(Buffer.concat([int(35), int(1), int(0)]))
       await readReply(client)
-      own.push(1 / seconds(from))
+      const took = seconds(from)
       errors += (await client.take(8)).readUInt32LE(0)
-      nix.push(rate(1, timeNix('nix', ['--verify', '--check-contents'])))
+      return 1 / took
     }
-    const more = { errors, nix: most(nix) }
-    report('verify with contents, 1 GB in 10,000 paths', most(own), 'GB/s', 1.6, more)
+    const [own, nix] = await alternate(3, verify, () =>
+      rate(1, timeNix('nix', ['--verify', '--check-contents'])),
+    )
+    const more = { errors, nix: middle(nix) }
+    report('verify with contents, 1 GB in 10,000 paths', median(own), 'GB/s', 1.6, more)
     client.peer.destroy()
   },
 }
@@ -334,34 +357,49 @@ async function collect(paths) {
   const input = openSync(exported, 'r')
   timeNix('nix', ['--import'], input)
   closeSync(input)
-  const client = await open()
-  for (const [name, action, goal, nix] of [
-    ['list the dead', 1, 0.05, ['--gc', '--print-dead']],
-    ['list the dead again', 1, 0.05, ['--gc', '--print-dead']],
-    ['collect all of it', 2, 0.6, ['--gc']],
-  ]) {
-    const from = performance.now()
-    client.peer.write(
-      Buffer.concat([int(20), int(action), int(0), int(0), int(0xffffffffffffffffn), int(0), int(0), int(0)]),
-    )
+  // What a daemon does for the first time takes longer, so there are three.
+  const [first, again] = [[], []]
+  for (let run = 0; run < 3; run++) {
+    await stopDaemon()
+    await runDaemon()
+    const client = await open()
+    client.peer.write(int(13))
     await readReply(client)
-    const took = seconds(from)
-    const count = Number((await client.take(8)).readBigUInt64LE())
-    for (let i = 0; i < count; i++) {
-      const length = Number((await client.take(8)).readBigUInt64LE())
-      await client.take(Math.ceil(length / 8) * 8)
-    }
-    await client.take(16)
-    const other = timeNix('nix', nix)
-    report(`gc: ${name}`, took, 's', goal, { paths: count, nix: other === null ? null : round(other) })
+    await client.take(8)
+    first.push((await collectGarbage(client, 1)).took)
+    for (let more = 0; more < 3; more++) again.push((await collectGarbage(client, 1)).took)
+    client.peer.destroy()
   }
+  const nixDead = timeNix('nix', ['--gc', '--print-dead'])
+  const more = { paths: paths.length, nix: nixDead }
+  report('gc: list the dead', median(first), 's', 0.05, more)
+  report('gc: list the dead again', median(again), 's', 0.05, more)
+  const client = await open()
+  const { took, count } = await collectGarbage(client, 2)
+  report('gc: collect all of it', took, 's', 0.6, { paths: count, nix: timeNix('nix', ['--gc']) })
   client.peer.destroy()
 }
 
-/** Beside `nix-store --add` of the same tree, each into an empty store, in turn. */
-async function addNar(name, { tree, nar, amount }, unit, goal, more = {}) {
-  const [own, nix] = [[], []]
-  for (let run = 0; run < 3; run++) {
+async function collectGarbage(client, action) {
+  const from = performance.now()
+  client.peer.write(
+    Buffer.concat([int(20), int(action), int(0), int(0), int(0xffffffffffffffffn), int(0), int(0), int(0)]),
+  )
+  await readReply(client)
+  const took = seconds(from)
+  const count = Number((await client.take(8)).readBigUInt64LE())
+  for (let i = 0; i < count; i++) {
+    const length = Number((await client.take(8)).readBigUInt64LE())
+    await client.take(Math.ceil(length / 8) * 8)
+  }
+  await client.take(16)
+  return { took, count }
+}
+
+/** Beside `nix-store --add` of the same tree, each into an empty store, and the limits, in turn. */
+async function addNar(name, { tree, nar, amount }, unit, goal, limits = {}) {
+  const add = async (run) => {
+    warmMemory()
     const client = await open()
     const from = performance.now()
     client.peer.write(Buffer.concat([int(7), str(`tree-${run}`), int(1), int(1), str('sha256')]))
@@ -370,19 +408,22 @@ async function addNar(name, { tree, nar, amount }, unit, goal, more = {}) {
       if (!client.peer.write(nar.subarray(at, at + (1 << 20)))) await once(client.peer, 'drain')
     }
     await readReply(client)
-    own.push(amount / seconds(from))
+    const took = seconds(from)
     await client.take(strLength(store.length + 34 + 6))
     client.peer.destroy()
-    nix.push(rate(amount, timeNix(`nix-${name}-${run}`, ['--add', tree])))
+    return amount / took
   }
-  report(name, most(own), unit, goal, { ...more, nix: most(nix) })
+  const addWithNix = () => (warmMemory(), rate(amount, timeNix(makePlace(), ['--add', tree])))
+  const [own, nix, ...others] = await alternate(5, add, addWithNix, ...Object.values(limits))
+  const more = Object.fromEntries(Object.keys(limits).map((limit, index) => [limit, middle(others[index])]))
+  report(name, median(own), unit, goal, { ...more, nix: middle(nix) })
 }
 
 // What deletes, last.
 const order = ['memory', 'connect', 'texts', 'valid', 'tree', 'files', 'verify', 'gc']
 try {
   for (const name of order.filter((each) => chosen.length === 0 || chosen.includes(each))) {
-    await startDaemon(name)
+    await startDaemon()
     await measures[name]()
     await stopDaemon()
   }

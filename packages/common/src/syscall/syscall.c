@@ -450,6 +450,19 @@ FUNCTION(create_file) {
   return fail(env, "write");
 }
 
+/** exists(path): 1 when lstat(2) finds something, 0 when there is no such name. */
+FUNCTION(path_exists) {
+  napi_value arguments[1];
+  size_t count = 1, length = 0;
+  char path[4096] = "";
+  struct stat found;
+  napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
+  napi_get_value_string_latin1(env, arguments[0], path, sizeof path, &length);
+  if (length >= sizeof path - 1) return errno = ENAMETOOLONG, fail(env, "lstat");
+  if (lstat(path, &found) == 0) return from_int(env, 1);
+  return errno == ENOENT || errno == ENOTDIR ? from_int(env, 0) : fail(env, "lstat");
+}
+
 /** exchange(a, b): what the two names stand for changes places, at once. */
 FUNCTION(exchange_names) {
   napi_value arguments[2];
@@ -532,6 +545,7 @@ NAPI_MODULE_INIT() {
     EXPORT("recordLock", record_lock_try),
     EXPORT("appendExclusively", append_exclusively),
     EXPORT("createFile", create_file),
+    EXPORT("exists", path_exists),
     EXPORT("exchange", exchange_names),
     EXPORT("recordLockWait", record_lock_wait),
   };

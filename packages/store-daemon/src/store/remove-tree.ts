@@ -1,6 +1,7 @@
 // Removes a file or a tree, whatever the modes of its directories are, and counts what that gives back.
 import { chmodSync, lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { toPath } from '@plumbline/common/store/byte-string'
+import { native } from '@plumbline/common/syscall/native'
 
 /**
  * Removes `path`, a byte string, and returns the bytes of files whose last link it was. With deduplication a file has
@@ -32,8 +33,9 @@ export function removeTree(path: string, linksLeft = 0): number {
   return freed
 }
 
+/** Whether there is something of that name, a byte string. */
 export function exists(path: string): boolean {
-  return statOf(path) !== undefined
+  return native().exists(path) === 1
 }
 
 function statOf(path: string) {
