@@ -1,6 +1,6 @@
 // One request on a connection's socket, as its client sees it.
 // Pure: no I/O.
-import type { Readable, Writable } from 'node:stream'
+import { finished, type Readable, type Writable } from 'node:stream'
 import { receivedError } from '../error/received-error.ts'
 import type { ToolError } from '../error/tool-error.ts'
 import { fieldBytes } from '../ndjson/bytes.ts'
@@ -10,7 +10,7 @@ import { Credit } from './credit.ts'
 import { CreditedReadable, creditedWritable } from './credited-streams.ts'
 
 type Wire = {
-  send: (type: 'more' | 'cancel' | 'input_end', fields?: { bytes: number }) => void
+  send: (type: 'more' | 'cancel' | 'leave' | 'input_end', fields?: { bytes: number }) => void
   sendInput: (chunk: Buffer) => void
 }
 
@@ -22,6 +22,8 @@ export class Call {
   readonly input: Writable
   readonly lines: string[] = []
   readonly cancel: () => void
+  /** Resolves when all its input is on the way, or is wanted no more. */
+  readonly leave: () => Promise<void>
   readonly #credit = new Credit(windowBytes)
   readonly #streams = new Map<string, CreditedReadable>()
   readonly #wire: Wire
@@ -38,6 +40,10 @@ export class Call {
     this.input = creditedWritable(this.#credit, wire.sendInput, () => wire.send('input_end'))
     this.input.on('error', () => undefined)
     this.cancel = () => wire.send('cancel')
+    this.leave = async () => {
+      await new Promise<void>((resolve) => finished(this.input, () => resolve()))
+      wire.send('leave')
+    }
   }
 
   /** The stream of that name; it fails when the request does. */

@@ -100,6 +100,7 @@ class ServedConnection implements Connection {
       stderr: call.output('stderr'),
       status,
       cancel: call.cancel,
+      leave: call.leave,
     }
   }
 

@@ -22,6 +22,8 @@ export interface Running {
   readonly status: Promise<number>
   /** Ends the command's whole process group there: TERM, then KILL. */
   cancel(): void
+  /** Lets it end by itself, now that its input has ended, also when the connection is closed before. */
+  leave?(): Promise<unknown>
 }
 
 export type WriteOptions = {

@@ -83,7 +83,7 @@ export class Lifeline {
 
   async leave(): Promise<void> {
     this.#process.stdin.end(formatLeave(this.#process.token))
-    await this.#within(this.#process.inputSent ?? this.ended)
+    await this.#within(this.#process.leave())
     this.#process.abandon()
   }
 

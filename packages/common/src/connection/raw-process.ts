@@ -9,8 +9,11 @@ export interface RawProcess {
   readonly stderr: Readable
   /** Exit status, 128+n for a signal; rejects with a ToolError when the way to the process is lost. */
   readonly status: Promise<number>
-  /** Its input, with the end of it, is on the way, and arrives even when the connection is closed right after. */
-  readonly inputSent?: Promise<unknown>
+  /**
+   * Lets go of it: resolves when all its input, with the end of it, is on the way, and arrives even when the
+   * connection is closed right after. It then ends by itself. Where there is no such thing, its end is awaited.
+   */
+  leave?(): Promise<unknown>
   cancel(): void
 }
 

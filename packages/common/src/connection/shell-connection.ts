@@ -83,6 +83,7 @@ export class ShellConnection implements Connection {
       stderr: process.stderr,
       status: process.status,
       cancel: () => void this.#cancel(process),
+      leave: () => process.leave(),
     }
   }
 
@@ -109,7 +110,7 @@ export class ShellConnection implements Connection {
     this.#closed = true
     this.#spares.leave()
     const running = [...this.#running]
-    await Promise.all(running.map((process) => this.#cancel(process)))
+    await Promise.all(running.map((process) => process.left ?? this.#cancel(process)))
     const lifeline = await this.#lifeline?.catch(() => undefined)
     await (this.#isSwept ? lifeline?.sweep() : lifeline?.leave())
     if (this.#isReplaced) await this.#entry.sweep?.()

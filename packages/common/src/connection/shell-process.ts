@@ -17,13 +17,13 @@ export class ShellProcess {
   readonly stdout: Readable
   readonly stderr: Readable
   readonly status: Promise<number>
-  readonly inputSent: Promise<unknown> | undefined
   readonly #entry: Entry
   readonly #raw: RawProcess
   readonly #out: HeaderFilter
   readonly #err: HeaderFilter
   #fail: (error: ToolError) => void = () => undefined
   #cancelled: Promise<void> | undefined
+  #left: Promise<unknown> | undefined
 
   constructor(entry: Entry, raw: RawProcess, token: string) {
     this.#entry = entry
@@ -33,7 +33,6 @@ export class ShellProcess {
     this.#out = new HeaderFilter(token, raw.stdout)
     this.#err = new HeaderFilter(token, raw.stderr)
     this.stdin = raw.stdin
-    this.inputSent = raw.inputSent
     this.stdout = this.#out
     this.stderr = this.#err
     // The command may end without reading all its input; its status says what matters.
@@ -89,9 +88,20 @@ export class ShellProcess {
     this.#err.cut(idleMs)
   }
 
-  /** Tears the stream down without asking the far side. */
+  /** Once its input has ended: resolves when it needs nobody any more. */
+  leave(): Promise<unknown> {
+    this.#left ??= this.#raw.leave?.() ?? this.status.catch(() => undefined)
+    return this.#left
+  }
+
+  /** Undefined while it has not been left. */
+  get left(): Promise<unknown> | undefined {
+    return this.#left
+  }
+
+  /** Tears the stream down without asking the far side, unless it has been let go of. */
   abandon(): void {
-    this.#raw.cancel()
+    if (!this.#left || !this.#raw.leave) this.#raw.cancel()
   }
 
   async #judge(): Promise<number> {

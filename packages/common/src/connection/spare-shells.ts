@@ -27,6 +27,9 @@ export class SpareShells {
 
   /** BOOT ends with its input. */
   leave(): void {
-    for (const shell of this.#waiting.splice(0)) shell.stdin.end()
+    for (const shell of this.#waiting.splice(0)) {
+      shell.stdin.end()
+      void shell.leave()
+    }
   }
 }

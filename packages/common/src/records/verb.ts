@@ -5,6 +5,7 @@
 //            facts                                           what is known of the place, or can be found out
 //            input* input_end                                its input: run with "input_follows", writefile, fork
 //            more                                            more output may come: bytes the client has taken
+//            leave                                           the command is left to end by itself, whoever goes
 //            cancel                                          ends the command's process group there
 //            describe                                        what the connection is
 //            close                                           ends the connection and its clients
@@ -79,6 +80,7 @@ export const requestRecord = v.variant('type', [
   v.looseObject({ type: v.literal('input'), id, data: text, data_base64: text }),
   v.looseObject({ type: v.literal('input_end'), id }),
   v.looseObject({ type: v.literal('more'), id, bytes: count }),
+  v.looseObject({ type: v.literal('leave'), id }),
   v.looseObject({ type: v.literal('cancel'), id }),
   v.looseObject({ type: v.literal('describe'), id }),
   v.looseObject({ type: v.literal('close'), id }),

@@ -69,17 +69,21 @@ export class ClientSession {
    * same until something is written to it. A blank line is no record.
    */
   async #answerAll(): Promise<void> {
-    if (this.#requests.size === 0) return
+    if (this.#awaited.length === 0) return
     const probe = () => void this.#socket.write('\n')
     probe()
     const probing = setInterval(probe, probeMs)
-    const answered = Promise.all([...this.#requests.values()].map(({ done }) => done))
+    const answered = Promise.all(this.#awaited.map(({ done }) => done))
     await Promise.race([this.#gone, answered])
     clearInterval(probing)
   }
 
+  get #awaited(): Request[] {
+    return [...this.#requests.values()].filter(({ isLeft }) => !isLeft)
+  }
+
   async end(): Promise<void> {
-    const requests = [...this.#requests.values()]
+    const requests = this.#awaited
     for (const request of requests) request.cancel()
     const answered = Promise.all(requests.map(({ done }) => done))
     // A client that has stopped reading would hold up its answers for ever.

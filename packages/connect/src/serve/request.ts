@@ -27,6 +27,9 @@ export class Request {
   #quickly = false
   #input: Writable | undefined
   #cancel: () => void = () => undefined
+  #leave: (() => unknown) | undefined
+  /** It ends by itself, and nobody waits for its answer. */
+  isLeft = false
   /** Resolves when the last answer has been sent. */
   readonly done: Promise<void>
 
@@ -40,12 +43,16 @@ export class Request {
       .catch(() => undefined)
   }
 
-  /** input, input_end, more or cancel. */
+  /** input, input_end, more, leave or cancel. */
   receive(record: RequestRecord): void {
     if (record.type === 'input') this.#take(fieldBytes(record, 'data') ?? Buffer.alloc(0))
     else if (record.type === 'input_end') this.#input?.end()
     else if (record.type === 'more') this.#credit?.grant(record.bytes)
     else if (record.type === 'cancel') this.cancel()
+    else if (record.type === 'leave' && this.#leave) {
+      this.isLeft = true
+      this.#leave()
+    }
   }
 
   cancel(): void {
@@ -79,6 +86,7 @@ export class Request {
 
   async #run(running: Running, request: RequestRecord & { type: 'run' | 'fork' }): Promise<void> {
     this.#cancel = () => running.cancel()
+    this.#leave = running.leave
     this.#open(request)
     this.#begin(running.stdin, request)
     const output = Promise.all([this.#pump(running.stdout, 'stdout'), this.#pump(running.stderr, 'stderr')])

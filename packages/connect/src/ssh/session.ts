@@ -52,7 +52,7 @@ export class SshSession {
       for (const stream of [stdin, stdout, stderr]) stream.destroy(error)
     })
     for (const stream of [stdin, stdout, stderr]) stream.on('error', () => undefined)
-    return { stdin, stdout, stderr, status, inputSent, cancel }
+    return { stdin, stdout, stderr, status, leave: () => inputSent, cancel }
   }
 
   async forward(host: string, port: number): Promise<Duplex> {
