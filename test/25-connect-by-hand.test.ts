@@ -1,8 +1,12 @@
 import { execFileSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'
 import { finish, recordsOf, shell, startShell, type TestRecord } from './support/shell.ts'
 import { Terminal } from './support/terminal.ts'
+import { until } from './support/until.ts'
 import { makeUser } from './support/users.ts'
 
 const scratch = new Scratch('by-hand')
@@ -111,6 +115,33 @@ async function open(
   if (!record) throw new Error('no record')
   return { child, record }
 }
+
+describe('a command whose client leaves', () => {
+  it.each([
+    ['ends by itself when it has been left', [{ type: 'leave', id: '1' }], true],
+    ['is ended otherwise', [], false],
+  ])('%s', async (_, more, ends) => {
+    const directory = scratch.file(ends ? 'left' : 'ended')
+    execFileSync('install', ['-d', '-m', '777', directory])
+    execFileSync('mkfifo', ['-m', '666', `${directory}/begun`, `${directory}/go`])
+    const { child, record } = await open(`connect su -n ${plain}`, {})
+    const held = connect(String(record['socket']))
+    held.write('{"type":"run","id":"1","command":"cat","input_follows":true}\n')
+    const client = connect(String(record['socket']))
+    const command =
+      'trap "echo term >ended; exit" TERM; echo >begun; (read -r line <go; echo "$line" >ended) & wait'
+    const requests = [{ type: 'run', id: '1', command, cwd: directory }, ...more]
+    client.write(requests.map((each) => `${JSON.stringify(each)}\n`).join(''))
+    await shell(`cat ${directory}/begun`)
+    client.destroy()
+    await once(client, 'close')
+    if (ends) await shell(`echo itself >${directory}/go`)
+    await until(() => existsSync(`${directory}/ended`))
+    await until(() => readFileSync(`${directory}/ended`, 'utf8') === (ends ? 'itself\n' : 'term\n'))
+    held.destroy()
+    await finish(child)
+  })
+})
 
 describe('connect list and connect close', () => {
   const env = { XDG_RUNTIME_DIR: scratch.path }
