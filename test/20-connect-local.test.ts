@@ -29,8 +29,8 @@ const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
 
 /** A connect that serves until it is told to end, and its socket. */
-async function serve() {
-  const child = startShell('exec connect local --linger 1h', { env })
+async function serve(linger = '1h') {
+  const child = startShell(`exec connect local --linger ${linger}`, { env })
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
   const [line] = (await once(lines, 'line')) as [string]
   const { socket } = JSON.parse(line) as { socket: string }
@@ -226,6 +226,22 @@ describe('the socket', () => {
   it('is gone when nobody comes within --linger', async () => {
     const { stdout, status } = await run('connect local --linger 0')
     expect([recordsOf(stdout).length, status]).toEqual([2, 0])
+  })
+
+  it('is gone then although its socket is looked at all the time', async () => {
+    const { child, socket } = await serve('1s')
+    let gone = false
+    const look = async () => {
+      while (!gone) {
+        const visitor = connect(socket).on('error', () => undefined)
+        visitor.once('connect', () => visitor.destroy())
+        await once(visitor, 'close')
+      }
+    }
+    const looking = look()
+    await exited(child)
+    gone = true
+    await looking
   })
 
   it.each([

@@ -14,8 +14,8 @@ export class ConnectionServer {
   readonly #sessions = new Set<ClientSession>()
   /** Whoever has asked for the end is told about it when it has come. */
   #asker: ClientSession | undefined
-  /** Told when a client comes and when one leaves. */
-  onChange: () => void = () => undefined
+  /** Told when a client comes, and when one leaves: whether it has sent anything. */
+  onChange: (hasWorked: boolean) => void = () => undefined
   /** Told when somebody asks for the connection's end. */
   onClose: () => Promise<void> = () => this.close()
   /** What it is, for those who ask. */
@@ -62,10 +62,11 @@ export class ConnectionServer {
       },
     })
     this.#sessions.add(session)
-    this.onChange()
+    this.onChange(false)
     await session.serve()
     this.#sessions.delete(session)
-    if (session.isClient && socket.bytesRead > 0) this.used = true
-    this.onChange()
+    const hasWorked = session.isClient && socket.bytesRead > 0
+    if (hasWorked) this.used = true
+    this.onChange(hasWorked)
   }
 }

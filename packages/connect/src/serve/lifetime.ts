@@ -44,12 +44,15 @@ export async function serveOut(
     void close(server)
   }
   const closeAll = () => [...open].forEach(close)
-  const review = () => {
+  // Whoever only looks whether a socket is served must not keep it open by doing so.
+  let quietSince = performance.now()
+  const review = (hasWorked: boolean) => {
+    if (hasWorked) quietSince = performance.now()
     for (const server of open) if (server.used && server.clients === 0) void close(server)
     clearTimeout(timer)
     const busy = servers.some(({ clients }) => clients > 0)
     if (busy) clearInterval(looking)
-    if (!busy && open.size > 0) timer = setTimeout(closeAll, lingerMs)
+    if (!busy && open.size > 0) timer = setTimeout(closeAll, quietSince + lingerMs - performance.now())
   }
 
   let alone = 0
@@ -67,7 +70,7 @@ export async function serveOut(
   signal.addEventListener('abort', closeAll, { once: true })
   if (servers.length === 0) finish()
   else if (signal.aborted) closeAll()
-  else review()
+  else review(false)
   await finished
   clearTimeout(timer)
   clearInterval(looking)
