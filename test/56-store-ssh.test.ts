@@ -1,6 +1,6 @@
 // store-cli to a store on another machine, through a real sshd: `store-daemon --stdio` runs at the far end.
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
@@ -31,9 +31,13 @@ describe.skipIf(process.getuid?.() !== 0)('store-cli over ssh', () => {
     await daemon.start()
     expect(run(['valid', path]).records).toEqual([{ type: 'path', path, valid: true }])
     await daemon.stop()
+    const known = readFileSync(sshd.knownHosts, 'utf8')
+    appendFileSync(sshd.knownHosts, known.replaceAll(/^\S+/gm, '@revoked *'))
+    const revoked = run(['valid', path])
+    expect([revoked.status, revoked.stderr]).toEqual([76, expect.stringContaining('is revoked in')])
     writeFileSync(sshd.knownHosts, '')
     const refused = run(['valid', path])
     expect(refused.status).toBe(76)
-    expect(refused.stderr).toContain('is not in')
+    expect(refused.stderr).toMatch(/is not in .*: SHA256:\S{43} \(run 'ssh far' once\)/)
   })
 })

@@ -1,6 +1,7 @@
 // `store-daemon --stdio` on another machine, through ssh2. Settings are those of OpenSSH, asked of `ssh -G`, and the
 // host's key has to be one that ssh-keygen finds in its known_hosts.
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { env, stderr } from 'node:process'
@@ -17,10 +18,15 @@ type Settings = Readonly<Record<string, readonly string[]>>
 const run = promisify(execFile)
 const command = 'store-daemon --stdio'
 
-/** Throws DAEMON_UNAVAILABLE, HOST_KEY_UNKNOWN. */
+/** Throws DAEMON_UNAVAILABLE, HOST_KEY_REVOKED, HOST_KEY_UNKNOWN. */
 export async function openSsh(address: SshAddress, config?: string): Promise<Duplex> {
   const { Client } = await import('ssh2')
-  const settings = await readSettings(address, config)
+  const unavailable = (reason: string, cause: unknown) =>
+    new ToolError('DAEMON_UNAVAILABLE', { address: address.destination, reason }, { cause })
+  const settings = await readSettings(address, config).catch((error: unknown) => {
+    const { stderr: said = '' } = error as { stderr?: string }
+    throw unavailable(`ssh -G: ${said.trim() || reasonOf(error)}`, error)
+  })
   const single = (name: string) => settings[name]?.[0] ?? ''
   const client = new Client()
   let hostKeyError: ToolError | undefined
@@ -45,9 +51,7 @@ export async function openSsh(address: SshAddress, config?: string): Promise<Dup
     return await openChannel(client)
   } catch (error) {
     client.destroy()
-    if (hostKeyError) throw hostKeyError
-    const reason = reasonOf(error)
-    throw new ToolError('DAEMON_UNAVAILABLE', { address: address.destination, reason }, { cause: error })
+    throw hostKeyError ?? unavailable(reasonOf(error), error)
   }
 }
 
@@ -93,7 +97,7 @@ async function readSettings({ user, host, port }: SshAddress, config?: string): 
   return settings
 }
 
-/** The agent's keys first, then the identity files that are there and not encrypted. */
+/** The agent's keys first, then the identity files that are there; ssh2 passes over those that are encrypted. */
 function makeAttempts(username: string, settings: Settings) {
   const keys = (settings['identityfile'] ?? []).flatMap((file) => {
     try {
@@ -109,6 +113,7 @@ function makeAttempts(username: string, settings: Settings) {
   ]
 }
 
+/** Throws HOST_KEY_REVOKED, wherever that is said, and HOST_KEY_UNKNOWN. */
 async function checkHostKey({ host }: SshAddress, settings: Settings, key: Buffer): Promise<void> {
   const [name = host] = settings['hostkeyalias'] ?? settings['hostname'] ?? [host]
   const port = settings['port']?.[0] ?? '22'
@@ -117,16 +122,26 @@ async function checkHostKey({ host }: SshAddress, settings: Settings, key: Buffe
     .flatMap((list) => list.split(' '))
     .map((file) => file.replace(/^~/, homedir()))
   const encoded = key.toString('base64')
+  let isKnown = false
   for (const file of files) {
-    // It knows hashed names and patterns; its status says whether there is an entry.
-    const found = await run('ssh-keygen', ['-F', entry, '-f', file]).catch(() => undefined)
-    const lines = found?.stdout.split('\n') ?? []
-    if (lines.some((line) => line.includes(encoded) && !line.startsWith('@'))) return
+    // It knows hashed names and patterns; of a file that is missing it says nothing.
+    const { stdout } = await run('ssh-keygen', ['-F', entry, '-f', file]).catch(() => ({ stdout: '' }))
+    for (const [, line, found = ''] of stdout.matchAll(/^# Host .* found: line (\d+).*\n(.*)$/gm)) {
+      if (!found.includes(encoded)) continue
+      if (found.startsWith('@revoked')) throw new ToolError('HOST_KEY_REVOKED', { host: entry, file, line })
+      if (!found.startsWith('@')) isKnown = true
+    }
   }
+  if (isKnown) return
   throw new ToolError('HOST_KEY_UNKNOWN', {
     host: entry,
     file: files[0],
-    fingerprint: '',
+    fingerprint: formatFingerprint(key),
     hint: `run 'ssh ${host}' once`,
   })
+}
+
+/** SHA256:… as ssh-keygen -l prints it. */
+function formatFingerprint(key: Buffer): string {
+  return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 }
