@@ -7,8 +7,8 @@ const maxText = 2 ** 31
 /** Bytes of a list: as much as there is. */
 const maxList = Infinity
 
-const readString = (reader: ByteReader) => reader.string(maxText)
-const readStrings = (reader: ByteReader) => reader.strings(maxList, maxText)
+export const readString = (reader: ByteReader) => reader.string(maxText)
+export const readStrings = (reader: ByteReader) => reader.strings(maxList, maxText)
 
 export type PathInfo = {
   deriver: string
@@ -47,9 +47,9 @@ export const queryHashPart = (client: StoreClient, part: string) =>
 
 export const queryPathInfo = (client: StoreClient, path: string): Promise<PathInfo> =>
   ask(client, callNumber.queryPathInfo, path, async (reader) => ({
-    deriver: await reader.string(maxText),
-    hash: await reader.string(maxText),
-    references: await reader.strings(maxList, maxText),
+    deriver: await readString(reader),
+    hash: await readString(reader),
+    references: await readStrings(reader),
     registered: await reader.int(),
     narSize: Number(await reader.int64()),
   }))
@@ -66,13 +66,13 @@ export const queryValidPaths = (client: StoreClient, paths: readonly string[]) =
   })
 
 export type BuildMode = 'normal' | 'repair' | 'check'
-const modes: readonly BuildMode[] = ['normal', 'repair', 'check']
+const buildModes: readonly BuildMode[] = ['normal', 'repair', 'check']
 
 /** Makes derivations (`DRV`, `DRV!OUTPUT,…`) and paths valid. Throws DAEMON_REFUSED with the daemon's status. */
 export const buildThings = (client: StoreClient, things: readonly string[], mode: BuildMode) =>
   client.call({
     op: callNumber.buildThings,
-    write: (writer) => void writer.strings(things).int(modes.indexOf(mode)),
+    write: (writer) => void writer.strings(things).int(buildModes.indexOf(mode)),
     read: (reader) => reader.int(),
   })
 
@@ -93,8 +93,8 @@ export function querySubstitutes(client: StoreClient, paths: readonly string[]):
       const found: Substitute[] = []
       for (let left = await reader.int(); left > 0; left--) {
         found.push({
-          path: await reader.string(maxText),
-          deriver: await reader.string(maxText),
+          path: await readString(reader),
+          deriver: await readString(reader),
           references: await readStrings(reader),
           downloadSize: Number(await reader.int64()),
           narSize: Number(await reader.int64()),
@@ -122,23 +122,31 @@ export function findRoots(client: StoreClient): Promise<{ link: string; target: 
     read: async (reader) => {
       const roots: { link: string; target: string }[] = []
       for (let left = await reader.int(); left > 0; left--) {
-        roots.push({ link: await reader.string(maxText), target: await reader.string(maxText) })
+        roots.push({ link: await readString(reader), target: await readString(reader) })
       }
       return roots
     },
   })
 }
 
-export type Collection = { action: 0 | 1 | 2 | 3; paths: readonly string[]; maxFreed: number | undefined }
+/** What a collection does: list what is alive or dead, delete all that is dead, or these paths. */
+export type CollectAction = 'live' | 'dead' | 'delete-dead' | 'delete-paths'
+const collectActions: readonly CollectAction[] = ['live', 'dead', 'delete-dead', 'delete-paths']
+
+/** `maxFreed` is bytes. */
+export type Collection = {
+  action: CollectAction
+  paths: readonly string[]
+  maxFreed: number | undefined
+}
 export type Collected = { paths: string[]; bytesFreed: number }
 
-/** Actions: 0 live, 1 dead, 2 delete the dead, 3 delete `paths`. */
 export function collectGarbage(client: StoreClient, request: Collection): Promise<Collected> {
   const { action, paths, maxFreed } = request
   return client.call({
     op: callNumber.collectGarbage,
     write: (writer) => {
-      writer.int(action).strings(paths).int(0)
+      writer.int(collectActions.indexOf(action)).strings(paths).int(0)
       if (maxFreed === undefined) writer.bits64(0xffffffffffffffffn)
       else writer.int64(maxFreed)
       writer.int(0).int(0).int(0)

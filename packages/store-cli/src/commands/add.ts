@@ -8,9 +8,8 @@ import { callNumber } from '@plumbline/common/store/wire/words'
 import type { Duplex } from 'node:stream'
 import type { Context } from '../context.ts'
 import { readPaths } from '../input-paths.ts'
+import { readString } from '../queries.ts'
 import { writeAll } from '../store-client.ts'
-
-const maxPath = 2 ** 31
 
 export async function add(context: Context): Promise<void> {
   const algorithm = context.option('hash') ?? 'sha256'
@@ -55,7 +54,7 @@ function addFile({ client }: Context, file: string, { name, algorithm, recursive
         .string(algorithm)
     },
     send: (socket) => sendNar(socket, toByteString(resolve(file))),
-    read: (reader) => reader.string(maxPath),
+    read: readString,
   })
 }
 

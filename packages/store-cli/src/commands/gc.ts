@@ -4,7 +4,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import type { Context } from '../context.ts'
 import { readAllPaths } from '../input-paths.ts'
-import { collectGarbage, findRoots, queryReferrers, type Collection } from '../queries.ts'
+import { collectGarbage, findRoots, queryReferrers, type CollectAction } from '../queries.ts'
 
 export async function gc(context: Context): Promise<void> {
   const chosen = ['live', 'dead', 'delete', 'why'].filter((name) => context.has(name))
@@ -20,21 +20,22 @@ export async function gc(context: Context): Promise<void> {
     const ms = parseDurationOption(keepDead, '--keep-dead', Infinity)
     await context.client.setOptions({ 'gc-keep-dead-ms': String(ms) })
   }
-  const maxFreed = context.option('max-freed')
-  const request: Collection = {
-    action: mode === 'live' ? 0 : mode === 'dead' ? 1 : mode === 'delete' ? 3 : 2,
-    paths: [],
-    maxFreed: maxFreed === undefined ? undefined : parseSize(maxFreed),
-  }
+  const limit = context.option('max-freed')
+  const maxFreed = limit === undefined ? undefined : parseSize(limit)
   try {
     const paths = mode === 'delete' ? await readAllPaths(context) : []
-    const collected = await collectGarbage(context.client, { ...request, paths })
+    const collected = await collectGarbage(context.client, { action: chooseAction(mode), paths, maxFreed })
     for (const path of collected.paths) await context.emit({ type: 'path', path: fromByteString(path) })
     await context.end({ paths: collected.paths.length, freed_bytes: collected.bytesFreed })
   } catch (error) {
     await context.fail(error)
     await context.end({ paths: 0, freed_bytes: 0 })
   }
+}
+
+function chooseAction(mode: string | undefined): CollectAction {
+  if (mode === 'live' || mode === 'dead') return mode
+  return mode === 'delete' ? 'delete-paths' : 'delete-dead'
 }
 
 /** From a root down to the path: referrers are followed upwards until one of them is a root. */
@@ -75,7 +76,7 @@ async function explain(context: Context): Promise<void> {
 const units: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 }
 
 /** Bytes: 500M, 10G. Throws USAGE. */
-export function parseSize(text: string): number {
+function parseSize(text: string): number {
   const [, number, unit = ''] = /^([0-9]+)([KMGT]?)(?:iB)?$/.exec(text) ?? []
   const size = Number(number) * (units[unit] ?? 1)
   if (number === undefined || !Number.isSafeInteger(size)) {

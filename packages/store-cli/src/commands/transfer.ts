@@ -8,10 +8,9 @@ import { formatNumber } from '@plumbline/common/store/export-format'
 import { callNumber } from '@plumbline/common/store/wire/words'
 import type { Context } from '../context.ts'
 import { readAllPaths } from '../input-paths.ts'
+import { readStrings } from '../queries.ts'
 import { queryRequisites, sortTopologically } from '../requisites.ts'
 import type { StoreClient } from '../store-client.ts'
-
-const maxText = 2 ** 31
 
 export async function exportItems(context: Context): Promise<void> {
   if (stdout.isTTY)
@@ -61,7 +60,7 @@ export async function importItems(context: Context): Promise<void> {
     paths = await context.client.call({
       op: callNumber.importPaths,
       onRead,
-      read: (reader) => reader.strings(Infinity, maxText),
+      read: readStrings,
     })
   } catch (error) {
     await context.fail(error)
