@@ -1,4 +1,4 @@
-// The four verbs: all that a hop, or a program, may ask of a connection (design §2).
+// The four verbs: all that a hop, or a program, may ask of a connection.
 // Pure: no I/O.
 import type { Readable, Writable } from 'node:stream'
 import type { ToolError } from '../error/tool-error.ts'

@@ -1,5 +1,5 @@
-// A stream of connections on standard input (design §2): connection records, and everything else, in order, up to its
-// `end` record. One that stops without it was cut off, and nothing may be done on the strength of it.
+// A stream of connections on standard input: connection records, and everything else, in order, up to its `end`
+// record. One that stops without it was cut off, and nothing may be done on the strength of it.
 import { readStdin } from '../cli/input.ts'
 import { ToolError } from '../error/tool-error.ts'
 import type { WireRecord } from '../ndjson/decode.ts'

@@ -7,7 +7,7 @@ import { LineSplitter, LineTooLong, type Line } from './line-splitter.ts'
 export type ReadRecord = { record: WireRecord; line: number }
 export type ReadOptions = { input: string; maxLine?: number }
 
-/** 1 MiB, LF not counted: design §1. */
+/** LF not counted. */
 export const defaultMaxLine = 1024 * 1024
 
 /** Batches of records with their line numbers. Throws RECORD_INVALID, RECORD_TRUNCATED. */

@@ -7,5 +7,3 @@ export const endRecord = v.looseObject({
   ok: v.boolean(),
   counts: v.record(v.string(), v.number()),
 })
-
-export type EndRecord = v.InferOutput<typeof endRecord>

@@ -1,4 +1,4 @@
-// What goes over a connection's socket: requests, and the answers that repeat their id (design §2).
+// What goes over a connection's socket: requests, and the answers that repeat their id.
 //
 //   client   run | runlines | readfile | writefile          begins a request
 //            fork | evaluate                                 the same, of an agent
@@ -38,7 +38,7 @@ const encoding = v.optional(v.literal('base64'))
 const path = { path: text, path_base64: text }
 const octal = v.pipe(v.string(), v.regex(/^0?[0-7]{3,4}$/, 'expected an octal mode such as "0644"'))
 
-export const change = v.variant('change', [
+const change = v.variant('change', [
   v.object({ change: v.literal('setuid'), user: v.string() }),
   v.object({ change: v.literal('chroot'), directory: v.string() }),
   v.object({ change: v.literal('setns'), pid: count, uid: count, gid: count }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { toByteString } from './byte-string.ts'
 import { digest, hexDigest, startHash, type HashAlgorithm } from './hash.ts'
-import { formatNar, parseNar, type NarNode } from './nar/nar-tree.ts'
+import { formatNar, parseNar, type NarNode } from './nar/nar-tree.testing.ts'
 import {
   checkStoreName,
   isInStore,

@@ -1,4 +1,4 @@
-// How long a connect serves (design §2): each connection until its last client has left; one that nobody has used
+// How long a connect serves: each connection until its last client has left; one that nobody has used
 // until no connection of this process has had a client for `lingerMs`, or nobody is left who could come; and none
 // whose way is lost.
 import type { ToolError } from '@plumbline/common/error/tool-error'

@@ -11,7 +11,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Property } from '../property.ts'
 
 /** Throws SITE_INVALID. */
-export function splitWords(text: string, where: string): string[] {
+function splitWords(text: string, where: string): string[] {
   const words: string[] = []
   let word: string | undefined
   let quote = ''

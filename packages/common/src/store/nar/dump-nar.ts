@@ -4,26 +4,22 @@
 // block run it in a worker thread.
 import {
   closeSync,
+  constants,
   fstatSync,
   lstatSync,
   openSync,
   readdirSync,
   readlinkSync,
   readSync,
-  type Stats,
 } from 'node:fs'
-import { constants } from 'node:fs'
 import { ToolError } from '../../error/tool-error.ts'
 import { reasonOf } from '../../error/translate.ts'
 import { fromByteString, toPath } from '../byte-string.ts'
 import { NarWriter, type Emit } from './nar-writer.ts'
 
-/** `keep` says for each path below the root (a byte string) whether it goes in. */
-export type DumpOptions = { keep?: (path: string) => boolean }
-
 /** Emits the nar of `path`, a byte string, and returns its size. Throws NAR_SOURCE_UNREADABLE. */
-export function dumpNar(path: string, emit: Emit, options: DumpOptions = {}): number {
-  const steps = dumpNarInSteps(path, emit, options)
+export function dumpNar(path: string, emit: Emit): number {
+  const steps = dumpNarInSteps(path, emit)
   for (;;) {
     const step = steps.next()
     if (step.done) return step.value
@@ -31,11 +27,7 @@ export function dumpNar(path: string, emit: Emit, options: DumpOptions = {}): nu
 }
 
 /** The same in steps of at most one file or one block, for a thread that has other work between them. */
-export function* dumpNarInSteps(
-  path: string,
-  emit: Emit,
-  { keep }: DumpOptions = {},
-): Generator<undefined, number, undefined> {
+export function* dumpNarInSteps(path: string, emit: Emit): Generator<undefined, number, undefined> {
   const writer = new NarWriter(emit)
   // The frames of open directories are kept here and not on the call stack, which a deep tree would overflow.
   const open: { path: string; names: string[]; next: number }[] = []
@@ -43,7 +35,7 @@ export function* dumpNarInSteps(
     const stat = guard(node, () => lstatSync(toPath(node)))
     if (stat.isDirectory()) {
       writer.directory()
-      open.push({ path: node, names: listDirectory(node, keep), next: 0 })
+      open.push({ path: node, names: listDirectory(node), next: 0 })
       return
     }
     if (stat.isSymbolicLink()) writer.symlink(guard(node, () => readlinkSync(toPath(node), 'latin1')))
@@ -68,9 +60,8 @@ export function* dumpNarInSteps(
   return writer.size
 }
 
-function listDirectory(path: string, keep: DumpOptions['keep']): string[] {
-  const names = guard(path, () => readdirSync(toPath(path), 'latin1')).sort()
-  return keep ? names.filter((name) => keep(`${path}/${name}`)) : names
+function listDirectory(path: string): string[] {
+  return guard(path, () => readdirSync(toPath(path), 'latin1')).sort()
 }
 
 function* dumpFile(path: string, writer: NarWriter): Generator<undefined, void, undefined> {
@@ -78,7 +69,7 @@ function* dumpFile(path: string, writer: NarWriter): Generator<undefined, void, 
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
   const fd = guard(path, () => openSync(toPath(path), flags))
   try {
-    const stat: Stats = fstatSync(fd)
+    const stat = fstatSync(fd)
     if (!stat.isFile()) throw unreadable(path, 'it is no longer a regular file')
     writer.file(stat.size, (stat.mode & 0o100) !== 0)
     for (let left = stat.size; left > 0;) {

@@ -8,7 +8,7 @@ import { hexDigest } from '../hash.ts'
 import vectors from '../vectors/nar.json' with { type: 'json' }
 import { dumpNar } from './dump-nar.ts'
 import { NarParser, type NarSink } from './nar-parser.ts'
-import { formatNar, parseNar, type NarNode } from './nar-tree.ts'
+import { formatNar, parseNar, type NarNode } from './nar-tree.testing.ts'
 import { formatNarString } from './nar-words.ts'
 
 type VectorNode = {

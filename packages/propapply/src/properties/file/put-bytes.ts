@@ -10,7 +10,7 @@ import { computeChecksums } from './checksums.ts'
 export type Target = Access & { path: string }
 
 /** Content beyond this stays here until it is asked for, so that a run without changes does not send it. */
-export const largestInline = 128 * 1024
+const largestInline = 128 * 1024
 
 /** Of a secret for which none is told. */
 const secretMode = '0600'
@@ -31,7 +31,7 @@ export async function putData(data: Data, target: Target, parents: boolean): Pro
 }
 
 /** The same for content of any size, which is read twice: for its checksums now, and when it is asked for. */
-export async function putStream(open: Upload['open'], target: Target, parents: boolean): Promise<Action> {
+async function putStream(open: Upload['open'], target: Target, parents: boolean): Promise<Action> {
   const { bytes, sha256, cksum } = await computeChecksums(open())
   const sums = [String(bytes), sha256, String(cksum)]
   return {

@@ -1,4 +1,4 @@
-// A nar as a value in memory, for small trees.
+// A nar as a value in memory, for tests: programs never hold one whole.
 // Pure: no I/O.
 import { ToolError } from '../../error/tool-error.ts'
 import { NarParser, type NarSink } from './nar-parser.ts'
