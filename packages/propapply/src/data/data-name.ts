@@ -1,31 +1,36 @@
 // How content that is fetched on this machine is called.
 //
 //   data    = SOURCE ":" ITEM | path             a path that looks like the former is written ./path
-//   SOURCE  = "file" | "files-tree" | "git" | "gpg" | "pass" | "env" | "command"
+//
+//   SOURCE        ITEM
+//   "file"        a path, relative to the site file
+//   "files-tree"  a directory with a file HOST/PATH, or _all/PATH for every host
+//   "git"         a repository, with "#" and a revision where it is not HEAD: a tar of its files
+//   "gpg"         a file that gpg(1) can decrypt
+//   "pass"        a name in the store of pass(1)
+//   "env"         a variable of the environment
+//   "command"     text for sh, which prints it
 //
 // Pure: no I/O.
 
-/** What ITEM is; and whether what it gives is a secret, which is never shown and readable by its owner only. */
-export const dataSources = {
-  file: { item: 'a path, relative to the site file', isSecret: false },
-  'files-tree': { item: 'a directory with a file HOST/PATH, or _all/PATH for every host', isSecret: false },
-  git: {
-    item: 'a repository, with "#" and a revision where it is not HEAD: a tar of its files',
-    isSecret: false,
-  },
-  gpg: { item: 'a file that gpg(1) can decrypt', isSecret: true },
-  pass: { item: 'a name in the store of pass(1)', isSecret: true },
-  env: { item: 'a variable of the environment', isSecret: true },
-  command: { item: 'text for sh, which prints it', isSecret: true },
-} as const satisfies Record<string, { item: string; isSecret: boolean }>
+/** Whether what a source gives is a secret, which is never shown and readable by its owner only. */
+export const isSecretSource = {
+  file: false,
+  'files-tree': false,
+  git: false,
+  gpg: true,
+  pass: true,
+  env: true,
+  command: true,
+} as const satisfies Record<string, boolean>
 
-export type DataSource = keyof typeof dataSources
+export type DataSource = keyof typeof isSecretSource
 
 export type DataName = { source: DataSource; item: string }
 
 export function parseDataName(text: string): DataName {
   const [, source = '', item = ''] = /^([a-z-]+):(.*)$/s.exec(text) ?? []
-  return Object.hasOwn(dataSources, source)
+  return Object.hasOwn(isSecretSource, source)
     ? { source: source as DataSource, item }
     : { source: 'file', item: text }
 }

@@ -2,7 +2,7 @@
 // kept on disk, here or there.
 import { resolve } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { dataSources, describeData, parseDataName, type DataName } from './data-name.ts'
+import { describeData, isSecretSource, parseDataName, type DataName } from './data-name.ts'
 import type { Data } from './data.ts'
 import { openFileData } from './file-data.ts'
 
@@ -44,7 +44,7 @@ async function fetchData(
     throw new ToolError('DATA_UNAVAILABLE', { name: where.name, reason: 'there is no such variable' })
   }
   return {
-    isSecret: dataSources[source].isSecret,
+    isSecret: isSecretSource[source],
     bytes: bytes.length,
     open: async function* () {
       yield bytes
