@@ -1,4 +1,7 @@
 // Who may import whom: the directions of the design, as data.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './prepare.mjs'
 import { readSources } from './sources.mjs'
 
 const programs = ['connect', 'propapply', 'daemonize', 'store-daemon', 'store-cli']
@@ -18,6 +21,13 @@ const owners = {
   fzstd: [/^packages\/store-daemon\/src\/substitute\/decompress\.ts$/],
   'better-sqlite3': [/^packages\/store-daemon\/src\/database\/open\.ts$/],
 }
+// Package → what its package.json names.
+const declared = Object.fromEntries(
+  [...programs, 'common'].map((name) => {
+    const manifest = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'))
+    return [name, { ...manifest.dependencies, ...manifest.devDependencies }]
+  }),
+)
 const tests = /\.(test|testing)\.ts$|^test\//
 // Modules of Node that no effect hides in: what a file marked "Pure: no I/O." may use.
 const pureModules = /^node:(crypto|path|path\/posix|util|buffer|stream|assert|events|string_decoder|os|zlib)$/
@@ -61,6 +71,14 @@ const rules = [
     says: 'a property acts through the shell it compiles to',
     breaks: ({ path, name }) =>
       path.startsWith('packages/propapply/src/properties/') && /^node:(?!crypto|path|buffer)/.test(name),
+  },
+  {
+    says: 'what a package imports stands in its package.json',
+    breaks: ({ path, name, type }) => {
+      const [, here] = /^packages\/([^/]+)\/src\//.exec(path) ?? []
+      if (here === undefined || type || /^(\.|node:)/.test(name)) return false
+      return !Object.hasOwn(declared[here], /^(@[^/]+\/)?[^/]+/.exec(name)[0])
+    },
   },
   {
     says: 'a dependency is imported in one place',
