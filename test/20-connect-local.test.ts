@@ -230,18 +230,11 @@ describe('the socket', () => {
 
   it('is gone then although its socket is looked at all the time', async () => {
     const { child, socket } = await serve('1s')
-    let gone = false
-    const look = async () => {
-      while (!gone) {
-        const visitor = connect(socket).on('error', () => undefined)
-        visitor.once('connect', () => visitor.destroy())
-        await once(visitor, 'close')
-      }
+    while (child.exitCode === null) {
+      const visitor = connect(socket).on('error', () => undefined)
+      visitor.once('connect', () => visitor.destroy())
+      await new Promise((resolve) => visitor.once('close', resolve))
     }
-    const looking = look()
-    await exited(child)
-    gone = true
-    await looking
   })
 
   it.each([
