@@ -9,6 +9,7 @@ import { recordDeaths } from './deaths.ts'
 import { findRoots } from './find-roots.ts'
 import { readGraph, type Graph, type KeepSettings } from './graph.ts'
 import { closeOverReferrers, findChain, markAlive, orderReferrersFirst } from './mark.ts'
+import { indexPaths, namesWithout, type PathIndex } from './sorted-paths.ts'
 import { removeUnusedLinks } from './unused-links.ts'
 
 export type CollectAction = 'live' | 'dead' | 'delete' | 'specific' | 'why'
@@ -55,14 +56,14 @@ export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
   const { store, database, action, settings } = args
   const turn = makeTurns()
   const graph = await readGraph(`${database}/db.sqlite`, settings, turn)
-  const nodes = new Map(graph.paths.map((path, node) => [path, node]))
+  const nodes = indexPaths(graph.paths)
   const roots = await findAllRoots(args, nodes, port, turn)
   const alive = new Uint8Array(graph.paths.length)
   markAlive(graph.keeps, alive, nodesOf(roots.keys(), nodes))
   if (action === 'delete' || args.keepDeadMs > 0) keepRecentlyDead(args, graph, nodes, alive)
 
   const result = { paths: [], stillAlive: undefined, chain: undefined }
-  const junk = listJunk(store, nodes, roots)
+  const junk = listJunk(store, graph.paths, roots)
   if (action === 'live') return { ...result, paths: graph.paths.filter((_, node) => alive[node]) }
   if (action === 'dead') {
     const dead = graph.paths.filter((_, node) => !alive[node])
@@ -88,7 +89,7 @@ export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
 /** Root → where it comes from. */
 async function findAllRoots(
   { store, state, tempRoots }: CollectArgs,
-  nodes: ReadonlyMap<string, number>,
+  nodes: PathIndex,
   port: JobPort,
   turn: Turn,
 ): Promise<Map<string, string>> {
@@ -104,14 +105,14 @@ async function findAllRoots(
   return all
 }
 
-function nodesOf(paths: Iterable<string>, nodes: ReadonlyMap<string, number>): number[] {
+function nodesOf(paths: Iterable<string>, nodes: PathIndex): number[] {
   return [...paths].flatMap((path) => nodes.get(path) ?? [])
 }
 
 function keepRecentlyDead(
   { state, keepDeadMs, now }: CollectArgs,
   graph: Graph,
-  nodes: ReadonlyMap<string, number>,
+  nodes: PathIndex,
   alive: Uint8Array,
 ): void {
   const dead = graph.paths.filter((_, node) => !alive[node])
@@ -129,19 +130,15 @@ function keepRecentlyDead(
 }
 
 /** Names in the store that the database does not know and nobody needs. */
-function listJunk(
-  store: string,
-  nodes: ReadonlyMap<string, number>,
-  roots: ReadonlyMap<string, string>,
-): string[] {
+function listJunk(store: string, paths: readonly string[], roots: ReadonlyMap<string, string>): string[] {
   const isNeeded = (name: string) => {
     const path = `${store}/${name}`
     const link = /^\.tmp-link-([0-9]+)-/.exec(name)
     if (link) return existsSync(`/proc/${link[1]}`)
     return roots.has(path) || roots.has(path.replace(/\.(lock|chroot)$/, ''))
   }
-  return readdirSync(store, 'latin1')
-    .filter((name) => name !== '.links' && !nodes.has(`${store}/${name}`) && !isNeeded(name))
+  return namesWithout(readdirSync(store, 'latin1'), paths, store.length + 1)
+    .filter((name) => name !== '.links' && !isNeeded(name))
     .map((name) => `${store}/${name}`)
 }
 
@@ -149,7 +146,7 @@ function listJunk(
 function chooseSpecific(
   { paths }: CollectArgs,
   graph: Graph,
-  nodes: ReadonlyMap<string, number>,
+  nodes: PathIndex,
   alive: Uint8Array,
   roots: ReadonlyMap<string, string>,
 ): { candidates: Candidate[]; stillAlive: string | undefined } {
@@ -174,7 +171,7 @@ function chooseSpecific(
 function explain(
   { paths: [path = ''] }: CollectArgs,
   graph: Graph,
-  nodes: ReadonlyMap<string, number>,
+  nodes: PathIndex,
   roots: ReadonlyMap<string, string>,
 ): Link[] | undefined {
   const node = nodes.get(path)
