@@ -94,9 +94,11 @@ const common = {
   logLevel: 'warning',
   define: {
     'import.meta.url': 'importMetaUrl',
+    'import.meta.dirname': '__dirname',
     PROGRAM_VERSION: JSON.stringify(manifest.version),
   },
-  banner: { js: 'const importMetaUrl=require("node:url").pathToFileURL(__filename).href;' },
+  // What pathToFileURL() gives, which takes half a millisecond for its first answer.
+  banner: { js: 'const importMetaUrl="file://"+encodeURI(__filename).replace(/[?#]/g,encodeURIComponent);' },
 }
 
 // What runs on a far side, as one file that is sent there: it has to be small. The ndjson package brings streams of its

@@ -1,5 +1,6 @@
 // Runs main.cjs, and the chunks it asks for, from source text plus V8's code cache. A cache made by another
-// version of V8 is refused by V8 itself and the text is compiled as usual.
+// version of V8 is refused by V8 itself and the text is compiled as usual. Started as `node launch.cjs --part NAME`
+// it runs main() of NAME.cjs: another program of the package, which need not read the first.
 'use strict'
 const { readFileSync } = require('node:fs')
 const { Script } = require('node:vm')
@@ -35,5 +36,7 @@ function load(name) {
   return module.exports
 }
 
-load('main.cjs')
+const [, program, option, part, ...rest] = process.argv
+if (program === __filename && option === '--part') load(`${part}.cjs`).main(...rest)
+else load('main.cjs')
 module.exports = { load, loaded }

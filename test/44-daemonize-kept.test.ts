@@ -11,12 +11,14 @@ import {
 } from 'node:fs'
 import { get } from 'node:http'
 import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { daemonize, isAlive, runDaemonize, TestService, until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
 
 const scratch = new Scratch('daemonize-kept')
+const port = 20_000 + (process.pid % 1000) * 4
 
 async function startService(config: Record<string, unknown>, body?: string): Promise<TestService> {
   const service = new TestService(scratch, {})
@@ -190,6 +192,24 @@ describe('nodaemon', () => {
     const ended = new Promise((resolve) => child.on('close', (_, signal) => resolve(signal)))
     expect((await service.run('stop')).status).toBe(0)
     expect(await ended).toBe('SIGTERM')
+  })
+
+  it.each(['no', 'always'])('serves sites, and ends with INT; restart: %s', async (restart) => {
+    const service = new TestService(scratch, {})
+    writeFileSync(`${service.folder}/site.mjs`, 'export default (req, res) => res.end("here")\n')
+    service.configure({ sites: [['./site.mjs', null, port + 2]], restart })
+    const child = spawn(process.execPath, [daemonize, service.conf, 'nodaemon'], {
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const stderr = text(child.stderr)
+    const ask = () => fetch(`http://127.0.0.1:${port + 2}/`).then((answer) => answer.text())
+    await until('it serves', async () => (await ask().catch(() => '')) === 'here')
+    const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve([code, signal])))
+    child.kill('SIGINT')
+    expect(await ended).toEqual([0, null])
+    expect(await stderr).toBe('')
+    expect(service.processes()).toEqual([])
   })
 
   it('says why it cannot run, with a status of the shell', () => {
@@ -373,7 +393,6 @@ describe('the REPL', () => {
     `${modules}/counter.mjs`,
     'export const seen = { count: 0 }\nexport function handle(req, res) { seen.count++; res.end("ok") }\n',
   )
-  const port = 20_000 + (process.pid % 1000) * 4
 
   it('on a socket: evaluates, sees the live sites, and is only for its user', async () => {
     const socket = scratch.file('repl.sock')

@@ -75,19 +75,19 @@ describe('a service that cannot start', () => {
     ['a program that is none', { command: [noProgram] }, 5, /Cannot run ".*no-program": permission denied/],
     [
       'a script that is not there',
-      { command: ['node', '/nowhere.js'] },
+      { command: ['node', '/nowhere.js'], ready: { fd: 3 } },
       1,
       /before it was ready: Error: Cannot find module '\/nowhere.js'\n$/,
     ],
     [
       'an exception in a program',
-      { command: ['node', '-e', 'throw new TypeError("no port")'] },
+      { command: ['node', '-e', 'throw new TypeError("no port")'], ready: { fd: 3 } },
       1,
       /before it was ready: TypeError: no port\n$/,
     ],
     [
       'a program that forks away',
-      { command: 'sleep 1 & exit 0' },
+      { command: 'sleep 1 & exit 0', ready: { fd: 3 } },
       1,
       /it ended with status 0 before it was ready/,
     ],
@@ -172,6 +172,7 @@ describe('a service that cannot start', () => {
 describe('a configuration that cannot be used', () => {
   it.each([
     ['json', '{\n "name": "x",\n "command": ["a"],,\n}', /in JSON at position 34 \(line 3 column 19\)\n/],
+    ['json', '{\n "name": "x",\n "command": [,]\n}', /: Unexpected token ',' \(line 3 column 14\)\n/],
     ['yaml', 'name: x\ncommand: [a\n  b: c\n', /at line 2, column 11\n/],
     ['yaml', 'name: x\nname: y\n', /Map keys must be unique at line 2, column 1\n/],
     ['json', '{"name": "x", "comand": "y"}', /there is no key "comand" \(did you mean "command"\?\)/],
@@ -183,9 +184,21 @@ describe('a configuration that cannot be used', () => {
     ],
     [
       'json',
-      '{"name": "x", "sites": [{"modul": "y"}]}',
-      /field "sites.0": expected a module, .*or \{module, host/,
+      '{"name": "x", "sites": ["a", {"modul": "y"}]}',
+      /there is no key "sites.1.modul" \(did you mean "module"\?\)/,
     ],
+    [
+      'json',
+      '{"name": "x", "sites": [{"module": "y", "tls": {"cert": "c", "key": "k", "pass": "p"}}]}',
+      /there is no key "sites.0.tls.pass"/,
+    ],
+    ['json', '{"name": "x", "sites": [{"host": "y"}]}', /field "sites.0.module": missing, expected string/],
+    [
+      'json',
+      '{"name": "x", "sites": [{"module": "y", "port": "80"}]}',
+      /field "sites.0.port": expected number/,
+    ],
+    ['json', '{"name": "x", "sites": [80]}', /field "sites.0": expected a module, .*or \{module, host/],
     [
       'json',
       '{"name": "x", "command": "y", "start_timeout": "5s"}',

@@ -41,7 +41,7 @@ try {
   for (const command of ['start', 'stop', 'restart', 'kill'])
     spawnSync(process.execPath, [keepCode, path('conf.json'), command], { stdio: 'ignore' })
   const configuration = openSync(path('host.json'), 'r')
-  const server = spawn(process.execPath, [keepCode, '--serve', '3'], {
+  const server = spawn(process.execPath, [keepCode, '--part', 'host', '3'], {
     stdio: ['ignore', 'ignore', 'ignore', configuration, 'pipe'],
   })
   closeSync(configuration)

@@ -1,9 +1,5 @@
-// Entry of `daemonize`, and of the server of sites that it starts.
+// Entry of `daemonize`.
 import { runTool } from '@plumbline/common/cli/run-tool'
 import { program } from './cli.ts'
 
-if (process.argv[2] === '--serve') {
-  void import('./sites/host.ts').then(({ runHost }) => runHost(Number(process.argv[3])))
-} else {
-  void runTool(program)
-}
+void runTool(program)

@@ -1,8 +1,10 @@
 // The one writer of records on a descriptor: order, backpressure, EPIPE.
 //
 // It writes with write(2) through the thread pool and leaves process.stdout alone: Node makes a pipe it touches
-// there non-blocking, for every process that shares it, and the others then lose data with EAGAIN.
-import { write } from 'node:fs'
+// there non-blocking, for every process that shares it, and the others then lose data with EAGAIN. What comes first
+// is written without the pool where that cannot wait: most programs have one record to write, and the threads would
+// be started, and ended, for it alone.
+import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs'
 import { errnoOf, reasonOf } from '../error/translate.ts'
 import { ToolError } from '../error/tool-error.ts'
 import { encodeRecord, type OutRecord } from './encode.ts'
@@ -10,6 +12,7 @@ import { encodeRecord, type OutRecord } from './encode.ts'
 /** Bytes that may wait before write() asks its caller to wait. */
 const highWater = 256 * 1024
 const retryMs = 5
+const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
 
 export class RecordWriter {
   readonly #fd: number
@@ -18,6 +21,7 @@ export class RecordWriter {
   #bytes = 0
   #drained: Promise<void> | undefined
   #failure: ToolError | undefined
+  #begun = false
   /** Told once when the reader has gone (EPIPE). */
   onBroken: () => void = () => undefined
   broken = false
@@ -64,9 +68,9 @@ export class RecordWriter {
   }
 
   async #writeAll(bytes: Buffer): Promise<void> {
-    for (let done = 0; done < bytes.length;) {
-      done += await writeSome(this.#fd, bytes.subarray(done))
-    }
+    let done = this.#begun ? 0 : writeAtOnce(this.#fd, bytes)
+    this.#begun = true
+    while (done < bytes.length) done += await writeSome(this.#fd, bytes.subarray(done))
   }
 
   #fail(error: unknown): void {
@@ -76,6 +80,24 @@ export class RecordWriter {
     } else {
       this.#failure = new ToolError('OUTPUT_FAILED', { output: this.#output, reason: reasonOf(error) })
     }
+  }
+}
+
+/** How much of it could be written without waiting: a pipe or terminal is opened anew, so that nobody else has to. */
+function writeAtOnce(fd: number, bytes: Buffer): number {
+  try {
+    const stat = fstatSync(fd)
+    if (stat.isFile()) return writeSync(fd, bytes)
+    if (!stat.isFIFO() && !stat.isCharacterDevice()) return 0
+    const own = openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
+    try {
+      return writeSync(own, bytes)
+    } finally {
+      closeSync(own)
+    }
+  } catch {
+    // It is full, or somebody else's to open, or fails: the pool's write(2) waits, or tells why.
+    return 0
   }
 }
 

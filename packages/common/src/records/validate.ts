@@ -35,6 +35,8 @@ type Part = {
   entries?: Readonly<Record<string, Part>>
   item?: Part
   value?: Part
+  /** Of a lazy schema: the one for that value. */
+  getter?: (input: unknown) => Part
   /** Of a variant: its alternatives, told apart by the field `key`. */
   options?: readonly Part[]
   key?: string
@@ -48,6 +50,7 @@ function expectedAt(schema: object, path: readonly v.IssuePathItem[]): string | 
 
 function step(part: Part, name: string, input: unknown): Part | undefined {
   if (part.wrapped) return step(part.wrapped, name, input)
+  if (part.getter) return step(part.getter(input), name, input)
   if (part.options) {
     const option = part.options.find((each) => isMeant(each.entries?.[part.key ?? ''], part.key, input))
     return option && step(option, name, input)

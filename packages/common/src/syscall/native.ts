@@ -1,7 +1,6 @@
 // The native part: system calls that Node lacks, loaded by the first file that needs one (0.5 ms).
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 
 export type Native = {
   /** flock(2) with an operation of `lockOperation`. */
@@ -67,9 +66,11 @@ let loaded: Native | undefined
 /** The addon, beside the bundle when there is one, else in the package's dist. */
 export function native(): Native {
   if (loaded) return loaded
-  const beside = fileURLToPath(new URL('syscall.node', import.meta.url))
-  const built = fileURLToPath(new URL('../../dist/syscall.node', import.meta.url))
-  const require = createRequire(import.meta.url)
-  loaded = require(existsSync(beside) ? beside : built) as Native
+  const beside = join(import.meta.dirname, 'syscall.node')
+  const built = join(import.meta.dirname, '../../dist/syscall.node')
+  // What require() does for an addon in the end; node:module takes longer to load than the addon.
+  const addon = { exports: {} }
+  process.dlopen(addon, existsSync(beside) ? beside : built)
+  loaded = addon.exports as Native
   return loaded
 }

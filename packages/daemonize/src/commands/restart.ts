@@ -1,12 +1,12 @@
 // restart and reload. Sites are exchanged without a gap: the new server gets the old one's listening sockets, and
 // the old one ends, its requests finished, when the new one is ready. If it never is, the old one stays.
-import { constants } from 'node:os'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { ProcessHandle } from '../service/handle.ts'
 import { endIncarnation } from '../service/end.ts'
 import { removePrepared } from '../service/folders.ts'
 import { inspectService, type Seen } from '../service/inspect.ts'
 import type { Lock } from '../service/lock.ts'
+import { SIGUSR2 } from '../service/signals.ts'
 import { takeSockets } from '../launch/sockets.ts'
 import { requireAccounts } from '../config/settings.ts'
 import { answer, withLock, type Context, type Outcome } from './command.ts'
@@ -14,7 +14,7 @@ import { actionStatus } from './lsb-status.ts'
 import { clearAway, startAfresh } from './start.ts'
 
 /** To our own server: finish, without hurry. */
-const drainSignal = constants.signals.SIGUSR2
+const drainSignal = SIGUSR2
 
 export async function restart(context: Context): Promise<Outcome> {
   requireAccounts(context.settings)

@@ -4,7 +4,6 @@ import type { Tool } from '@plumbline/common/cli/run-tool'
 import { suggestName } from '@plumbline/common/cli/suggest-name'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
-import { makeErrorRecord } from '@plumbline/common/records/error'
 import { configFolder, configSuffixes, readConfig } from '../config/read-config.ts'
 import { resolveSettings } from '../config/settings.ts'
 import { inspectService } from '../service/inspect.ts'
@@ -96,6 +95,7 @@ async function runOne(tool: Tool, action: string, command: ServiceCommand, conf:
     const known = toToolError(error)
     if (known.code === 'INTERNAL' || known.code === 'USAGE') throw known
     tool.diagnose(known.message)
+    const { makeErrorRecord } = await import('@plumbline/common/records/error')
     await tool.records.write(makeErrorRecord('daemonize', known, { conf }))
     return action === 'status' ? stateStatus.unknown : errorStatus(known)
   }

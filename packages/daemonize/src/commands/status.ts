@@ -1,6 +1,6 @@
 // status: what there is, as seen without a lock and without touching anything.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { inspectService } from '../service/inspect.ts'
+import { pause } from '../service/pause.ts'
 import type { Context, Outcome } from './command.ts'
 import { stateStatus } from './lsb-status.ts'
 
@@ -10,7 +10,7 @@ const respawnMs = 10
 export async function status({ settings }: Context): Promise<Outcome> {
   let seen = inspectService(settings)
   if (seen.state === 'restarting') {
-    await sleep(respawnMs)
+    await pause(respawnMs)
     seen = inspectService(settings)
   }
   return { exit: stateStatus[seen.state], changed: false, seen }

@@ -22,21 +22,20 @@ const tls = v.strictObject({
   passphrase_file: v.optional(path),
 })
 
-const site = v.union(
-  [
-    text,
-    v.pipe(v.array(v.unknown()), v.minLength(1), v.maxLength(4)),
-    v.strictObject({
-      module: text,
-      host: v.optional(v.nullable(text)),
-      port: v.optional(port),
-      address: v.optional(text),
-      url: v.optional(pattern(/^\//, 'a path that starts with "/"')),
-      tls: v.optional(tls),
-    }),
-  ],
+const siteObject = v.strictObject({
+  module: text,
+  host: v.optional(v.nullable(text)),
+  port: v.optional(port),
+  address: v.optional(text),
+  url: v.optional(pattern(/^\//, 'a path that starts with "/"')),
+  tls: v.optional(tls),
+})
+const siteShort = v.union(
+  [text, v.pipe(v.array(v.unknown()), v.minLength(1), v.maxLength(4))],
   'expected a module, [module, host, port, [cert, key, passphrase]], or {module, host, port, address, url, tls}',
 )
+// Of an object it is said what is wrong in it, and not that it is none of the others.
+const site = v.lazy((value) => (isObject(value) ? siteObject : siteShort))
 
 const ready = v.union(
   [
@@ -123,15 +122,37 @@ export const configSchema = v.strictObject({
 
 export type Config = v.InferOutput<typeof configSchema>
 
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The first key in it that is not one, as "sites.0.modul", and those that are known there. */
+function findUnknownKey(
+  value: Record<string, unknown>,
+): { place: string; key: string; known: string[] } | undefined {
+  const sites = Array.isArray(value['sites']) ? (value['sites'] as unknown[]) : []
+  const objects = [
+    { at: '', object: value, schema: configSchema },
+    ...sites.filter(isObject).flatMap((object) => {
+      const at = `sites.${sites.indexOf(object)}.`
+      const inner = isObject(object['tls']) ? [{ at: `${at}tls.`, object: object['tls'], schema: tls }] : []
+      return [{ at, object, schema: siteObject }, ...inner]
+    }),
+  ]
+  for (const { at, object, schema } of objects) {
+    const known = Object.keys(schema.entries)
+    const key = Object.keys(object).find((each) => !known.includes(each))
+    if (key !== undefined) return { place: `${at}${key}`, key, known }
+  }
+  return undefined
+}
+
 /** The configuration in `value`, as read from `where`. Throws CONFIG_INVALID. */
 export function parseConfig(value: unknown, where: string): Config {
   const refuse = (reason: string, hint?: string) => new ToolError('CONFIG_INVALID', { where, reason, hint })
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw refuse('expected an object with the key "name"')
-  }
-  const known = Object.keys(configSchema.entries)
-  const unknown = Object.keys(value).find((key) => !known.includes(key))
-  if (unknown !== undefined) throw refuse(`there is no key "${unknown}"`, suggestName(unknown, known))
+  if (!isObject(value)) throw refuse('expected an object with the key "name"')
+  const unknown = findUnknownKey(value)
+  if (unknown) throw refuse(`there is no key "${unknown.place}"`, suggestName(unknown.key, unknown.known))
   const checked = validate(configSchema, value)
   if ('mismatches' in checked) throw refuse(checked.mismatches.map(formatMismatch).join('; '))
   const config = checked.value

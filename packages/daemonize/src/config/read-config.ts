@@ -16,6 +16,7 @@ import { reasonOf } from '@plumbline/common/error/translate'
 import { findPathDanger } from '../service/path-danger.ts'
 import { importModule } from '../sites/import-module.ts'
 import { parseConfig, type Config } from './config.ts'
+import { findJsonMistake } from './json-mistake.ts'
 
 export const configFolder = '/etc/daemonize'
 export const configSuffixes = ['.json', '.yaml', '.yml', '.mjs', '.js', '.ts', '.conf'] as const
@@ -62,27 +63,22 @@ function readText(path: string): { text: string; stat: Stats } {
 }
 
 async function parseText(path: string, text: string): Promise<unknown> {
+  // Of a file whose name does not say, an object in braces is JSON.
+  const isJson = path.endsWith('.json') || (!/\.ya?ml$/.test(path) && text.trimStart().startsWith('{'))
   try {
-    // Of a file whose name does not say, an object in braces is JSON.
-    const isJson = path.endsWith('.json') || (!/\.ya?ml$/.test(path) && text.trimStart().startsWith('{'))
     if (!isJson) {
       const { parse } = await import('yaml')
       return parse(text)
     }
     return JSON.parse(text)
   } catch (error) {
-    const message = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
-    const reason = withLine(message.replace(/:$/, ''), text)
+    const message = error instanceof Error ? error.message : String(error)
+    // V8 quotes what is around it, on as many lines as that has.
+    const [first = ''] = message.replace(/, (\.\.\.)?".*is not valid JSON$/s, '').split('\n')
+    const place = isJson && !/\(line \d+/.test(first) ? ` (${findJsonMistake(text)})` : ''
+    const reason = `${first.replace(/:$/, '')}${place}`
     throw new ToolError('CONFIG_INVALID', { where: path, reason }, { cause: error })
   }
-}
-
-/** Where people look for it: V8 before Node 22 tells an offset only. */
-function withLine(message: string, text: string): string {
-  const offset = /at position (\d+)$/.exec(message)?.[1]
-  if (offset === undefined) return message
-  const before = text.slice(0, Number(offset)).split('\n')
-  return `${message} (line ${before.length} column ${(before.at(-1) ?? '').length + 1})`
 }
 
 async function importConfig(path: string): Promise<unknown> {

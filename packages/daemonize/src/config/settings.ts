@@ -1,9 +1,9 @@
 // A configuration with its defaults filled in and its names resolved: what the commands work with.
-import { constants } from 'node:os'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { findAccount, memberGroups, requireAccount, requireGroup, type Account } from './account.ts'
 import { capabilityMask } from './capabilities.ts'
+import { signalNumber } from '../service/signals.ts'
 import { serverReadyFd } from '../sites/descriptors.ts'
 import type { Config } from './config.ts'
 import type { ConfigFile } from './read-config.ts'
@@ -115,8 +115,8 @@ export function resolveSettings(
     startTimeout: config.start_timeout ?? 60_000,
     stopTimeout: config.stop_timeout ?? 10_000,
     drainTimeout: config.drain_timeout ?? 5_000,
-    stopSignal: signalNumber(config.stop_signal ?? 'TERM', conf),
-    reloadSignal: signalNumber(config.reload_signal ?? 'HUP', conf),
+    stopSignal: requireSignal(config.stop_signal ?? 'TERM', conf),
+    reloadSignal: requireSignal(config.reload_signal ?? 'HUP', conf),
     restart,
     keep: restart !== 'no' || (log.kind !== 'none' && log.kind !== 'file'),
   }
@@ -216,9 +216,8 @@ function siteAddresses(sites: readonly Site[]): ListenAddress[] {
   return [...unique.values()]
 }
 
-function signalNumber(name: string, where: string): number {
-  const full = name.startsWith('SIG') ? name : `SIG${name}`
-  const number = Object.entries(constants.signals).find(([known]) => known === full)?.[1]
+function requireSignal(name: string, where: string): number {
+  const number = signalNumber(name)
   if (number === undefined)
     throw new ToolError('CONFIG_INVALID', { where, reason: `there is no signal "${name}"` })
   return number

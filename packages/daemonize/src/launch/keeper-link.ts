@@ -1,6 +1,6 @@
 // The starter's end of the control channel: starts the keeper, and tells what it says (keeper/keeper.h).
 import { closeSync, existsSync, openSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { getSystemErrorName } from 'node:util'
 import { native } from '@plumbline/common/syscall/native'
 import { Channel } from './channel.ts'
@@ -120,8 +120,8 @@ function parseEvent(kind: string, first: string, second: string): KeeperEvent | 
 
 /** Beside the bundle, or where the build puts it. */
 export function keeperPath(): string {
-  const beside = fileURLToPath(new URL('keeper', import.meta.url))
+  const beside = join(import.meta.dirname, 'keeper')
   return existsSync(beside) && !beside.includes('/src/')
     ? beside
-    : fileURLToPath(new URL('../../dist/keeper', import.meta.url))
+    : join(import.meta.dirname, '../../dist/keeper')
 }

@@ -1,13 +1,13 @@
 // Makes an incarnation of a service and waits until it is ready. If it is not to be, nothing of it is left.
-import { constants } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import type { Settings } from '../config/settings.ts'
 import { answersHttp, reachAddresses, waitReady } from '../ready/wait-ready.ts'
 import { makeCgroup, removeCgroup } from '../service/cgroup.ts'
 import { makeIncarnationId } from '../service/incarnation-id.ts'
+import { pause } from '../service/pause.ts'
 import { bootId } from '../service/process.ts'
+import { signalName } from '../service/signals.ts'
 import { incarnationVariable } from '../service/tree.ts'
 import { KeeperLink, type KeeperEvent } from './keeper-link.ts'
 import { Output } from './output.ts'
@@ -120,7 +120,7 @@ function withReason(error: unknown, line: string | undefined): unknown {
 
 /** What it said last is most often why, but for the traces that runtimes print below the error itself. */
 function tellingLine(lines: readonly string[]): string | undefined {
-  const isError = (line: string) => /^(\w+: )?(\w*(Error|Exception)|error|fatal|panic)\b.*[:!]/i.test(line)
+  const isError = (line: string) => /^(.*: )?(\w*(Error|Exception)|error|fatal|panic)\b.*[:!]/i.test(line)
   const isTrace = (line: string) => /^(\s|[\]}]|Node\.js v)/.test(line)
   return lines.findLast(isError) ?? lines.findLast((line) => !isTrace(line)) ?? lines.at(-1)
 }
@@ -154,10 +154,8 @@ function describeFailure(
   switch (event.kind) {
     case 'exit':
       return fail(`it ended with status ${event.status} before it was ready`)
-    case 'signal': {
-      const known = Object.entries(constants.signals).find(([, number]) => number === event.number)
-      return fail(`it was ended by ${known?.[0] ?? `signal ${event.number}`} before it was ready`)
-    }
+    case 'signal':
+      return fail(`it was ended by ${signalName(event.number)} before it was ready`)
     case 'failed':
       if (event.stage === 'occupied') return fail(occupied)
       if (event.stage !== 'exec')
@@ -188,7 +186,7 @@ async function timeIsUp(
   signal: AbortSignal,
   fail: (reason: string) => ToolError,
 ): Promise<never> {
-  await sleep(ms, undefined, { signal })
+  await pause(ms, signal)
   throw fail(`it was not ready within ${ms} ms`)
 }
 

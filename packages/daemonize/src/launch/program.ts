@@ -1,6 +1,6 @@
 // What is to be run for a service: the user's command, or our server of sites.
 import { closeSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
@@ -32,8 +32,8 @@ export async function chooseProgram(
   try {
     if (command !== undefined) return { argv: command, environment, sockets, close }
     sockets.push({ fd: writeConfiguration(settings, sockets), address: configurationName })
-    const server = fileURLToPath(new URL('launch.cjs', import.meta.url))
-    const argv = [process.execPath, server, '--serve', String(firstSocket + sockets.length - 1)]
+    const server = join(import.meta.dirname, 'launch.cjs')
+    const argv = [process.execPath, server, '--part', 'host', String(firstSocket + sockets.length - 1)]
     return { argv, environment, sockets, close }
   } catch (error) {
     close()

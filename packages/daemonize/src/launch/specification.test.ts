@@ -31,6 +31,11 @@ describe('formatSpecification()', () => {
     expect(entries()).toContain('ready_source=6')
     expect(entries()).toContain('ready_target=7')
   })
+  it('has no source of readiness in the foreground: the service writes to nobody', () => {
+    const foreground = formatSpecification(settings(), { ...incarnation, foreground: true }).toString()
+    expect(foreground).toContain('ready_target=7')
+    expect(foreground).not.toContain('ready_source')
+  })
   it('begins the state with the id, by which the keeper knows its own', () => {
     expect(entries().find((entry) => entry.startsWith('state_fields='))).toMatch(
       /^state_fields="id":"0{32}",/,

@@ -54,7 +54,8 @@ export function formatSpecification(settings: Settings, incarnation: Incarnation
     ...limitEntries(settings),
     ...(identity ? identityEntries(identity) : []),
     ['sockets', sockets],
-    ['ready_source', incarnation.readyFd === undefined ? undefined : 5 + sockets],
+    // In the foreground nobody listens for it, and the number may be anything's.
+    ['ready_source', incarnation.readyFd === undefined || foreground ? undefined : 5 + sockets],
     ['ready_target', incarnation.readyFd],
     ['notify', incarnation.notify],
     ...incarnation.reach.map((address): [string, Value] => ['reach', address]),

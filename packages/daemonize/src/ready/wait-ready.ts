@@ -1,10 +1,10 @@
 // How a service says, or shows, that it is ready; one function for each kind.
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ready } from '../config/ready.ts'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { isIpAddress } from '../launch/ip-address.ts'
 import type { Channel } from '../launch/channel.ts'
 import type { KeeperEvent } from '../launch/keeper-link.ts'
+import { pause } from '../service/pause.ts'
 
 /** What the keeper has room for. */
 const maxAddresses = 8
@@ -25,7 +25,7 @@ export async function waitReady(ready: Ready, watched: Watched): Promise<void> {
       return hear(watched, 'notify')
     case 'delay':
       await hear(watched, 'exec')
-      return sleep(ready.ms, undefined, { signal: watched.signal })
+      return pause(ready.ms, watched.signal)
     case 'fd':
       return readLine(watched.ready)
     case 'line':
@@ -93,6 +93,6 @@ async function retry(attempt: () => Promise<boolean>, signal: AbortSignal): Prom
   const began = performance.now()
   while (!(await attempt())) {
     const waited = performance.now() - began
-    await sleep(waited < 500 ? 5 : waited < 5000 ? 20 : 100, undefined, { signal })
+    await pause(waited < 500 ? 5 : waited < 5000 ? 20 : 100, signal)
   }
 }

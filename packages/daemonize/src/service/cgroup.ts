@@ -5,11 +5,16 @@ import { makeFolder } from './make-folder.ts'
 /** What leaves room in a file name for a service's name and an incarnation's id. */
 const pathMax = 150
 
+let mount: { path: string | undefined } | undefined
+
 /** Where version 2 is mounted, alone or beside version 1. */
 function cgroupMount(): string | undefined {
-  const line = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .find((each) => each.includes(' - cgroup2 '))
+  mount ??= { path: findMount(readFileSync('/proc/self/mountinfo', 'utf8')) }
+  return mount.path
+}
+
+function findMount(mountinfo: string): string | undefined {
+  const line = mountinfo.split('\n').find((each) => each.includes(' - cgroup2 '))
   return line?.split(' ')[4]
 }
 
@@ -24,9 +29,9 @@ export function makeCgroup(
   environment: NodeJS.ProcessEnv,
 ): string | undefined {
   if (process.geteuid?.() !== 0 || environment['INVOCATION_ID'] !== undefined) return undefined
-  const mount = cgroupMount()
-  if (mount === undefined || !existsSync(`${mount}/cgroup.procs`)) return undefined
-  const folder = `${mount}/daemonize/${cgroupPrefix(name, pidfile)}${id}`
+  const top = cgroupMount()
+  if (top === undefined || !existsSync(`${top}/cgroup.procs`)) return undefined
+  const folder = `${top}/daemonize/${cgroupPrefix(name, pidfile)}${id}`
   try {
     makeFolder(folder, 0o755)
     return existsSync(`${folder}/cgroup.procs`) ? folder : undefined
@@ -48,11 +53,11 @@ function digest(text: string): string {
 
 /** All cgroups of a service, of incarnations too that nothing else tells of any more. */
 export function findCgroups(name: string, pidfile: string): string[] {
-  const mount = cgroupMount()
+  const top = cgroupMount()
   try {
     const prefix = cgroupPrefix(name, pidfile)
-    const found = readdirSync(`${mount}/daemonize`).filter((each) => each.startsWith(prefix))
-    return found.map((each) => `${mount}/daemonize/${each}`)
+    const found = readdirSync(`${top}/daemonize`).filter((each) => each.startsWith(prefix))
+    return found.map((each) => `${top}/daemonize/${each}`)
   } catch {
     return []
   }

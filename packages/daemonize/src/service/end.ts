@@ -1,15 +1,14 @@
 // Ends an incarnation: asks, waits, insists, and says what would not go.
-import { constants } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { cgroupMembers, findCgroups, killCgroup, removeCgroup } from './cgroup.ts'
 import { ProcessHandle } from './handle.ts'
 import { findProcess, readProcess, type ProcessStat } from './process.ts'
+import { pause } from './pause.ts'
+import { SIGCONT, SIGKILL, SIGTERM, SIGUSR2 } from './signals.ts'
 import type { StateRecord } from './state.ts'
 import { findMembers } from './tree.ts'
 
-const { SIGCONT, SIGKILL, SIGTERM, SIGUSR2 } = constants.signals
 /** What a killed process may take to be gone; one that takes longer hangs in the kernel. */
 const killMs = 5000
 /** For the keeper to write its last lines, besides the time that the service has. */
@@ -95,7 +94,7 @@ async function killMembers(record: StateRecord, before: readonly ProcessStat[]):
     const { cgroup } = record
     const whole = cgroup !== null && !cgroupMembers(cgroup).includes(process.pid) && killCgroup(cgroup)
     for (const one of alive) if (!whole || !cgroupMembers(cgroup).includes(one.pid)) killOne(one)
-    await sleep(2)
+    await pause(2)
   }
 }
 
@@ -114,7 +113,7 @@ export async function endStrays(name: string, pidfile: string, spared: string | 
       const one = readProcess(pid)
       if (one) killOne(one)
     }
-    await sleep(2)
+    await pause(2)
   }
 }
 

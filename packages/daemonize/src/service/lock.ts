@@ -1,10 +1,10 @@
 // The lock that commands on one service take turns by: flock(2) on a file of root's or the caller's own. It goes
 // with the process that holds it, and is handed to the keeper, so that a start that lost its starter still holds it.
 import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { lockOperation, native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
+import { pause } from './pause.ts'
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
 const retryMs = 10
@@ -33,7 +33,7 @@ export async function takeLock(
     closeSync(fd)
     onBusy?.()
     if (Date.now() >= until) throw new ToolError('SERVICE_BUSY', { action, name })
-    await sleep(retryMs)
+    await pause(retryMs)
   }
 }
 

@@ -1,5 +1,4 @@
 // What went wrong in a module, for its author: the error, its place first, and no line of Node's or of ours.
-import { spawnSync } from 'node:child_process'
 import { pathToFileURL, fileURLToPath } from 'node:url'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
@@ -49,6 +48,7 @@ function withoutNode(stack = ''): string {
 
 /** Nothing of it is run: what cannot be parsed is not even linked. */
 function reportSyntax(path: string): string | undefined {
+  const { spawnSync } = process.getBuiltinModule('node:child_process')
   const text = `import ${JSON.stringify(pathToFileURL(path).href)}`
   const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', text], {
     encoding: 'utf8',

@@ -18,10 +18,11 @@ import { SiteTable } from './virtual-hosts.ts'
 /** While a successor serves: long enough for the next request on a connection that is kept. */
 const patienceMs = 1000
 
-export async function runHost(fd: number): Promise<void> {
+/** Of the program (scripts/launch.cjs); the descriptor is that of its configuration. */
+export async function main(descriptor: string): Promise<void> {
   const end = prepareProcess()
   try {
-    const host = await openHost(readConfiguration(fd))
+    const host = await openHost(readConfiguration(Number(descriptor)))
     end(host.close)
     host.sayReady()
   } catch (error) {

@@ -1,7 +1,5 @@
 // import() of a module that only the user names, TypeScript too. The bundle has no import() of its own: the launcher
 // hands it in.
-import { register } from 'node:module'
-
 type Module = Record<string, unknown>
 declare const importModule: ((specifier: string) => Promise<Module>) | undefined
 
@@ -24,5 +22,6 @@ export function keepTransformed(folder: string): void {
 function acceptTypescript(): void {
   if (accepted) return
   accepted = true
+  const { register } = process.getBuiltinModule('node:module')
   register(new URL('typescript-hooks.cjs', import.meta.url), { data: { folder: cache } })
 }
