@@ -4,7 +4,11 @@
 export function pause(ms: number, abandoned?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (abandoned?.aborted) return
-    const timer = setTimeout(resolve, ms)
-    abandoned?.addEventListener('abort', () => clearTimeout(timer), { once: true })
+    const leave = () => clearTimeout(timer)
+    const timer = setTimeout(() => {
+      abandoned?.removeEventListener('abort', leave)
+      resolve()
+    }, ms)
+    abandoned?.addEventListener('abort', leave, { once: true })
   })
 }
