@@ -1,4 +1,5 @@
-// Files of the service's cache folder, each named by the digest of what it was made from: one that is there is right.
+// Files of the service's cache folder: what could be made again. Whether one still fits is seen by its name, a digest
+// (typescript-hooks.ts), or by what it begins with (compile-cache.ts).
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
