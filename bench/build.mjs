@@ -7,12 +7,16 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, w
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { buildSync } from 'esbuild'
+import { median } from './measure.mjs'
 import { chosen, environment, report, root, round, scratch, seconds } from './setup.mjs'
 
 const count = Number(process.env.BENCH_BUILDS ?? 200)
 // Build users have to get at what is in it.
 chmodSync(scratch, 0o711)
 const program = join(root, 'packages/store-daemon/dist/sandbox')
+const boundsProgram = join(root, '.cache/build-bounds')
+mkdirSync(join(root, '.cache'), { recursive: true })
+execFileSync('cc', ['-O2', '-static', '-o', boundsProgram, join(root, 'bench/build-bounds.c')])
 
 // The tests' own derivations and client.
 const support = join(root, '.cache/bench-support.mjs')
@@ -125,6 +129,16 @@ function loopRate() {
   return count / seconds(from)
 }
 
+/** What a trivial build cannot do without, in milliseconds. */
+function measureBounds() {
+  const folder = join(scratch, 'bounds')
+  mkdirSync(folder, { recursive: true })
+  const shell = ['/bin/bash-static', '-ec', ':']
+  const out = execFileSync(boundsProgram, [folder, ...shell], { encoding: 'utf8' })
+  const [namespaces, start, directories] = out.split(' ').map(Number)
+  return { namespaces, start, directories }
+}
+
 /** The same in Nix, through its own store and daemon's code; null where there is none. */
 function nixRate(sandbox, jobs) {
   const place = join(scratch, `nix-${number++}`)
@@ -173,21 +187,30 @@ const measures = {
     const daemon = await startDaemon('sandbox', withBuildUsers(etc))
     await rate(daemon, 1)
     // In turn, so that a machine that gets slower does so for all.
-    const own = { one: [], two: [], loop: [], ratio: [] }
+    const own = { one: [], two: [], loop: [], ratio: [], bounds: [], toBounds: [] }
     for (let round = 0; round < 3; round++) {
+      own.bounds.push(measureBounds())
       own.loop.push(loopRate())
       own.one.push(await rate(daemon, 1))
       own.two.push(await rate(daemon, 2))
       own.ratio.push(own.loop.at(-1) / own.one.at(-1))
+      const { namespaces, start } = own.bounds.at(-1)
+      own.toBounds.push(1000 / own.one.at(-1) / (namespaces + start))
     }
     const most = (list) => Math.max(...list)
+    const bound = (name) => round(median(own.bounds.map((bounds) => bounds[name])))
     const beside = { nix: rounded(await best(2, () => nixRate(true, 1))), guix_daemon: 75 }
     report('trivial builds, sandbox', most(own.one), 'builds/s', 150, beside)
     report('trivial builds, sandbox, two at a time', most(own.two), 'builds/s', 200, {
       nix: rounded(await best(2, () => nixRate(true, 2))),
     })
+    report('a build beside its namespaces and its shell alone', median(own.toBounds), 'ratio', undefined, {
+      namespaces_ms: bound('namespaces'),
+      shell_ms: bound('start'),
+      directories_ms: bound('directories'),
+    })
     report('sandbox program in a shell loop', most(own.loop), 'builds/s')
-    report('shell loop to daemon', own.ratio.toSorted((a, b) => a - b)[1], 'ratio', 1.5)
+    report('shell loop to daemon', median(own.ratio), 'ratio', 1.5)
     await stopDaemon(daemon)
   },
   async plain() {

@@ -2,7 +2,8 @@
 //
 // Most logs are short. They stay in memory and are written at once at the end; one that is longer, or a build that
 // takes longer, is written as it comes.
-import { createReadStream, createWriteStream, mkdirSync, writeFileSync, type WriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, mkdirSync, type WriteStream } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { constants, createGzip, gzipSync, type Gzip } from 'node:zlib'
 import { gunzip } from './log-file.ts'
@@ -67,7 +68,7 @@ export class BuildLog {
     if (this.#path === undefined) return
     if (!this.#stream) {
       const all = Buffer.concat(this.#memory)
-      writeInDirectory(this.#path, this.#compress ? compress(all) : all)
+      await writeInDirectory(this.#path, this.#compress ? compress(all) : all)
       return
     }
     const { file, gzip } = this.#stream
@@ -114,13 +115,13 @@ function compress(log: Buffer): Buffer {
   return gzipSync(log, { windowBits, memLevel: Math.max(1, windowBits - 7) })
 }
 
-function writeInDirectory(path: string, bytes: Buffer): void {
+async function writeInDirectory(path: string, bytes: Buffer): Promise<void> {
   try {
-    writeFileSync(path, bytes)
+    await writeFile(path, bytes)
   } catch {
     try {
-      mkdirSync(dirname(path), { recursive: true })
-      writeFileSync(path, bytes)
+      await mkdir(dirname(path), { recursive: true })
+      await writeFile(path, bytes)
     } catch {
       // As above.
     }

@@ -143,7 +143,7 @@ export class Builds {
     this.sandbox = new SandboxProcess(this.#orphans.fd)
   }
 
-  /** What a build of a derivation has left is being removed. */
+  /** What a build of a derivation has left is being put away. */
   leave(derivation: string, gone: Promise<void>): void {
     const leaving = Promise.all([this.#leaving.get(derivation), gone]).then(() => {
       if (this.#leaving.get(derivation) === leaving) this.#leaving.delete(derivation)

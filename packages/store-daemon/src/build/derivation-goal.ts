@@ -80,13 +80,15 @@ async function build(
   const job = { ...what, session, settings, signal, inputs: inputsOf(goals, derivation, path) }
   const { hook } = goals
   const isOffered = hook && what.mode === 'normal' && !isLocal
-  const outcome = await runBuild(
-    isOffered ? { ...job, offload: (...args) => offer(goals, hook, ...args) } : job,
-    makeClientSink(session, path, derivation.system),
-    takeSlot,
-  )
-  goals.waitFor(buildsOf(session.store).left(path))
-  return outcome
+  try {
+    return await runBuild(
+      isOffered ? { ...job, offload: (...args) => offer(goals, hook, ...args) } : job,
+      makeClientSink(session, path, derivation.system),
+      takeSlot,
+    )
+  } finally {
+    goals.waitFor(buildsOf(session.store).left(path))
+  }
 }
 
 async function offer(

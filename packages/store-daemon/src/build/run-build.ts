@@ -63,7 +63,8 @@ function startShared(build: WantedBuild): { shared: SharedBuild; run: () => Prom
       throw await report(build, shared, error)
     } finally {
       shared.end()
-      await log.end()
+      // The call waits for it, the next build does not.
+      buildsOf(build.session.store).leave(build.path, log.end())
     }
   }
   return { shared, run }
