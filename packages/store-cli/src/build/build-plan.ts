@@ -6,8 +6,8 @@ import {
   queryReferences,
   queryValidPaths,
   type Substitute,
-} from './queries.ts'
-import type { StoreClient } from './store-client.ts'
+} from '../queries.ts'
+import type { StoreClient } from '../store-client.ts'
 
 export type Plan = { builds: { path: string; outputs: string[] }[]; substitutes: Substitute[] }
 
