@@ -7,7 +7,7 @@ import type { WireRecord } from './decode.ts'
  * `{data: "…"}`, or `{data_base64: "…"}` when the bytes are not UTF-8, or hold a NUL: those that do hold many, and each
  * would take six bytes in a JSON string.
  */
-export function bytesField<Name extends string>(name: Name, bytes: Buffer): Record<string, string> {
+export function bytesField(name: string, bytes: Buffer): Record<string, string> {
   return isUtf8(bytes) && !bytes.includes(0)
     ? { [name]: bytes.toString('utf8') }
     : { [`${name}_base64`]: bytes.toString('base64') }

@@ -47,7 +47,7 @@ export function toFilePath(text: string): string | Buffer {
 }
 
 /** `{path: "…"}`, or `{path_base64: "…"}` when it is not UTF-8. */
-export function textField<Name extends string>(name: Name, text: string): Record<string, string> {
+export function textField(name: string, text: string): Record<string, string> {
   return bytesField(name, encodeText(text))
 }
 

@@ -1,12 +1,11 @@
 // The unified diff of a record: names in place of the temporary ones, no times. diff(1) writes the format.
 // Pure: no I/O.
-import { Buffer, isUtf8 } from 'node:buffer'
+import { bytesField } from '@plumbline/common/ndjson/bytes'
 
 /** `{diff}`, or `{diff_base64}` when it is not UTF-8; null when there is none. */
-export function diffField(diff: Buffer | undefined): { diff: string | null } | { diff_base64: string } {
+export function diffField(diff: Buffer | undefined): { diff?: string | null; diff_base64?: string } {
   if (!diff?.length) return { diff: null }
-  const bytes = nameFiles(diff)
-  return isUtf8(bytes) ? { diff: bytes.toString('utf8') } : { diff_base64: bytes.toString('base64') }
+  return bytesField('diff', nameFiles(diff))
 }
 
 function nameFiles(diff: Buffer): Buffer {
