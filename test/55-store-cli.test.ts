@@ -1,6 +1,6 @@
 // store-cli against a daemon: paths in, records out, statuses, and the same over TCP and ssh.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
@@ -98,6 +98,10 @@ describe('store-cli', () => {
     const link = scratch.file('root')
     expect(run(['add-root', link, text]).records).toEqual([{ type: 'root', link, path: text }])
     expect(run(['roots']).records).toContainEqual({ type: 'root', link, path: text })
+    const taken = scratch.file('taken')
+    mkdirSync(taken)
+    expect(run(['add-root', taken, text]).records[0]).toMatchObject({ code: 'CANNOT_CREATE' })
+    expect(readdirSync(scratch.path).filter((name) => name.startsWith('taken'))).toEqual(['taken'])
     expect(run(['gc', '--why', needed]).records).toEqual([
       { type: 'path', path: text, root: link },
       { type: 'path', path: needed, root: null },
@@ -182,6 +186,7 @@ describe('store-cli', () => {
 
   it('reaches the daemon over TCP, where it may not collect', () => {
     const address = `guix://127.0.0.1:${port}`
+    expect(run(['ping']).records).toEqual([{ type: 'pong', address: daemon.socket }])
     expect(run(['ping', '--socket', address]).records).toEqual([{ type: 'pong', address }])
     const refused = run(['gc'], '', address)
     expect(refused.records[0]).toMatchObject({ message: 'Garbage collection is disabled for remote hosts.' })

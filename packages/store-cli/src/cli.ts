@@ -34,7 +34,7 @@ async function run(tool: Tool): Promise<number> {
   signal.addEventListener('abort', () => socket.destroy(), { once: true })
   const client = await StoreClient.open(socket)
   try {
-    const context = new Context(tool, client)
+    const context = new Context(tool, client, address)
     const runCommand = await runners[args.command]?.()
     await runCommand?.(context)
     return context.status

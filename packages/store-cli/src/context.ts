@@ -13,14 +13,17 @@ import type { StoreClient } from './store-client.ts'
 export class Context {
   readonly tool: Tool
   readonly client: StoreClient
+  /** Of the daemon, as it was named. */
+  readonly address: string
   /** Text for a person, and not records. */
   readonly isForPeople: boolean
   /** The exit status so far. */
   status: number = exitStatus.ok
 
-  constructor(tool: Tool, client: StoreClient) {
+  constructor(tool: Tool, client: StoreClient, address: string) {
     this.tool = tool
     this.client = client
+    this.address = address
     this.isForPeople = stdout.isTTY && !this.has('json')
     client.onLog = (text) => {
       if (!this.has('quiet')) tool.diagnose(text.trimEnd())

@@ -14,6 +14,8 @@ const output = v.object({
 
 export const derivationRecord = v.object({
   type: v.literal('derivation'),
+  /** Where it is; not looked at when one is made. */
+  path: v.optional(v.string()),
   name: v.string(),
   /** The store that the paths are for, when it is not /gnu/store. */
   store: v.optional(v.string()),

@@ -10,8 +10,13 @@ const path = v.looseObject({
   path: v.nullable(v.string()),
   valid: v.optional(v.boolean()),
   hash: v.optional(v.string()),
+  /** The file that was added. */
   source: v.optional(v.string()),
+  /** Of gc --why: the link that keeps the first path of the chain. */
   root: v.optional(v.nullable(v.string())),
+  /** Which output of the derivation that was built. */
+  output: v.optional(v.string()),
+  /** The file that was published. */
   narinfo: v.optional(v.string()),
 })
 
@@ -74,7 +79,7 @@ export const schemas = {
     log,
     node: v.looseObject({ type: v.literal('node'), path: v.string() }),
     edge: v.looseObject({ type: v.literal('edge'), path: v.string(), reference: v.string() }),
-    pong: v.looseObject({ type: v.literal('pong'), address: v.nullable(v.string()) }),
+    pong: v.looseObject({ type: v.literal('pong'), address: v.string() }),
     error: errorRecord,
     end: endRecord,
   },

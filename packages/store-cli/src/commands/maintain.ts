@@ -1,4 +1,5 @@
-// `verify` and `optimise`: work on the whole store, and the daemon's words about it on standard error.
+// `verify` and `optimise`: work on the whole store, and the daemon's words about it on standard error. `ping`: whether
+// there is a daemon at all, which has answered before a command is run.
 import { exitStatus } from '@plumbline/common/error/exit'
 import { toByteString } from '@plumbline/common/store/byte-string'
 import { callNumber } from '@plumbline/common/store/wire/words'
@@ -32,5 +33,5 @@ export async function optimise(context: Context): Promise<void> {
 }
 
 export async function ping(context: Context): Promise<void> {
-  await context.emit({ type: 'pong', address: context.option('socket') ?? null })
+  await context.emit({ type: 'pong', address: context.address })
 }

@@ -15,23 +15,18 @@ import { formatNarinfo, formatSignedPart, type NarLocation } from '@plumbline/co
 import { hashPartLength, storeBaseName } from '@plumbline/common/store/store-path'
 import type { Context } from '../context.ts'
 import { readAllPaths } from '../input-paths.ts'
-import { compressions, writeNarFile } from '../publish/nar-file.ts'
+import { compressionNames, isCompression, writeNarFile, type Compression } from '../publish/nar-file.ts'
 import { defaultKeyFile, readSigningKey, type SigningKey } from '../publish/signing-key.ts'
 import { queryPathInfo } from '../queries.ts'
 import { queryRequisites, sortTopologically } from '../requisites.ts'
 import { exportItem } from './transfer.ts'
 
-type Publication = { directory: string; compression: readonly string[]; key: SigningKey }
+type Publication = { directory: string; compression: readonly Compression[]; key: SigningKey }
 
 export async function publish(context: Context): Promise<void> {
   const [directory, ...operands] = context.operands
   if (directory === undefined) throw new ToolError('USAGE', { reason: 'Expected a directory' })
-  const compression = context.tool.arguments.values['compression'] ?? ['gzip']
-  const unknown = compression.find((name) => !Object.hasOwn(compressions, name))
-  if (unknown !== undefined) {
-    const known = Object.keys(compressions).join(' and ')
-    throw new ToolError('USAGE', { reason: `--compression knows ${known}, not "${unknown}"` })
-  }
+  const compression = chooseCompressions(context.tool.arguments.values['compression'] ?? ['gzip'])
   const { environment } = context.tool
   const key = readSigningKey(context.option('signing-key') ?? defaultKeyFile(environment, getuid?.() ?? 0))
   const given = await readAllPaths(context, operands)
@@ -50,6 +45,14 @@ export async function publish(context: Context): Promise<void> {
     await context.fail(error)
   }
   await context.end(counts)
+}
+
+function chooseCompressions(names: readonly string[]): Compression[] {
+  const unknown = names.find((name) => !isCompression(name))
+  if (unknown === undefined) return names.filter(isCompression)
+  throw new ToolError('USAGE', {
+    reason: `--compression knows ${compressionNames.join(' and ')}, not "${unknown}"`,
+  })
 }
 
 async function publishItem(

@@ -1,5 +1,5 @@
 // Roots: `roots` lists them, `add-root LINK PATH` makes LINK a symlink to PATH and a root of it.
-import { symlinkSync, renameSync } from 'node:fs'
+import { renameSync, rmSync, symlinkSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pid } from 'node:process'
 import { ToolError } from '@plumbline/common/error/tool-error'
@@ -38,6 +38,7 @@ function makeLink(file: string, target: string): void {
     symlinkSync(target, scratch)
     renameSync(scratch, file)
   } catch (error) {
+    rmSync(scratch, { force: true })
     throw new ToolError('CANNOT_CREATE', { path: file, reason: reasonOf(error) })
   }
 }

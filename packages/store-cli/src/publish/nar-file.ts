@@ -9,9 +9,17 @@ import { createGzip } from 'node:zlib'
 import { NarParser, type NarSink } from '@plumbline/common/store/nar/nar-parser'
 
 /** As narinfo files name them. */
-export const compressions: Readonly<Record<string, () => Transform>> = {
+const compressions = {
   gzip: () => createGzip({ level: 6 }),
   none: () => new PassThrough(),
+} as const satisfies Record<string, () => Transform>
+
+export type Compression = keyof typeof compressions
+
+export const compressionNames = Object.keys(compressions) as Compression[]
+
+export function isCompression(name: string): name is Compression {
+  return Object.hasOwn(compressions, name)
 }
 
 export type WrittenFile = { size: number; hash: Buffer }
@@ -29,13 +37,13 @@ const noSink: NarSink = {
 /** Writes `file` from an export of one item, of which only the nar is taken: `run` hands the bytes over. */
 export async function writeNarFile(
   file: string,
-  compression: string,
+  compression: Compression,
   run: (take: (bytes: Buffer) => Promise<void>) => Promise<unknown>,
 ): Promise<WrittenFile> {
   mkdirSync(dirname(file), { recursive: true })
   const scratch = `${file}.part`
   const parser = new NarParser(noSink)
-  const compress = (compressions[compression] ?? (() => new PassThrough()))()
+  const compress: Transform = compressions[compression]()
   const hash = createHash('sha256')
   const written: WrittenFile = { size: 0, hash: Buffer.alloc(0) }
   compress.on('data', (chunk: Buffer) => {

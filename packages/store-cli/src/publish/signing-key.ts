@@ -18,7 +18,7 @@ export function defaultKeyFile(environment: Environment, uid: number): string {
   return join(configuration, 'signing-key.sec')
 }
 
-/** `file` has the secret key; the public one is beside it, with .pub for .sec. Throws SECRET_UNREADABLE, SEXP_INVALID. */
+/** `file` has the secret key; the public one is beside it, with .pub for .sec. Throws SECRET_UNREADABLE. */
 export function readSigningKey(file: string): SigningKey {
   const secret = read(file)
   if (statSync(file).mode & 0o077) throw unreadable(file, 'others may read it too')
@@ -30,7 +30,6 @@ function read(file: string): Sexp {
   try {
     return parseSexp(readFileSync(file, 'latin1'))
   } catch (error) {
-    if (error instanceof ToolError) throw error
     throw unreadable(file, reasonOf(error))
   }
 }
