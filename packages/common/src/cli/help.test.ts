@@ -91,6 +91,12 @@ test('formatHelp() shows a program that has no commands', async () => {
   `)
 })
 
+test('formatHelp() shows a digit as the short option that it is', async () => {
+  const options = { null: { type: 'boolean', alias: '0', describe: 'names end with NUL' } } as const
+  const help = await formatHelp({ ...several, commands: { '': { ...fetch, options } } }, '')
+  expect(help).toMatch(/^ {2}-0, --null {7}names end with NUL\n {2}-h, --help {7}show/m)
+})
+
 test('formatHelp() keeps to 80 columns and leaves no option out', async () => {
   const names = Array.from({ length: 20 }, (_, index) => `option-${'x'.repeat(index)}`)
   const options = Object.fromEntries(

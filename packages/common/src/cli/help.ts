@@ -28,7 +28,12 @@ export async function formatHelp(line: CommandLine, name: string): Promise<strin
     help.command(`${other} ${operands}`.trim(), describe)
   }
   addOptions(help, { ...command?.options, ...standardOptions })
-  return `${await help.getHelp()}\n${formatExamples(line)}`
+  return `${shortenDigits(await help.getHelp())}\n${formatExamples(line)}`
+}
+
+/** A digit is a short option, which yargs believes only of those whose type it shows: `-0, --null`. */
+function shortenDigits(help: string): string {
+  return help.replaceAll(/^ {6}(--\S+), --(\d)/gm, '  -$2, $1     ')
 }
 
 /** Not yargs's two columns: a command that is broken in two cannot be copied. */
