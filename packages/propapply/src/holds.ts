@@ -1,6 +1,6 @@
-// What a process can see by itself of the machine it runs on, this one or an agent's: that a call would find its work done already. It answers yes
-// only when that is certain; whatever needs a lookup, a command or a right that is missing is left to the shell, whose
-// functions (shell/) decide. A cron job that finds nothing to do then starts no process at all.
+// What a process can see by itself of the machine it runs on, this one or an agent's: that a call would find its work
+// done already. It answers yes only when that is certain; whatever needs a lookup, a command or a right that is missing
+// is left to the shell, whose functions (shell/) decide. A cron job that finds nothing to do then starts no process.
 import { isUtf8 } from 'node:buffer'
 import { lstatSync, readFileSync, readlinkSync, statSync, type Stats } from 'node:fs'
 import { findNumber } from './account-numbers.ts'

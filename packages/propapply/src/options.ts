@@ -28,9 +28,6 @@ export const optionTable = {
   explain: { type: 'string', argument: 'NAME', describe: 'explain a property: fields, meaning, an example' },
 } as const satisfies OptionTable
 
-const defaultJobs = 32
-const defaultTimeoutMs = 3_600_000
-
 export type Options = {
   sites: string[]
   inline: readonly string[]
@@ -56,22 +53,20 @@ export function parseOptions({ operands, flags, values }: Arguments): Options {
     // Standard input cannot hold both the site and the connections.
     local: flags.has('local') || operands.includes('-'),
     unapply: flags.has('unapply'),
-    jobs: parseJobs(values['jobs']?.[0]),
-    timeoutMs: parseTimeout(values['timeout']?.[0]),
+    jobs: parseJobs(values['jobs']?.[0] ?? optionTable.jobs.default),
+    timeoutMs: parseTimeout(values['timeout']?.[0] ?? optionTable.timeout.default),
     mode: { check: flags.has('check'), diff: flags.has('diff'), failFast: flags.has('fail-fast') },
   }
 }
 
-function parseJobs(text: string | undefined): number {
-  if (text === undefined) return defaultJobs
+function parseJobs(text: string): number {
   if (!/^[1-9]\d{0,4}$/.test(text)) {
     throw new ToolError('USAGE', { reason: `Option --jobs expects a number above 0, found "${text}"` })
   }
   return Number(text)
 }
 
-function parseTimeout(text: string | undefined): number {
-  if (text === undefined) return defaultTimeoutMs
+function parseTimeout(text: string): number {
   const ms = parseDurationOption(text, '--timeout')
   if (ms > 0) return ms
   throw new ToolError('USAGE', { reason: 'Option --timeout expects a duration above 0' })

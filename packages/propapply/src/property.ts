@@ -15,7 +15,7 @@ export type Action = { call: Call; upload?: Upload }
 export type Place = { directory: string; host: string | undefined }
 
 /** A property with its fields filled in. Making an action may read files of this machine. */
-export type Application = {
+export type BoundProperty = {
   desc: string
   apply: (place: Place) => Action | Promise<Action>
   unapply: ((place: Place) => Action | Promise<Action>) | undefined
@@ -44,7 +44,7 @@ export type Property = {
   notes: readonly string[]
   example: Readonly<Record<string, unknown>>
   canUnapply: boolean
-  bind: (fields: unknown) => { value: Application } | { mismatches: Mismatch[] }
+  bind: (fields: unknown) => { value: BoundProperty } | { mismatches: Mismatch[] }
 }
 
 /** A property of the catalogue; from here on its fields are known to nobody else. */

@@ -11,6 +11,7 @@ import { digest, foldHash, hexDigest, type HashAlgorithm } from './hash.ts'
 export const hashPartLength = 32
 /** Longest name of a store item, so that with its hash and ".lock" it fits a file name. */
 const maxNameLength = 211
+const badCharacter = /[^A-Za-z0-9+\-._?=]/
 
 /** The path of an item of `type` ("source", "text:…", "output:out" …) with inner hash `hash` (hex sha256). */
 function makeStorePath(store: string, type: string, hash: string, name: string): string {
@@ -48,10 +49,14 @@ export function makeOutputPath(store: string, output: string, hash: string, name
 
 /** Throws STORE_NAME_INVALID unless `name` may name an item. The empty name is accepted, as guix-daemon does. */
 export function checkStoreName(name: string): void {
-  if (name.startsWith('.')) throw new ToolError('STORE_NAME_INVALID', { name })
-  const bad = /[^A-Za-z0-9+\-._?=]/.exec(name)
-  if (bad) throw new ToolError('STORE_NAME_CHARACTER', { name, character: bad[0] })
-  if (name.length > maxNameLength) throw new ToolError('STORE_NAME_INVALID', { name })
+  if (isStoreName(name)) return
+  const [character] = badCharacter.exec(name) ?? []
+  if (name.startsWith('.') || character === undefined) throw new ToolError('STORE_NAME_INVALID', { name })
+  throw new ToolError('STORE_NAME_CHARACTER', { name, character })
+}
+
+function isStoreName(name: string): boolean {
+  return !name.startsWith('.') && name.length <= maxNameLength && !badCharacter.test(name)
 }
 
 /** Whether `path` is directly in `store`: textually, as guix-daemon checks its arguments. */
@@ -69,13 +74,10 @@ export function isInStore(store: string, path: string): boolean {
 export function isStorePath(store: string, path: string): boolean {
   if (!isInStore(store, path)) return false
   const base = path.slice(store.length + 1)
-  const name = base.slice(hashPartLength + 1)
   return (
     base.charAt(hashPartLength) === '-' &&
     isBase32(base.slice(0, hashPartLength)) &&
-    !name.startsWith('.') &&
-    name.length <= maxNameLength &&
-    /^[A-Za-z0-9+\-._?=]*$/.test(name)
+    isStoreName(base.slice(hashPartLength + 1))
   )
 }
 

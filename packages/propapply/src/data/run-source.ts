@@ -14,11 +14,12 @@ export async function runSource(argv: readonly string[], { name, directory }: Wh
   const [command = '', ...args] = argv
   const fail = (reason: string) => new ToolError('DATA_UNAVAILABLE', { name, reason })
   const child = spawn(command, args, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] })
-  const ended = new Promise<number | null>((resolve, reject) => {
+  type End = [status: number | null, signal: NodeJS.Signals | null]
+  const ended = new Promise<End>((resolve, reject) => {
     child.once('error', (error) => {
       reject(fail(errnoOf(error) === 'ENOENT' ? `there is no ${command} command here` : reasonOf(error)))
     })
-    child.once('close', resolve)
+    child.once('close', (...end: End) => resolve(end))
   })
   const chunks: Buffer[] = []
   let length = 0
@@ -27,9 +28,9 @@ export async function runSource(argv: readonly string[], { name, directory }: Wh
     if (length <= longest) chunks.push(chunk)
     else child.kill()
   })
-  const [status, said] = await Promise.all([ended, text(child.stderr)])
+  const [[status, signal], said] = await Promise.all([ended, text(child.stderr)])
   if (length > longest) throw fail(`it is longer than ${longest} bytes`)
   if (status === 0) return Buffer.concat(chunks)
   const lines = said.trim().split('\n').slice(-3).join(' | ')
-  throw fail(lines || `${command} ended with status ${status ?? 'of a signal'}`)
+  throw fail(lines || `${command} ${signal ? `was ended by ${signal}` : `ended with status ${status}`}`)
 }

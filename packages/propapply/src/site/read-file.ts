@@ -69,7 +69,7 @@ async function readJson(path: string): Promise<SiteFile> {
     throw new ToolError('SITE_INVALID', { where: `${path}, line ${line}`, reason: reasonOf(error) })
   }
   if (!values) throw new ToolError('SITE_INVALID', { where: path, reason: listExpected })
-  return { items: number(values, path), locate: () => readYaml(path, text) }
+  return { items: locateByNumber(values, path), locate: () => readYaml(path, text) }
 }
 
 async function readModule(path: string): Promise<SiteItem[]> {
@@ -82,11 +82,11 @@ async function readModule(path: string): Promise<SiteItem[]> {
     throw new ToolError('SITE_INVALID', { where: path, reason: reasonOf(error) }, { cause: error })
   }
   const values = listOf(loaded.default ?? loaded)
-  if (values) return number(values, path)
+  if (values) return locateByNumber(values, path)
   throw new ToolError('SITE_INVALID', { where: path, reason: `${listExpected}, as default export` })
 }
 
-function number(values: readonly unknown[], path: string): SiteItem[] {
+function locateByNumber(values: readonly unknown[], path: string): SiteItem[] {
   return values.map((value, index) => ({
     value,
     where: () => `${path}, property ${index + 1}`,
