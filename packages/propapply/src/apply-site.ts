@@ -8,7 +8,7 @@ import { countHeld } from './holds.ts'
 import type { Host } from './hosts.ts'
 import type { Mode } from './program.ts'
 import type { Reporter } from './report/reporter.ts'
-import type { Step } from './run-program.ts'
+import type { Outcome, Step } from './run-program.ts'
 
 export type ApplyOptions = { mode: Mode; jobs: number; timeoutMs: number; signal: AbortSignal }
 
@@ -43,47 +43,45 @@ async function applyOne(
   reporter: Reporter,
   { mode, timeoutMs, signal }: ApplyOptions,
 ): Promise<void> {
-  let planned = candidates
-  const emit: Parameters<typeof applyHost>[2]['emit'] = (step, outcome) =>
-    reporter.result(host.name, step, outcome)
-  let held = 0
-  /** What has to succeed before anything is applied. */
-  const begin = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      if (signal.aborted) throw new ToolError('CANCELLED', { what: 'The run' })
-      return await work()
-    } catch (error) {
-      const { message } = toToolError(error)
-      for (const step of planned.slice(held))
-        await emit(step, { result: 'skipped', ms: 0, diff: undefined, message })
-      throw error
+  let left = candidates
+  const emit = (step: Step, outcome: Outcome) => reporter.result(host.name, step, outcome)
+  const open = () => {
+    if (signal.aborted) throw new ToolError('CANCELLED', { what: 'The run' })
+    return host.open()
+  }
+  /** The first so many have nothing to do. Whether that is all there was. */
+  const pass = async (held: number): Promise<boolean> => {
+    for (const step of left.slice(0, held)) await emit(step, alreadySo)
+    left = left.slice(held)
+    return held > 0 && left.length === 0
+  }
+  /** Finds what is left to do, and the connection to do it over; none when nothing is. */
+  const prepare = async (): Promise<Connection | undefined> => {
+    if (left.some(({ application }) => application.where)) {
+      left = await choose(left, await open())
+      for (let out = candidates.length - left.length; out > 0; out--) reporter.onResult()
     }
+    if (host.isHere && !signal.aborted && (await pass(countHeld(callsOf(left))))) return undefined
+    const connection = await open()
+    if (!connection.evaluate) return connection
+    const { countHeldThere } = await import('./held-there.ts')
+    return (await pass(await countHeldThere(connection, callsOf(left)))) ? undefined : connection
   }
   try {
-    const pass = async (from: number) => {
-      for (const step of planned.slice(from, held)) await emit(step, alreadySo)
-      return held > 0 && held === planned.length
-    }
-    if (planned.some(({ application }) => application.where)) {
-      planned = await begin(async () => choose(planned, await host.open()))
-      for (let left = candidates.length - planned.length; left > 0; left--) reporter.onResult()
-    }
-    const calls = planned.map(({ application }) => application.action.call)
-    if (host.isHere && !signal.aborted) held = countHeld(calls)
-    if (await pass(0)) return
-    const connection = await begin(host.open)
-    if (connection.evaluate) {
-      const { countHeldThere } = await import('./held-there.ts')
-      held = await countHeldThere(connection, calls)
-      if (await pass(0)) return
-    }
-    await applyHost(connection, planned.slice(held), { host: host.name, mode, timeoutMs, signal, emit })
+    const connection = await prepare().catch(async (error: unknown) => {
+      const skipped = { ...alreadySo, result: 'skipped', message: toToolError(error).message } as const
+      for (const step of left) await emit(step, skipped)
+      throw error
+    })
+    if (connection) await applyHost(connection, left, { host: host.name, mode, timeoutMs, signal, emit })
   } catch (error) {
     await reporter.error(host.name, toToolError(error))
   } finally {
     await host.close()
   }
 }
+
+const callsOf = (steps: readonly Step[]) => steps.map(({ application }) => application.action.call)
 
 /** Those whose facts hold: what is asked for costs one round trip at most. */
 async function choose(steps: readonly Step[], connection: Connection): Promise<Step[]> {

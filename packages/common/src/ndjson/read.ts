@@ -22,7 +22,10 @@ export async function* readRecords(
   })
 }
 
-/** Batches of what `decode`, which may throw LineInvalid, makes of each line; a line of which it makes nothing is skipped. */
+/**
+ * Batches of what `decode`, which may throw LineInvalid, makes of each line; a line of which it makes nothing is
+ * skipped.
+ */
 export async function* readLines<T>(
   source: AsyncIterable<Buffer>,
   { input, maxLine = defaultMaxLine }: ReadOptions,
