@@ -1,11 +1,11 @@
 // What went between Guix's own client and guix-daemon, call by call, said to this daemon: same frames, same values,
 // same statuses, same fate of the connection. Text for people (NEXT) is not part of the contract.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { Duplex } from 'node:stream'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openDatabase } from './support/database.ts'
 import { Inbox } from './support/inbox.ts'
 import { Scratch } from './support/scratch.ts'
@@ -65,10 +65,18 @@ function listed(name: string): string[] {
 }
 
 describe.skipIf(process.getuid?.() !== 0)('transcripts', () => {
-  mkdirSync(store, { recursive: true })
-  afterAll(() => {
-    rmSync(store, { recursive: true })
-    rmSync('/gnu', { recursive: true })
+  // To remove a directory takes away what is mounted on it in every namespace: only the last of several runs on one
+  // machine does that. What they share is a lock on the root directory.
+  let user: ChildProcess
+  beforeAll(async () => {
+    const script = `mkdir -p ${store} && echo ready && exec cat`
+    user = spawn('flock', ['--shared', '/', 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] })
+    if (user.stdout) await once(user.stdout, 'data')
+  })
+  afterAll(async () => {
+    user.stdin?.end()
+    await once(user, 'exit')
+    spawnSync('flock', ['--nonblock', '/', 'rmdir', store, '/gnu'])
   })
   let count = 0
 

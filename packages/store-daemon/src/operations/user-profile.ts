@@ -2,6 +2,7 @@
 import { chownSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '@plumbline/common/error/translate'
+import { exists } from '../store/remove-tree.ts'
 import type { Store } from '../store/store.ts'
 
 type User = { name: string; uid: number; gid: number }
@@ -11,6 +12,8 @@ export function makeUserProfile(store: Store, user: string | number): void {
   const found = findUser(user)
   if (!found || found.name.includes('/') || found.name.startsWith('.')) return
   const directory = join(store.config.state, 'profiles/per-user', found.name)
+  // Asked for first: most connections are not somebody's first, and an error costs ten times the question.
+  if (exists(directory)) return
   try {
     mkdirSync(directory, { mode: 0o755 })
     chownSync(directory, found.uid, found.gid)

@@ -1,7 +1,6 @@
 // An open store: its database, locks, temporary roots and worker threads. One for all connections of the process.
 import {
   closeSync,
-  existsSync,
   lstatSync,
   opendirSync,
   openSync,
@@ -76,7 +75,7 @@ export class Store {
   reserve(wanted: boolean): void {
     const file = join(this.config.database, 'reserved')
     if (!wanted) return rmSync(file, { force: true })
-    if (existsSync(file) && statSync(file).size === reservedBytes) return
+    if (statSync(file, { throwIfNoEntry: false })?.size === reservedBytes) return
     const fd = openSync(file, 'w', 0o600)
     try {
       native().allocate(fd, reservedBytes)
