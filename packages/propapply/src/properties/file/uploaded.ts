@@ -15,8 +15,8 @@ export const uploaded = defineProperty({
     putData(await openData(given.source, { ...place, path: given.path }), given, true),
   unapply: ({ path: file }) => ({ call: ['does_not_exist', file] }),
   notes: [
-    'source is a path of this machine, relative to the site file, or names other data: file:, files-tree:, git:,',
-    'gpg:, pass:, env: or command:. It is fetched here, once, before any host is touched.',
+    'source is a path of this machine, relative to the site file, or names other data: file:, files-tree:, git:, ' +
+      'gpg:, pass:, env: or command:. It is fetched here, once, before any host is touched.',
     'A secret (gpg, pass, env, command) gets mode 0600 unless told, and is never shown as a diff.',
     'A large file is sent only to hosts that have another content, told by SHA-256 (cksum where that is missing).',
     'A new file has mode 0644; mode and owner of an existing file are kept unless told.',
