@@ -1,10 +1,13 @@
 // store-cli against a daemon: paths in, records out, statuses, and the same over TCP and ssh.
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { createServer } from 'node:net'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Scratch } from './support/scratch.ts'
-import { environment } from './support/shell.ts'
+import { environment, shell } from './support/shell.ts'
 import { storeCli, TestStore } from './support/store.ts'
+import { int, tags } from './support/wire.ts'
 
 type Record_ = Record<string, unknown>
 type Ran = { status: number | null; records: Record_[]; stdout: Buffer; stderr: string }
@@ -198,5 +201,18 @@ describe('store-cli', () => {
     expect(run(['gc', '--live', '--dead']).status).toBe(64)
     expect(run(['add', '--hash', 'crc', 'x']).status).toBe(64)
     expect(run(['ping'], '', 'gopher://x').status).toBe(64)
+  })
+
+  it('asks no further when an answer makes no sense', async () => {
+    const greeting = [int(0x6478696f), int(0x163), int(tags.last)]
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined).resume()
+      socket.write(Buffer.concat([...greeting, int(tags.last), Buffer.alloc(8, 0xff)]))
+    })
+    const socket = scratch.file('senseless')
+    await once(server.listen(socket), 'listening')
+    onTestFinished(() => void server.close())
+    const { status, stdout, stderr } = await shell(`store-cli hash /one /two --socket ${socket}`)
+    expect([status, stdout, stderr]).toEqual([76, '', expect.stringContaining('32-bit integers')])
   })
 })

@@ -2,6 +2,7 @@
 import { stdout } from 'node:process'
 import type { Tool } from '@plumbline/common/cli/run-tool'
 import { printable } from '@plumbline/common/cli/printable'
+import type { ErrorCode } from '@plumbline/common/error/codes'
 import { exitStatus } from '@plumbline/common/error/exit'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
@@ -9,6 +10,16 @@ import type { OutRecord } from '@plumbline/common/ndjson/encode'
 import { makeErrorRecord } from '@plumbline/common/records/error'
 import { formatForPeople } from './format-for-people.ts'
 import type { StoreClient } from './store-client.ts'
+
+/** After these there is nobody to ask, or nothing to make of an answer. */
+const fatal: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'CONNECTION_LOST',
+  'DAEMON_PROTOCOL',
+  'WIRE_INVALID',
+  'INTERNAL',
+  'CANCELLED',
+  'USAGE',
+])
 
 export class Context {
   readonly tool: Tool
@@ -51,8 +62,7 @@ export class Context {
   /** One item's failure is data, and the run goes on; without a daemon it cannot. */
   async fail(error: unknown, more: Record<string, unknown> = {}): Promise<void> {
     const known = toToolError(error)
-    if (['CONNECTION_LOST', 'DAEMON_PROTOCOL', 'INTERNAL', 'CANCELLED', 'USAGE'].includes(known.code))
-      throw known
+    if (fatal.has(known.code)) throw known
     this.status = exitStatus.someFailed
     const record = makeErrorRecord('store-cli', known, more)
     if (this.isForPeople) this.tool.diagnose(record.message)
