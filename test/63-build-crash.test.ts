@@ -83,11 +83,10 @@ describe('a daemon that is killed', () => {
 
   it('while its builder runs, with daemons of its own', async () => {
     const { daemon, name, marker } = start()
-    const gate = `${scratch.path}/gate`
     await daemon.start()
     const { client, derivations } = await open(daemon)
-    const script = `if [ ! -e /etc/hosts ] || [ -z "$again" ]; then $tool mkdir $out; echo half > $out/file
-      for i in 1 2 3; do $tool daemon ${marker}; done; echo running; $tool sleep ${marker}; fi`
+    const script = `$tool mkdir $out; echo half > $out/file
+      for i in 1 2 3; do $tool daemon ${marker}; done; echo running; $tool sleep ${marker}`
     const stuck = await derivations.make(name, { script })
     build(client, stuck.drv).catch(() => undefined)
     await until('it runs', () => client.log.includes('running\n'))
@@ -99,7 +98,6 @@ describe('a daemon that is killed', () => {
       'its directories are gone',
       () => folders().length === 0 && !existsSync(`${stuck.drv}.chroot`),
     )
-    expect(existsSync(gate)).toBe(false)
     await daemon.start()
     const { client: other, derivations: own } = await open(daemon)
     expect(await other.isValid(stuck.out)).toBe(false)
