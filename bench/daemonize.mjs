@@ -1,6 +1,7 @@
 // daemonize beside start-stop-daemon, s6, runit, supervisor, pm2 and plain node, in one run, interleaved, with the
-// same service: a server of node:http. Prints one record per tool and row: medians in ms, memory in KiB (PSS of all
-// that stays beside the service). Programs that are missing are said to be. pm2: PM2=/path/to/pm2 (npm install pm2).
+// same service: a server of node:http (for daemonize also as a site, in its own server). Prints one record per tool
+// and row: medians in ms, memory in KiB (PSS of all that stays beside the service). Programs that are missing are said
+// to be. pm2: PM2=/path/to/pm2 (npm install pm2).
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -73,14 +74,16 @@ function tool(name, make) {
   return { name, port, server, ...make({ port, server, home: `${folder}/${name.replaceAll(' ', '-')}` }) }
 }
 
-const ours = (name, more) =>
+const ours = (name, kind, more) =>
   tool(name, ({ port, server, home }) => {
     mkdirSync(home)
     const conf = `${home}/conf.json`
+    writeFileSync(`${home}/site.js`, 'module.exports = (q, s) => s.end(String(process.pid))')
     const config = {
       name: 'bench',
-      command: [node, server],
-      ready: { port },
+      ...(kind === 'sites'
+        ? { sites: [['./site.js', null, port]] }
+        : { command: [node, server], ready: { port } }),
       pidfile: `${home}/s.pid`,
       cachedir: home,
       log: `${home}/log`,
@@ -107,8 +110,9 @@ const tools = [
       keeper: () => [],
     }
   }),
-  ours('daemonize'),
-  ours('daemonize, supervised', { restart: 'always' }),
+  ours('daemonize', 'command'),
+  ours('daemonize, supervised', 'command', { restart: 'always' }),
+  ours('daemonize, a site', 'sites'),
   tool('start-stop-daemon', ({ server, home }) => {
     const base = ['--quiet', '--pidfile', `${home}.pid`]
     const all = [...base, '--exec', node]
