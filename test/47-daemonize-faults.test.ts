@@ -122,6 +122,23 @@ describe('what cannot be read or written', () => {
     expect(status).toBe(6)
   })
 
+  it.each([{ line: 'up' }, { socket: './up' }])(
+    'a folder for the pidfile that is gone when it is ready, as it shows by %j: nothing stays',
+    async (ready) => {
+      const service = new TestService(scratch, {})
+      const listen = "require('net').createServer().listen('up', () => console.log('up'))"
+      const script = service.script(
+        'service.sh',
+        `rm -r ./run\nexec ${process.execPath} -e "${listen}" # "$0"\n`,
+      )
+      service.configure({ command: script, cwd: service.folder, ready })
+      const { status, stderr, record } = await service.run('start')
+      expect(stderr).toContain('record: no such file or directory')
+      expect({ status, state: record['state'] }).toEqual({ status: 1, state: 'stopped' })
+      expect(service.processes()).toEqual([])
+    },
+  )
+
   it('a read-only folder for the pidfile', async () => {
     const path = scratch.file('readonly')
     mkdirSync(path)

@@ -57,6 +57,10 @@ function parseCommand(name: string, command: Command, argv: readonly string[]): 
 }
 
 function tokenize(table: OptionTable, args: readonly string[]) {
+  // parseArgs() takes a millisecond to load, and most command lines have no options.
+  if (!args.some((each) => each.startsWith('-')))
+    return args.map((value, index) => ({ kind: 'positional' as const, index, value }))
+
   const options = Object.fromEntries(
     Object.entries(table).map(([name, { type, alias }]) => [
       name,

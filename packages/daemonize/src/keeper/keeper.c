@@ -120,20 +120,26 @@ static void rest(void) {
   madvise((void *)start, (uintptr_t)&etext - start, MADV_DONTNEED);
 }
 
+/** It is ready. What cannot be written down does not stay. */
+static void confirm(void) {
+  if (!publish_records(&spec)) {
+    tell("failed record %d\n", errno);
+    stop_service(spec.stop_signal);
+    return;
+  }
+  ready = true;
+  tell("kept\n");
+  if (!spec.keep) leave(0);
+  close(CONTROL), close(LOCK);
+  control_open = false;
+  rest();
+}
+
 static void read_control(void) {
   char byte;
   ssize_t length = read(CONTROL, &byte, 1);
   if (length < 0 && (errno == EINTR || errno == EAGAIN)) return;
-  if (length == 1 && byte == 'r') {
-    ready = true;
-    if (!publish_records(&spec)) tell("failed record %d\n", errno);
-    else tell("kept\n");
-    if (!spec.keep) leave(0);
-    close(CONTROL), close(LOCK);
-    control_open = false;
-    rest();
-    return;
-  }
+  if (length == 1 && byte == 'r') return confirm();
   // The starter is gone or has changed its mind: what was not said to be ready is undone.
   control_open = false;
   stop_service(spec.stop_signal);
@@ -172,10 +178,11 @@ static void keep(void) {
     if (poll(ready_for, 6, timeout()) < 0 && errno != EINTR) leave(1);
     if (ready_for[4].revents) read_failures();
     if (ready_for[3].revents) read_output();
-    if (ready_for[2].revents && read_notifications(notifications, spec.change_user ? spec.uid : geteuid()))
-      tell("notify\n");
-    if (ready_for[0].revents) read_signals();
-    if (look_reached()) tell("reached\n");
+    bool shown = ready_for[2].revents && read_notifications(notifications, spec.change_user ? spec.uid : geteuid());
+    shown |= look_reached();
+    // Last, so that what has ended at the same moment is not ready.
+    if (shown || ready_for[0].revents) read_signals();
+    if (shown && !ready && !stopping) confirm();
     if (control_open && ready_for[1].revents) read_control();
     do_what_is_due();
   }

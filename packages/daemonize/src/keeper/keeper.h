@@ -5,9 +5,10 @@
 // Its arguments are descriptors: the control channel, the lock, then the listening sockets and perhaps the one on
 // which the service says that it is ready. It moves them to 3, 4, 5…; 0-2 are the service's.
 //
-// The starter writes the specification (see specification.c) and later one byte: 'r', the service is ready.
-// End of file before that means that the starter is gone, and the start is undone. The keeper answers in lines:
-//   pid PID START    exec    notify    reached    failed STAGE ERRNO    exit STATUS    signal NUMBER    out LENGTH LF bytes    kept
+// The starter writes the specification (see specification.c) and later one byte: 'r', the service is ready, unless the
+// keeper is to see that itself (notify, reach). End of file before that means that the starter is gone, and the start
+// is undone. The keeper answers in lines; after the last one it is ready and written down:
+//   pid PID START    exec    failed STAGE ERRNO    exit STATUS    signal NUMBER    out LENGTH LF bytes    kept
 #pragma once
 #define _GNU_SOURCE
 #include <stdbool.h>

@@ -7,7 +7,7 @@ import { Channel } from './channel.ts'
 
 export type KeeperEvent =
   | { kind: 'pid'; pid: number; start: number }
-  | { kind: 'exec' | 'notify' | 'reached' | 'kept' | 'end' }
+  | { kind: 'exec' | 'kept' | 'end' }
   | { kind: 'failed'; stage: string; errno: string }
   | { kind: 'exit'; status: number }
   | { kind: 'signal'; number: number }
@@ -31,6 +31,7 @@ export class KeeperLink {
   readonly ready: Channel | undefined
   #pending = Buffer.alloc(0)
   #listeners = new Set<(event: KeeperEvent) => void>()
+  #kept = false
   readonly finished: Promise<void>
 
   /** Throws what posix_spawn(3) does. */
@@ -72,15 +73,17 @@ export class KeeperLink {
     return () => this.#listeners.delete(listener)
   }
 
-  /** The service is ready: the keeper puts the records in place, and leaves or stays. */
+  /** The service is ready, and the keeper has put the records in place. */
+  get kept(): boolean {
+    return this.#kept
+  }
+
+  /** The service is ready: the keeper puts the records in place if it has not yet, and leaves or stays. */
   async confirm(): Promise<boolean> {
-    let kept = false
-    const stop = this.listen((event) => (kept ||= event.kind === 'kept'))
-    this.#control.write(Buffer.from('r'))
+    if (!this.#kept) this.#control.write(Buffer.from('r'))
     await this.finished
-    stop()
     this.ready?.close()
-    return kept
+    return this.#kept
   }
 
   /** The start is undone; resolves when nothing of it is left. */
@@ -91,6 +94,7 @@ export class KeeperLink {
   }
 
   #emit(event: KeeperEvent): void {
+    this.#kept ||= event.kind === 'kept'
     for (const listener of this.#listeners) listener(event)
   }
 
@@ -115,7 +119,7 @@ function parseEvent(kind: string, first: string, second: string): KeeperEvent | 
   if (kind === 'exit') return { kind, status: Number(first) }
   if (kind === 'signal') return { kind, number: Number(first) }
   if (kind === 'failed') return { kind, stage: first, errno: getSystemErrorName(-Number(second)) }
-  return kind === 'exec' || kind === 'notify' || kind === 'reached' || kind === 'kept' ? { kind } : undefined
+  return kind === 'exec' || kind === 'kept' ? { kind } : undefined
 }
 
 /** Beside the bundle, or where the build puts it. */

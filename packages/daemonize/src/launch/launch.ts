@@ -102,6 +102,8 @@ export async function launchService(settings: Settings, program: Program, launch
     // Before it is abandoned: the end that follows is our own doing.
     const cause = seen.failure ?? error
     await link.abandon()
+    // It was ready before it could be told that it is not wanted any more.
+    if (link.kept) return seen.pid
     if (cgroup) removeCgroup(cgroup)
     const lines = output.lastLines(tailLines)
     launch.onTail(lines)

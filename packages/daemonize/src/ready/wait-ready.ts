@@ -21,8 +21,6 @@ export async function waitReady(ready: Ready, watched: Watched): Promise<void> {
   switch (ready.kind) {
     case 'exec':
       return hear(watched, 'exec')
-    case 'notify':
-      return hear(watched, 'notify')
     case 'delay':
       await hear(watched, 'exec')
       return pause(ready.ms, watched.signal)
@@ -33,7 +31,8 @@ export async function waitReady(ready: Ready, watched: Watched): Promise<void> {
     case 'http':
       return retry(() => answersHttp(ready), watched.signal)
     default:
-      return hear(watched, 'reached')
+      // The keeper sees it, and has written it down when it says so.
+      return hear(watched, 'kept')
   }
 }
 

@@ -1,6 +1,6 @@
-// A new incarnation's id: 128 random bits in hexadecimal, from the kernel; node:crypto takes milliseconds to load.
-import { readFileSync } from 'node:fs'
+// A new incarnation's id: 128 random bits in hexadecimal.
+import { randomBytes } from '@plumbline/common/process/random-bytes'
 
 export function makeIncarnationId(): string {
-  return readFileSync('/proc/sys/kernel/random/uuid', 'latin1').trim().replaceAll('-', '')
+  return randomBytes(16).toString('hex')
 }
