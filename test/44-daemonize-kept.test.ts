@@ -88,17 +88,19 @@ describe('supervision', () => {
         restart: 'on-failure',
         restart_limit: 3,
         restart_delay: 20,
+        restart_reset: 60_000,
         ready: { line: 'up' },
         log: `${scratch.path}/limit.log`,
       },
-      'date +%s%3N >>$0.times\necho up\nsleep 0.05\nexit 7\n',
+      'echo >>$0.times\necho up\nwhile [ ! -e $0.end ]; do sleep 0.02; done\nexit 7\n',
     )
+    writeFileSync(`${slow.folder}/service.sh.end`, '')
     await until('it has given up', async () => (await slow.run('status')).record['state'] === 'failed')
     const { status, record } = await slow.run('status')
     expect(status).toBe(1)
     expect(record).toMatchObject({ restarts: 3, pid: null, keeper: null })
-    const times = readFileSync(`${slow.folder}/service.sh.times`, 'utf8').trim().split('\n').map(Number)
-    expect(times).toHaveLength(4)
+    expect(readFileSync(`${slow.folder}/service.sh.times`, 'utf8')).toBe('\n'.repeat(4))
+    unlinkSync(`${slow.folder}/service.sh.end`)
     expect((await slow.run('start')).status).toBe(0)
     await slow.run('stop')
   })

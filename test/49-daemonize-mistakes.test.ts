@@ -172,7 +172,11 @@ describe('a service that cannot start', () => {
 describe('a configuration that cannot be used', () => {
   it.each([
     ['json', '{\n "name": "x",\n "command": ["a"],,\n}', /in JSON at position 34 \(line 3 column 19\)\n/],
-    ['json', '{\n "name": "x",\n "command": [,]\n}', /: Unexpected token ',' \(line 3 column 14\)\n/],
+    [
+      'json',
+      '{\n "name": "x",\n "command": [,]\n}',
+      /: Unexpected token ',', not valid JSON \(line 3 column 14\)\n/,
+    ],
     ['yaml', 'name: x\ncommand: [a\n  b: c\n', /at line 2, column 11\n/],
     ['yaml', 'name: x\nname: y\n', /Map keys must be unique at line 2, column 1\n/],
     ['json', '{"name": "x", "comand": "y"}', /there is no key "comand" \(did you mean "command"\?\)/],

@@ -74,7 +74,7 @@ async function parseText(path: string, text: string): Promise<unknown> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     // V8 quotes what is around it, on as many lines as that has.
-    const [first = ''] = message.replace(/, (\.\.\.)?".*is not valid JSON$/s, '').split('\n')
+    const [first = ''] = message.replace(/, (\.\.\.)?".*is not valid JSON$/s, ', not valid JSON').split('\n')
     const place = isJson && !/\(line \d+/.test(first) ? ` (${findJsonMistake(text)})` : ''
     const reason = `${first.replace(/:$/, '')}${place}`
     throw new ToolError('CONFIG_INVALID', { where: path, reason }, { cause: error })
