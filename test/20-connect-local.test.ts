@@ -237,6 +237,27 @@ describe('the socket', () => {
     }
   })
 
+  it('is gone soon after whoever could have read of it, unless --linger says otherwise', async () => {
+    const ends: string[] = []
+    const named = run('connect local -n --linger 6s | cat >/dev/null').then(() => ends.push('named'))
+    const unnamed = run('connect local -n | cat >/dev/null').then(() => ends.push('unnamed'))
+    await Promise.all([named, unnamed])
+    expect(ends).toEqual(['unnamed', 'named'])
+  })
+
+  it('is there for who holds the pipe', async () => {
+    const { stdout } = await run(
+      'connect local -n | { read -r connection; read -r end; connect local -n | cat >/dev/null; ' +
+        'printf "%s\\n" "$connection" "$end" | connect exec echo up; }',
+    )
+    expect(stdout).toBe('up\n')
+  })
+
+  it('has its records read up to their end: whoever started it may have the pipe open for longer', async () => {
+    const { stdout } = await run('timeout 50 connect local -n | connect exec echo up')
+    expect(stdout).toBe('up\n')
+  })
+
   it.each([
     ['unset', undefined],
     ['relative', 'runtime'],

@@ -1,5 +1,5 @@
 import { execFileSync, type ChildProcess } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
@@ -120,7 +120,44 @@ const outputOf = ({ stdout }: ChildProcess): AsyncIterable<Buffer> => {
   return stdout
 }
 
+describe('a FIFO that nobody writes', () => {
+  const fifo = scratch.file('unwritten')
+  execFileSync('mkfifo', [fifo])
+
+  it.each([
+    ['put', `put ${fifo} ${scratch.file('unwritten-copy')}`, 1],
+    ['exec', `exec -i ${fifo} -- cat`, 69],
+  ])('does not hold connect %s when its connection is lost', async (_, verb, status) => {
+    const local = startShell('exec connect local -n', { env })
+    const ended = exited(local)
+    const consumer = startShell(`exec connect ${verb}`, { env, input: outputOf(local) })
+    const finished = finish(consumer)
+    await until(() => isReading(fifo))
+    local.kill('SIGKILL')
+    await ended
+    expect(await finished).toMatchObject({ status, stderr: expect.stringContaining('was lost') })
+  })
+})
+
+/** Whether a process has the file open. */
+function isReading(path: string): boolean {
+  try {
+    closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK))
+    return true
+  } catch {
+    return false
+  }
+}
+
 describe('a host that cannot be reached', () => {
+  it('whose settings ssh cannot tell', async () => {
+    const config = scratch.file('hanging_config')
+    writeFileSync(config, 'Match exec "exec sleep 1000"\n  User nobody\n')
+    const { stdout, status } = await shell(`connect ssh -n -F ${config} --timeout 500ms hanging`, { env })
+    expect(errorsOf(stdout)).toMatchObject([{ code: 'HOP_TIMEOUT', host: 'hanging', retryable: true }])
+    expect(status).toBe(1)
+  })
+
   it('whose network goes silent in the middle of a run', async () => {
     const relay = await Relay.start(scratch, sshd.port)
     const fifo = scratch.file('silent')

@@ -73,12 +73,12 @@ function signal(pid: number, name: NodeJS.Signals): void {
 
 /**
  * Of a chain that lost nothing it stands on: the consumer waits, and its command runs. ssh(1) says that a command has
- * been killed only when its output has been closed.
+ * been killed only when its output has been closed, and what sshd does for a session it does without its monitor.
  */
-function stands(chain: string, now: readonly Process[], before: readonly Process[]): boolean {
+function stands(isFar: boolean, now: readonly Process[], before: readonly Process[]): boolean {
   const waits = now.some(({ command }) => command.startsWith('node ') && command.includes('connect exec'))
   const sleeping = (all: readonly Process[]) => all.filter(({ command }) => isCommand(command))
-  if (chain.includes('ssh → ssh')) return waits && sleeping(before).some(isAlive)
+  if (isFar) return waits && sleeping(before).some(isAlive)
   return waits && sleeping(now).length === 2
 }
 
@@ -112,10 +112,11 @@ async function run(chain: string, index: number): Promise<void> {
     ...leftovers.list().filter((each) => !each.endsWith(mark(name))),
     ...[...all, ...findAll(shell)].filter(isAlive).map(({ pid, command }) => `${pid} ${command}`),
   ]
+  const isFar = chain.includes('ssh → ssh') || chosen.command.startsWith('sshd: ')
   // What was killed may have held up nothing: then the operator leaves.
   let [ends, stood] = [killed, 0]
   while (left().length > 0 && performance.now() - ends < patienceMs) {
-    if (ends > killed || !stands(chain, findAll(shell), all)) stood = 0
+    if (ends > killed || !stands(isFar, findAll(shell), all)) stood = 0
     else if (stood === 0) stood = performance.now()
     else if (performance.now() - stood > standsMs) {
       ends = performance.now()

@@ -33,6 +33,22 @@ describe('connect setns', () => {
   })
 })
 
+describe('connect setns to a process in a chroot', () => {
+  it('needs a /proc there, and says so at once', async () => {
+    const bare = makeBusyboxRoot(scratch, 'bare')
+    const chrooted = spawn('chroot', [bare, '/bin/sh', '-c', 'echo ready; exec sleep 100000'])
+    scratch.onEnd(() => void chrooted.kill('SIGKILL'))
+    await once(chrooted.stdout, 'data')
+    const setns = `connect node -n | connect setns ${chrooted.pid}`
+    const refused = await shell(`${setns} | connect exec true`)
+    expect(refused.stdout).toContain('"code":"HOP_NEEDS"')
+    expect(refused.stderr).toContain('it needs a /proc in the root directory of that process')
+    execFileSync('mount', ['-t', 'proc', 'proc', `${bare}/proc`])
+    scratch.onEnd(() => void execFileSync('umount', [`${bare}/proc`]))
+    expect((await shell(`${setns} | connect exec ls -d /bin/busybox /home`)).stdout).toBe('/bin/busybox\n')
+  })
+})
+
 /** Debian's packages of Node 18, unpacked; none where apt-get cannot get them. */
 function unpackNode18(): string | undefined {
   const packages = join(root, '.cache/node18')

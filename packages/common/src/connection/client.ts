@@ -135,8 +135,16 @@ class ServedConnection implements Connection {
       ...options,
       input_follows: true,
     })
+    const chunks = content[Symbol.asyncIterator]()
+    // Content that does not come must not hide that nobody waits for it any more.
+    const over = call.last.then(() => ({ done: true as const, value: undefined }))
+    over.catch(() => undefined)
     try {
-      for await (const chunk of content) await call.write(Buffer.from(chunk))
+      for (;;) {
+        const { done, value } = await Promise.race([chunks.next(), over])
+        if (done) break
+        await call.write(Buffer.from(value))
+      }
       call.input.end()
     } catch (error) {
       call.cancel()

@@ -45,8 +45,9 @@ export async function* readConnections({
         yield { kind: 'other', record: record as OutRecord, failed: record.type === 'error' }
       }
     }
+    // Not the end of the input, which may be far: timeout(1) and sudo(8) have the pipe open as long as they run.
+    if (ended) return
   }
-  if (ended) return
   // Who writes records and no end of them was killed, perhaps before we could know of its socket.
   await sweepSockets(environment)
   throw new ToolError('STREAM_TRUNCATED', { input, hint })

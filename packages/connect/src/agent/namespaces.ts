@@ -1,14 +1,19 @@
 // The command that enters the namespaces of a process: put before the one that is to run there.
-import { readlinkSync } from 'node:fs'
+import { existsSync, readlinkSync } from 'node:fs'
 import type { Change } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 
 /** nsenter(1)'s option for each namespace of /proc/PID/ns. */
 const options = { user: '-U', mnt: '-m', uts: '-u', ipc: '-i', net: '-n', pid: '-p', cgroup: '-C' } as const
 
-/** Throws HOP_FAILED. */
+/** Throws HOP_FAILED, HOP_NEEDS. */
 export function formatEnter({ pid, uid, gid }: Change & { change: 'setns' }): string[] {
   const chosen = Object.entries(options).flatMap(([name, option]) => (differs(pid, name) ? [option] : []))
+  // What is to run there is reached through its descriptors (runtime.ts).
+  if (!existsSync(`/proc/${pid}/root/proc/version`)) {
+    const needs = 'a /proc in the root directory of that process'
+    throw new ToolError('HOP_NEEDS', { hop: `setns:${pid}`, needs, hint: 'connect nsenter needs none' })
+  }
   return ['nsenter', '-t', String(pid), ...chosen, '-r', '-S', String(uid), '-G', String(gid), '--']
 }
 

@@ -78,7 +78,7 @@ async function openWithSsh2(
 ): Promise<{ hop: OpenedHop } | { opensshNeeded: string }> {
   const { lower, timeoutMs, environment, secrets } = context
   const { resolveDestination } = await import('../ssh/resolve.ts')
-  const resolving = resolveDestination(lower.connection, lower.place, destination)
+  const resolving = resolveDestination(lower.connection, lower.place, destination, timeoutMs)
   resolving.catch(() => undefined)
   const { dial, OpensshNeeded } = await import('../ssh/dial.ts')
   // It takes as long to load as ssh takes to tell its settings.

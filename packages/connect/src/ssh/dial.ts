@@ -100,6 +100,7 @@ async function openWay(context: DialContext, resolved: Resolved, jumps: SshSessi
       context.connection,
       context.place,
       parseDestination(last, { values }),
+      context.timeoutMs,
     )
     const jump = await dial(context, next)
     jumps.push(jump)

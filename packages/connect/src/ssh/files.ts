@@ -1,6 +1,7 @@
 // Several small files in one command: those that are there and readable, in order.
 import { buffer, text } from 'node:stream/consumers'
 import type { Connection } from '@plumbline/common/connection/connection'
+import { ToolError } from '@plumbline/common/error/tool-error'
 import { quoteWord } from '@plumbline/common/process/quote'
 
 /** Path to content, of the files that could be read. */
@@ -29,14 +30,27 @@ export async function readFiles(
   return files
 }
 
-/** Standard output of a command, its status, and what it said on stderr. */
-export async function capture(connection: Connection, command: string) {
+/** Standard output of a command, its status, and what it said on stderr. Throws HOP_TIMEOUT. */
+export async function capture(
+  connection: Connection,
+  command: string,
+  { hop, timeoutMs }: { hop: string; timeoutMs: number },
+) {
   const running = connection.run({ command })
   running.stdin.end()
-  const [stdout, stderr, status] = await Promise.all([
-    text(running.stdout),
-    text(running.stderr),
-    running.status,
-  ])
-  return { stdout, stderr, status }
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      running.cancel()
+      reject(new ToolError('HOP_TIMEOUT', { hop, ms: timeoutMs }))
+    }, timeoutMs)
+  })
+  const captured = Promise.all([text(running.stdout), text(running.stderr), running.status])
+  captured.catch(() => undefined)
+  try {
+    const [stdout, stderr, status] = await Promise.race([captured, late])
+    return { stdout, stderr, status }
+  } finally {
+    clearTimeout(timer)
+  }
 }

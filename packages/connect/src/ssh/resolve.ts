@@ -16,14 +16,17 @@ export type Resolved = {
 
 const commandNotFound = 127
 
-/** Asks `ssh -G` on this machine, and reads the files it names. Throws USAGE for what ssh(1) refuses. */
+/** Asks `ssh -G` on this machine, and reads the files it names. Throws USAGE for what ssh(1) refuses, HOP_TIMEOUT. */
 export async function resolveDestination(
   connection: Connection,
   place: Place,
   destination: Destination,
+  timeoutMs: number,
 ): Promise<Resolved> {
   const { host, sshArguments } = destination
-  const asked = await capture(connection, quoteCommand(['ssh', '-G', ...sshArguments, '--', host]))
+  // It runs the commands of `Match exec`, and asks for names.
+  const ask = quoteCommand(['ssh', '-G', ...sshArguments, '--', host])
+  const asked = await capture(connection, ask, { hop: `ssh:${host}`, timeoutMs })
   const known = asked.status !== commandNotFound
   if (known && asked.status !== 0) {
     throw new ToolError('USAGE', { reason: `ssh cannot resolve "${host}": ${asked.stderr.trim()}` })

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream'
 import { writeDiagnostic } from '@plumbline/common/cli/diagnose'
 import type { Tool } from '@plumbline/common/cli/run-tool'
+import type { Running } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import { bytesField } from '@plumbline/common/ndjson/bytes'
@@ -38,10 +39,12 @@ async function relay(
   const stderr = new RecordWriter(2, 'standard error')
   const record = (stream: string) => (bytes: Buffer) =>
     tool.records.write({ type: 'output', host, stream, ...bytesField('data', bytes) })
+  const content = input === undefined ? undefined : openInputFile(input).content
   const running = connection.run({ command })
   const stop = () => running.cancel()
   tool.signal.addEventListener('abort', stop, { once: true })
-  feed(running.stdin, input, running.cancel)
+  if (content) feed(content, running, input)
+  else running.stdin.end()
   try {
     await Promise.all([
       drain(running.stdout, raw ? (bytes) => tool.records.writeBytes(bytes) : record('stdout')),
@@ -50,15 +53,12 @@ async function relay(
     return await running.status
   } finally {
     tool.signal.removeEventListener('abort', stop)
+    content?.destroy()
   }
 }
 
-function feed(stdin: NodeJS.WritableStream, path: string | undefined, cancel: () => void): void {
-  if (path === undefined) {
-    stdin.end()
-    return
-  }
-  openInputFile(path)
+function feed(content: Readable, { stdin, cancel }: Running, path = ''): void {
+  content
     .once('error', (error) => {
       writeDiagnostic(
         `connect: ${new ToolError('INPUT_FAILED', { path, reason: reasonOf(error) }).message}\n`,

@@ -1,8 +1,11 @@
 // A file that a verb reads on this machine; "-" is standard input, which is free only where no connections come in.
-import { createReadStream, type ReadStream } from 'node:fs'
+import { constants, createReadStream, fstatSync, openSync, statSync, type Stats } from 'node:fs'
+import { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
 import type { Tool } from '@plumbline/common/cli/run-tool'
 import { toFilePath } from '@plumbline/common/process/byte-text'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
 
 /** Throws USAGE. */
 export function checkInputFile(path: string | undefined, { arguments: { flags } }: Tool): void {
@@ -13,6 +16,28 @@ export function checkInputFile(path: string | undefined, { arguments: { flags } 
   })
 }
 
-export function openInputFile(path: string): ReadStream {
-  return path === '-' ? createReadStream('', { fd: 0, autoClose: false }) : createReadStream(toFilePath(path))
+const nonBlocking = constants.O_NONBLOCK
+
+export type InputFile = { content: Readable & { bytesRead: number }; size?: number }
+
+/**
+ * Throws INPUT_FAILED. Nothing breaks off a read of a pipe, or the wait for a FIFO's writer, once a thread has begun it;
+ * so both are left to the event loop.
+ */
+export function openInputFile(path: string): InputFile {
+  try {
+    const file = toFilePath(path)
+    const fd =
+      path === '-' ? 0 : openSync(file, constants.O_RDONLY | (isPipe(statSync(file)) ? nonBlocking : 0))
+    const stat = fstatSync(fd)
+    if (isPipe(stat)) return { content: new Socket({ fd, readable: true, writable: false }) }
+    const content = createReadStream(file, { fd, autoClose: fd > 0 })
+    return stat.isFile() && fd > 0 ? { content, size: stat.size } : { content }
+  } catch (error) {
+    throw new ToolError('INPUT_FAILED', { path, reason: reasonOf(error) }, { cause: error })
+  }
+}
+
+function isPipe(stat: Stats): boolean {
+  return stat.isFIFO() || stat.isSocket()
 }
