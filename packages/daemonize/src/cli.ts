@@ -51,6 +51,7 @@ export const program: Program = {
     const { errorRecord } = await import('@plumbline/common/records/error')
     return { reads: { service: serviceReference }, writes: { service: serviceRecord, error: errorRecord } }
   },
+  endsWithRun: true,
   run: async (tool: Tool) => (await import('./commands/run-commands.ts')).runCommands(tool),
   exitOf: errorStatus,
 }

@@ -26,6 +26,11 @@ export type Program = {
   run: (tool: Tool) => Promise<number>
   /** What others wait for, once `run` has failed and the reason has been told. */
   afterFailure?: (tool: Tool) => Promise<void>
+  /**
+   * Nothing of it goes on after `run`: the process ends then and there. Left to itself Node first collects garbage,
+   * takes its heap apart and waits for its threads, which takes as long as all that a small program does.
+   */
+  endsWithRun?: boolean
   /** The exit status of an error, for a program that does not keep to sysexits. */
   exitOf?: (error: ToolError) => number
 }
@@ -60,6 +65,9 @@ export async function runTool(program: Program): Promise<void> {
     process.exitCode = (program.exitOf ?? exitOf)(known)
   } finally {
     ending.finish()
+    // All output is written by now: records are flushed, and diagnostics were never queued.
+    // oxlint-disable-next-line no-process-exit
+    if (program.endsWithRun && !ending.signal) process.exit()
   }
 }
 
