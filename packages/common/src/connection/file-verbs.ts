@@ -72,12 +72,9 @@ export async function writefile(
       throw error
     }
   }
-  try {
-    await pipeline(source(), running.stdin)
-  } catch {
-    // The content failed, or the command ended without reading it all, which its own error explains better.
-    running.cancel()
-  }
+  // The content may fail; or the command ends without all of it, and nobody takes the rest.
+  const sent = pipeline(source(), running.stdin).catch(() => running.cancel())
+  await Promise.race([sent, settled.catch(() => undefined)])
   await settled.catch((error) => {
     throw failure === undefined ? error : toToolError(failure)
   })
