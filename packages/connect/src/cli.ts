@@ -48,5 +48,6 @@ export const program: Program = {
   line,
   schemas: async () => (await import('./schemas.ts')).schemas,
   run,
+  endsWithRun: true,
   afterFailure: leave,
 }

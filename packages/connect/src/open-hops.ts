@@ -23,7 +23,6 @@ export async function openHops(tool: Tool, hop: Hop): Promise<number> {
   const targets = hop.targets(tool.arguments)
   const directory = openRuntimeDirectory(tool.environment)
   const secrets = new Secrets(tool.arguments)
-  void sweepSockets(tool.environment, { agedMs: sweptAfterMs })
   const opener = new Opener({ tool, hop, timeoutMs, directory, secrets })
   let upstreamOk = true
   const counts = { connections: 0, errors: 0 }
@@ -48,10 +47,13 @@ export async function openHops(tool: Tool, hop: Hop): Promise<number> {
     const ok = upstreamOk && counts.errors === 0
     await tool.records.write({ type: 'end', tool: 'connect', ok, counts })
     await tool.records.flush()
+    // Now that nobody waits for us.
+    const swept = sweepSockets(tool.environment, { agedMs: sweptAfterMs })
     // Whoever names a time has a use for the record later.
     const hasReaders = values['linger'] ? undefined : watchReaders(1)
     closeOutput()
     const lost = await serveOut(opener.servers, { lingerMs, hasReaders, signal: tool.signal })
+    await swept
     for (const error of lost) tool.diagnose(error.message)
     return ok && lost.length === 0 ? exitStatus.ok : exitStatus.someFailed
   } finally {

@@ -35,5 +35,6 @@ export const program: Program = {
   },
   schemas: async () => (await import('./schemas.ts')).schemas,
   run,
+  endsWithRun: true,
   afterFailure: async (tool) => (await import('./hosts.ts')).leaveConnections(tool),
 }

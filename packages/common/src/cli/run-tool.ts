@@ -67,7 +67,7 @@ export async function runTool(program: Program): Promise<void> {
     ending.finish()
     // All output is written by now: records are flushed, and diagnostics were never queued.
     // oxlint-disable-next-line no-process-exit
-    if (program.endsWithRun && !ending.signal) process.exit()
+    if ((program.endsWithRun || !tool) && !ending.signal) process.exit()
   }
 }
 

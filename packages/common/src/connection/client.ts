@@ -155,8 +155,10 @@ class ServedConnection implements Connection {
   }
 
   async close(): Promise<void> {
-    this.#stream.end()
+    // What was asked last is on its way before anybody may end the process.
+    const sent = new Promise<void>((resolve) => this.#stream.once('close', resolve).end(() => resolve()))
     this.#lose(new ToolError('CONNECTION_LOST', { host: this.#serving.host, reason: 'it was closed' }))
+    await sent
   }
 
   #call(request: OutRecord): Call {

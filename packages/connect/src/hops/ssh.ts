@@ -119,7 +119,7 @@ async function openWithSsh2(
         ),
       }
     } catch (error) {
-      session.close()
+      await session.close()
       throw error
     }
   } catch (error) {
@@ -151,7 +151,7 @@ function describe({ host }: Destination, connection: Connection, place: Place): 
 }
 
 /** Closing the connection also closes the session that carries it, after it. */
-function withSession(connection: ShellConnection, end: () => void): Connection {
+function withSession(connection: ShellConnection, end: () => Promise<void>): Connection {
   const close = connection.close.bind(connection)
   connection.close = () => close().finally(end)
   return connection

@@ -65,16 +65,15 @@ export async function dial(context: DialContext, resolved: Resolved): Promise<Ss
     closeWith(session, jumps)
     return session
   } catch (error) {
-    for (const jump of jumps) jump.close()
+    await Promise.all(jumps.map((jump) => jump.close()))
     throw error
   }
 }
 
 function closeWith(session: SshSession, jumps: readonly SshSession[]): void {
   const close = session.close.bind(session)
-  session.close = () => {
-    close()
-    for (const jump of jumps) jump.close()
+  session.close = async () => {
+    await Promise.all([close(), ...jumps.map((jump) => jump.close())])
   }
 }
 

@@ -67,9 +67,15 @@ export class SshSession {
     })
   }
 
-  close(): void {
+  /** Resolves when its last words are on the way. */
+  async close(): Promise<void> {
     this.#closed = true
-    for (const client of this.#clients.splice(0)) client.end()
+    const clients = this.#clients.splice(0)
+    const gone = clients.map(
+      (client) => new Promise<void>((resolve) => client.once('close', () => resolve())),
+    )
+    for (const client of clients) client.end()
+    await Promise.all(gone)
   }
 
   #adopt(client: Client): void {
