@@ -22,18 +22,17 @@ const backlogMs = 10
 /** Connects to the socket that the record names. Throws SOCKET_UNAVAILABLE. */
 export async function openClient(record: ConnectionRecord): Promise<Connection> {
   const lost = () => 'the connect that served it has ended'
-  const serving = { host: record.host, agent: record.kind === 'agent', lost }
+  // A server that was killed has left its socket behind, and nobody else may ever come by.
+  const clear = () => removeStaleSocket(record.socket)
+  const serving = { host: record.host, agent: record.kind === 'agent', lost, clear }
   const socket = await openSocket(record.socket)
   // A blank line says that we are a client, and no probe of whether somebody listens.
   socket.write('\n')
-  const connection = new ServedConnection(socket, serving)
-  // A server that was killed has left its socket behind, and nobody else may ever come by.
-  void connection.lost.then(() => removeStaleSocket(record.socket))
-  return connection
+  return new ServedConnection(socket, serving)
 }
 
-/** What is at the other end: `lost` says why its end of the stream ends early. */
-export type Serving = { host: string; agent: boolean; lost: () => string }
+/** What is at the other end: `lost` says why its end of the stream ends early; `clear` removes what that leaves. */
+export type Serving = { host: string; agent: boolean; lost: () => string; clear?: () => Promise<void> }
 
 /** The same over a stream that leads to an agent. */
 export function openStream(stream: Duplex, serving: Serving): Connection {
@@ -73,6 +72,7 @@ class ServedConnection implements Connection {
   #tellLost: (error: ToolError) => void = () => undefined
   #count = 0
   #lost: ToolError | undefined
+  #cleared: Promise<void> | undefined
 
   constructor(stream: Duplex, serving: Serving) {
     this.#stream = stream
@@ -158,7 +158,7 @@ class ServedConnection implements Connection {
     // What was asked last is on its way before anybody may end the process.
     const sent = new Promise<void>((resolve) => this.#stream.once('close', resolve).end(() => resolve()))
     this.#lose(new ToolError('CONNECTION_LOST', { host: this.#serving.host, reason: 'it was closed' }))
-    await sent
+    await Promise.all([sent, this.#cleared])
   }
 
   #call(request: OutRecord): Call {
@@ -199,7 +199,10 @@ class ServedConnection implements Connection {
     }
     reason ??= this.#serving.lost()
     const error = new ToolError('CONNECTION_LOST', { host: this.#serving.host, reason })
-    if (!this.#lost) this.#tellLost(error)
+    if (!this.#lost) {
+      this.#tellLost(error)
+      this.#cleared = this.#serving.clear?.()
+    }
     this.#lose(error)
     this.#stream.destroy()
   }
