@@ -138,8 +138,15 @@ async function openWithOpenssh(context: HopContext, destination: Destination): P
     token,
   })
   const connection = new ShellConnection(entry, { token })
-  const place = await connection.establish({ changedUser: false, timeoutMs })
-  return describe(destination, connection, place)
+  try {
+    const place = await connection.establish({ changedUser: false, timeoutMs })
+    return describe(destination, connection, place)
+  } catch (error) {
+    await connection.close()
+    // What was killed on the way in has removed nothing.
+    await entry.sweep?.()
+    throw error
+  }
 }
 
 function policyOf(context: HopContext): HostKeyPolicy {
