@@ -32,6 +32,7 @@ export class ClientSession {
   readonly #requests = new Map<string, Request>()
   readonly #gone: Promise<void>
   readonly #control: Control | undefined
+  readonly #since = performance.now()
   #asked = false
   #worked = false
   #drained: Promise<void> | undefined
@@ -47,6 +48,11 @@ export class ClientSession {
   /** False for one that has only asked what the connection is: it neither keeps it open nor ends it by leaving. */
   get isClient(): boolean {
     return this.#worked || !this.#asked
+  }
+
+  /** Whether it keeps the connection open at `deadline` and after: what comes later has to send something first. */
+  isThereAt(deadline: number): boolean {
+    return this.#worked || (!this.#asked && this.#since < deadline)
   }
 
   /** Resolves when the client has left and nothing that it started is left running. */

@@ -33,6 +33,11 @@ export class ConnectionServer {
     return [...this.#sessions].filter(({ isClient }) => isClient).length
   }
 
+  /** Whether a client keeps it open at `deadline` (of performance.now()) and after. */
+  isHeldAt(deadline: number): boolean {
+    return [...this.#sessions].some((session) => session.isThereAt(deadline))
+  }
+
   /** Throws CANNOT_CREATE. */
   async listen(path: string): Promise<void> {
     await new Promise<void>((resolve, reject) => {

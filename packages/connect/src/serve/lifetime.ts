@@ -44,15 +44,18 @@ export async function serveOut(
     void close(server)
   }
   const closeAll = () => [...open].forEach(close)
-  // Whoever only looks whether a socket is served must not keep it open by doing so.
+  // Whoever only looks whether a socket is served must not keep it open by doing so, and neither must the next, who
+  // comes before the first is seen to have left: when the time is up, only those count who were there in time.
   let quietSince = performance.now()
   const review = (hasWorked: boolean) => {
     if (hasWorked) quietSince = performance.now()
-    for (const server of open) if (server.used && server.clients === 0) void close(server)
+    for (const server of open) if (server.used && !server.isHeldAt(quietSince)) void close(server)
     clearTimeout(timer)
-    const busy = servers.some(({ clients }) => clients > 0)
-    if (busy) clearInterval(looking)
-    if (!busy && open.size > 0) timer = setTimeout(closeAll, quietSince + lingerMs - performance.now())
+    const deadline = quietSince + lingerMs
+    if (servers.some((server) => server.isHeldAt(deadline))) return clearInterval(looking)
+    const left = deadline - performance.now()
+    if (left <= 0) closeAll()
+    else if (open.size > 0) timer = setTimeout(review, left, false)
   }
 
   let alone = 0
