@@ -1,13 +1,14 @@
 // Start-up, as ratios to `node -e 0`: --version of every program, and the two smallest jobs.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { compare, report } from './measure.mjs'
 
+const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 const root = fileURLToPath(new URL('..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'plumbline-bench-'))
 const site = join(scratch, 'site.ndjson')
@@ -16,7 +17,8 @@ writeFileSync(site, `{"property":"file.has-content","path":"${scratch}/motd","co
 
 const bin = (name) => join(root, 'packages', name, 'bin', `${name}.js`)
 const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env
-const start = (args) => spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: '/', env })
+const start = (args, output = 'pipe') =>
+  spawn(process.execPath, args, { stdio: ['ignore', output, 'inherit'], cwd: '/', env })
 
 async function finish(child) {
   child.stdout.resume()
@@ -24,11 +26,18 @@ async function finish(child) {
   if (status !== 0) throw new Error(`status ${status}`)
 }
 
+// A shell's pipe; what Node's spawn() calls one is a socket.
+const pipe = join(scratch, 'pipe')
+execFileSync('mkfifo', [pipe])
+
 /** Reads the record, connects, and leaves: what ends a connect. */
 async function connectLocal() {
-  const child = start([bin('connect'), 'local', '-n'])
+  const reader = new Socket({ fd: openSync(pipe, O_RDONLY | O_NONBLOCK) })
+  const writer = openSync(pipe, O_WRONLY)
+  const child = start([bin('connect'), 'local', '-n'], writer)
+  closeSync(writer)
   let text = ''
-  for await (const chunk of child.stdout) text += chunk
+  for await (const chunk of reader) text += chunk
   // Who has sent nothing is no client yet; a blank line is no request.
   connect(JSON.parse(text.split('\n')[0]).socket, function () {
     this.end('\n')

@@ -180,10 +180,18 @@ for (const name of used) {
 copyFileSync(`${here}/launch.cjs`, 'dist/launch.cjs')
 writeFileSync('dist/package.json', '{"type":"commonjs"}\n')
 
-for (const args of manifest.warm ?? [['--version']]) {
-  const { status, stderr } = spawnSync(process.execPath, [`${here}/code-cache.cjs`, ...args], {
+// Shell lines: in each, what `$warm` compiles on its way is kept.
+const environment = {
+  ...process.env,
+  warm: `${process.execPath} ${here}/code-cache.cjs`,
+  program: `${process.execPath} dist/launch.cjs`,
+}
+for (const line of manifest.warm ?? ['$warm --version']) {
+  const { status, stderr } = spawnSync(line, {
+    shell: '/bin/sh',
+    env: environment,
     stdio: ['ignore', 'ignore', 'pipe'],
     encoding: 'utf8',
   })
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`)
+  if (status !== 0) throw new Error(`${program}: ${line}: ${stderr}`)
 }

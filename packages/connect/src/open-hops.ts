@@ -8,6 +8,7 @@ import type { Hop } from './hop.ts'
 import { hopOptions } from './hop-options.ts'
 import { Opener, type Outcome } from './opener.ts'
 import { Secrets } from './secrets.ts'
+import { loadSession } from './serve/connection-server.ts'
 import { serveOut } from './serve/lifetime.ts'
 import { openRuntimeDirectory } from './serve/runtime-directory.ts'
 import { watchReaders } from './serve/record-readers.ts'
@@ -47,11 +48,12 @@ export async function openHops(tool: Tool, hop: Hop): Promise<number> {
     const ok = upstreamOk && counts.errors === 0
     await tool.records.write({ type: 'end', tool: 'connect', ok, counts })
     await tool.records.flush()
-    // Now that nobody waits for us.
-    const swept = sweepSockets(tool.environment, { agedMs: sweptAfterMs })
     // Whoever names a time has a use for the record later.
     const hasReaders = values['linger'] ? undefined : watchReaders(1)
     closeOutput()
+    // Now that nobody waits for us.
+    await loadSession()
+    const swept = sweepSockets(tool.environment, { agedMs: sweptAfterMs })
     const lost = await serveOut(opener.servers, { lingerMs, hasReaders, signal: tool.signal })
     await swept
     for (const error of lost) tool.diagnose(error.message)

@@ -11,7 +11,7 @@ const settledMs = 1000
 export function findSocketDirectories(environment: NodeJS.ProcessEnv): string[] {
   const base = environment['XDG_RUNTIME_DIR']
   const shared = base?.startsWith('/') ? [join(base, 'plumbline')] : []
-  return [...new Set([...shared, ...privateDirectories(tmpdir()), ...privateDirectories('/tmp')])]
+  return [...shared, ...[...new Set([tmpdir(), '/tmp'])].flatMap(privateDirectories)]
 }
 
 /** Sockets in the directory, by what their names end in. */

@@ -18,6 +18,11 @@ export class LineInvalid extends Error {
   }
 }
 
+/** Has what decodes at hand before there is anything to decode. */
+export async function loadDecoder(): Promise<void> {
+  await import('ndjson')
+}
+
 /** A decoder: a record, or undefined for a blank line. Throws LineInvalid. */
 export async function makeDecoder(): Promise<Decode> {
   const { default: ndjson } = await import('ndjson')

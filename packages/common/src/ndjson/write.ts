@@ -1,9 +1,9 @@
 // The one writer of records on a descriptor: order, backpressure, EPIPE.
 //
 // It writes with write(2) through the thread pool and leaves process.stdout alone: Node makes a pipe it touches
-// there non-blocking, for every process that shares it, and the others then lose data with EAGAIN. What comes first
-// is written without the pool where that cannot wait: most programs have one record to write, and the threads would
-// be started, and ended, for it alone.
+// there non-blocking, for every process that shares it, and the others then lose data with EAGAIN. A few bytes are
+// written without the pool where that cannot wait, until once they do not fit: most programs have a record or two to
+// write, and the threads would be started, and ended, for them alone.
 import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs'
 import { errnoOf, reasonOf } from '../error/translate.ts'
 import { ToolError } from '../error/tool-error.ts'
@@ -11,6 +11,8 @@ import { encodeRecord, type OutRecord } from './encode.ts'
 
 /** Bytes that may wait before write() asks its caller to wait. */
 const highWater = 256 * 1024
+/** What a pipe holds that nobody has read of: pipe(7). */
+const pipeCapacity = 64 * 1024
 const retryMs = 5
 const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
 
@@ -21,7 +23,8 @@ export class RecordWriter {
   #bytes = 0
   #drained: Promise<void> | undefined
   #failure: ToolError | undefined
-  #begun = false
+  /** So far. */
+  #takesAtOnce = true
   /** Told once when the reader has gone (EPIPE). */
   onBroken: () => void = () => undefined
   broken = false
@@ -68,8 +71,8 @@ export class RecordWriter {
   }
 
   async #writeAll(bytes: Buffer): Promise<void> {
-    let done = this.#begun ? 0 : writeAtOnce(this.#fd, bytes)
-    this.#begun = true
+    let done = this.#takesAtOnce && bytes.length <= pipeCapacity ? writeAtOnce(this.#fd, bytes) : 0
+    this.#takesAtOnce = done === bytes.length
     while (done < bytes.length) done += await writeSome(this.#fd, bytes.subarray(done))
   }
 

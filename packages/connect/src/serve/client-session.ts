@@ -6,6 +6,7 @@ import { toToolError } from '@plumbline/common/error/translate'
 import { encodeBulk } from '@plumbline/common/ndjson/bulk'
 import { encodeRecord, type OutRecord } from '@plumbline/common/ndjson/encode'
 import { readRecords } from '@plumbline/common/ndjson/read'
+import { monotonicMs } from '@plumbline/common/process/monotonic'
 import { makeErrorRecord } from '@plumbline/common/records/error'
 import { formatMismatch, validate } from '@plumbline/common/records/validate'
 import { longestRequest, requestRecord, type RequestRecord } from '@plumbline/common/records/verb'
@@ -32,7 +33,7 @@ export class ClientSession {
   readonly #requests = new Map<string, Request>()
   readonly #gone: Promise<void>
   readonly #control: Control | undefined
-  readonly #since = performance.now()
+  readonly #since = monotonicMs()
   #asked = false
   #worked = false
   #drained: Promise<void> | undefined

@@ -3,9 +3,16 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Connection } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
+import { loadDecoder } from '@plumbline/common/ndjson/decode'
 import type { ConnectionRecord } from '@plumbline/common/records/connection'
-import { ClientSession } from './client-session.ts'
+import type { ClientSession } from './client-session.ts'
 import type { FactCache } from './fact-cache.ts'
+
+/** What serves a client. Loaded when nobody waits for it: whoever reads of the connection is on the way. */
+export async function loadSession() {
+  await loadDecoder()
+  return await import('./client-session.ts')
+}
 
 export class ConnectionServer {
   readonly connection: Connection
@@ -33,7 +40,7 @@ export class ConnectionServer {
     return [...this.#sessions].filter(({ isClient }) => isClient).length
   }
 
-  /** Whether a client keeps it open at `deadline` (of performance.now()) and after. */
+  /** Whether a client keeps it open at `deadline` (of monotonicMs()) and after. */
   isHeldAt(deadline: number): boolean {
     return [...this.#sessions].some((session) => session.isThereAt(deadline))
   }
@@ -58,6 +65,7 @@ export class ConnectionServer {
   }
 
   async #serve(socket: Socket): Promise<void> {
+    const { ClientSession } = await loadSession()
     const session = new ClientSession(this.connection, socket, {
       describe: () => ({ type: 'described', connection: this.record ?? null, clients: this.clients }),
       facts: (names) => this.#facts.get(names),

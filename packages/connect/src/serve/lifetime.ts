@@ -2,6 +2,7 @@
 // until no connection of this process has had a client for `lingerMs`, or nobody is left who could come; and none
 // whose way is lost.
 import type { ToolError } from '@plumbline/common/error/tool-error'
+import { monotonicMs } from '@plumbline/common/process/monotonic'
 import type { ConnectionServer } from './connection-server.ts'
 
 export type Lifetime = {
@@ -46,14 +47,14 @@ export async function serveOut(
   const closeAll = () => [...open].forEach(close)
   // Whoever only looks whether a socket is served must not keep it open by doing so, and neither must the next, who
   // comes before the first is seen to have left: when the time is up, only those count who were there in time.
-  let quietSince = performance.now()
+  let quietSince = monotonicMs()
   const review = (hasWorked: boolean) => {
-    if (hasWorked) quietSince = performance.now()
+    if (hasWorked) quietSince = monotonicMs()
     for (const server of open) if (server.used && !server.isHeldAt(quietSince)) void close(server)
     clearTimeout(timer)
     const deadline = quietSince + lingerMs
     if (servers.some((server) => server.isHeldAt(deadline))) return clearInterval(looking)
-    const left = deadline - performance.now()
+    const left = deadline - monotonicMs()
     if (left <= 0) closeAll()
     else if (open.size > 0) timer = setTimeout(review, left, false)
   }
