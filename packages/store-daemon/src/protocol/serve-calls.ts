@@ -9,6 +9,7 @@ import type { AnyCall, Wire } from './call.ts'
 import { changeCalls } from './change-calls.ts'
 import { ConnectionBroken } from './connection-broken.ts'
 import { queryCalls } from './query-calls.ts'
+import { stayAwake } from './stay-awake.ts'
 import { substituteCalls } from './substitute-calls.ts'
 import { WireWriter, toWire } from '@plumbline/common/store/wire/wire-writer'
 import { clientMagic, daemonMagic, daemonVersion, tag } from '@plumbline/common/store/wire/words'
@@ -46,6 +47,7 @@ export async function serveCalls({ socket, reader, open }: Connection): Promise<
     if (goOn && reader.buffered >= 8 && pending < maxPending) continue
     pending = 0
     const drained = writer.flush()
+    stayAwake()
     if (drained) await drained
     if (!goOn) return
   }
