@@ -14,7 +14,7 @@ import { makeUser } from './support/users.ts'
 
 const times = Number(process.env['PL_KILLS'] ?? 1)
 /** Within which nothing may be left, and how long a chain that stands has to show it. */
-const patienceMs = 10_000
+const patienceMs = 5000
 const standsMs = 1500
 
 const scratch = new Scratch('killed')
@@ -75,11 +75,12 @@ function signal(pid: number, name: NodeJS.Signals): void {
  * Of a chain that lost nothing it stands on: the consumer waits, and its command runs. ssh(1) says that a command has
  * been killed only when its output has been closed, and what sshd does for a session it does without its monitor.
  */
-function stands(isFar: boolean, now: readonly Process[], before: readonly Process[]): boolean {
-  const waits = now.some(({ command }) => command.startsWith('node ') && command.includes('connect exec'))
-  const sleeping = (all: readonly Process[]) => all.filter(({ command }) => isCommand(command))
-  if (isFar) return waits && sleeping(before).some(isAlive)
-  return waits && sleeping(now).length === 2
+function stands(isFar: boolean, shell: ChildProcess): boolean {
+  const waits = findAll(shell).some(
+    ({ command }) => command.startsWith('node ') && command.includes('connect exec'),
+  )
+  const running = leftovers.list().filter((each) => isCommand(each.replace(/^\d+ /, '').trim()))
+  return waits && (isFar ? running.length > 0 : running.length === 2)
 }
 
 async function run(chain: string, index: number): Promise<void> {
@@ -107,7 +108,10 @@ async function run(chain: string, index: number): Promise<void> {
   const mayDie = process.env['PL_KILLS'] ? () => true : (command: string) => command.startsWith('node ')
   const ours = all.filter(({ command }) => !isCommand(command) && mayDie(command))
   const chosen = ours[Math.floor(Math.random() * ours.length)]
-  if (!chosen) return void (await ended)
+  if (!chosen) {
+    signal(-(shell.pid ?? 0), 'SIGHUP')
+    return void (await ended)
+  }
   signal(chosen.pid, 'SIGKILL')
   const killed = performance.now()
   const left = () => [
@@ -118,7 +122,7 @@ async function run(chain: string, index: number): Promise<void> {
   // What was killed may have held up nothing: then the operator leaves.
   let [ends, stood] = [killed, 0]
   while (left().length > 0 && performance.now() - ends < patienceMs) {
-    if (ends > killed || !stands(isFar, findAll(shell), all)) stood = 0
+    if (ends > killed || !stands(isFar, shell)) stood = 0
     else if (stood === 0) stood = performance.now()
     else if (performance.now() - stood > standsMs) {
       ends = performance.now()
@@ -129,13 +133,15 @@ async function run(chain: string, index: number): Promise<void> {
   const endedMs = Math.round(performance.now() - ends)
   kills.push({ chain, endedMs, process: chosen.command })
   const now = left()
-  const of = all.map(({ pid, parent, command }) => `${pid} ${parent} ${command.slice(0, 160)}`).join('\n')
+  const of = all.map(({ pid, parent, command }) => `${pid} ${parent} ${shorten(command)}`).join('\n')
   for (const each of now) {
     if (each.startsWith('/')) rmSync(each, { force: true, recursive: true })
     else signal(Number(each.split(' ')[0]), 'SIGKILL')
   }
   rmSync(inside, { force: true })
-  expect(now, `after the end of ${chosen.pid} ${chosen.command}\nof\n${of}\n`).toEqual([])
+  const when = `${Math.round(killed - begun)} ms after the start, of ${Math.round(upMs.get(chain) ?? 0)} to be up`
+  const message = `${chain} #${index}: ${chosen.pid} ${shorten(chosen.command)} killed ${when}, of\n${of}\nleft\n`
+  if (now.length > 0) throw new Error(message + [...new Set(now)].map(shorten).join('\n'))
   const { stderr } = await ended
   expect(stderr).not.toMatch(/INTERNAL|\n +at /)
   expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(debian)
@@ -146,8 +152,13 @@ it.each(Object.keys(chains))('%s', { timeout: 60_000 + times * 30_000 }, async (
   for (let index = 0; index < times; index++)
     await run(chain, index).catch((error: unknown) => failures.push(error))
   if (process.env['PL_KILLS']) report(chain)
-  expect(failures).toEqual([])
+  expect(failures.map(String).join('\n\n')).toBe('')
 })
+
+/** Enough of a command to know it by. */
+function shorten(command: string): string {
+  return command.slice(0, 160).trim()
+}
 
 function report(chain: string): void {
   const of = kills.filter((kill) => kill.chain === chain).toSorted((a, b) => a.endedMs - b.endedMs)

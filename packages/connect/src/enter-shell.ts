@@ -9,6 +9,7 @@ export type ShellHop = {
   wrap: (shellCommand: string) => string
   /** Sent before anything else, on the standard input of each command. */
   preamble?: Buffer
+  isScattered?: boolean
   explain?: Entry['explain']
   entered?: Entry['entered']
   lost?: Entry['lost']
@@ -18,10 +19,11 @@ export type ShellHop = {
 
 /** Throws what explain() says, HOP_FAILED, HOP_TIMEOUT. */
 export async function enterShell({ lower, timeoutMs }: HopContext, hop: ShellHop): Promise<OpenedHop> {
-  const { label, wrap, preamble, explain, entered, lost, host } = hop
+  const { label, wrap, preamble, isScattered, explain, entered, lost, host } = hop
   const connection = new ShellConnection({
     hop: label,
     readsInput: preamble !== undefined,
+    ...(isScattered && { isScattered }),
     start(shellCommand) {
       const process = lower.connection.run({ command: wrap(shellCommand) })
       if (preamble) process.stdin.write(preamble)

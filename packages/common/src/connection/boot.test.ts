@@ -1,4 +1,7 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { formatBoot, formatRun } from './boot.ts'
 import type { RunRequest } from './connection.ts'
@@ -24,6 +27,28 @@ describe.each(shells)('BOOT under %s %j', (shell, before) => {
     expect(boot('password\n').status).toBe(125)
   })
 
+  it('runs nothing for a lifeline that has gone', () => {
+    const command = 'echo ran'
+    const gone = spawnSync('true').pid
+    expect(boot(formatRun(token, { command }, { lifeline: gone }))).toMatchObject({ status: 125, out: '' })
+    expect(boot(formatRun(token, { command }, { lifeline: process.pid })).out).toMatch(/\nran\n$/)
+  })
+
+  it('runs nothing for a lifeline that only waits to be reaped', async () => {
+    const parent = spawn('sh', ['-c', 'exec 3<&0; cat <&3 & echo $!; exec sleep 1000'])
+    const [output] = (await once(parent.stdout, 'data')) as [Buffer]
+    const pid = Number(output)
+    // A shell would reap it.
+    await until(parent.pid, /\(sleep\)/)
+    parent.stdin.end()
+    await until(pid, / Z /)
+    expect(boot(formatRun(token, { command: 'echo ran' }, { lifeline: pid }))).toMatchObject({
+      status: 125,
+      out: '',
+    })
+    parent.kill()
+  })
+
   it('skips lines without its token, and never runs them', () => {
     const { out, status } = boot(
       Buffer.concat([Buffer.from('echo no\n$(echo no)\n'), formatRun(token, { command: 'exit 4' })]),
@@ -34,7 +59,7 @@ describe.each(shells)('BOOT under %s %j', (shell, before) => {
 
   it('answers with the header, then the command is alone', () => {
     const { out, err, status } = run({ command: 'cat; echo err >&2; exit 7' }, Buffer.from([0, 255, 10, 13]))
-    expect(out).toMatch(new RegExp(`^\n${token} \\d+\n\u0000\u00ff\n\r$`))
+    expect(out).toMatch(new RegExp(`^\n${token} \\d+ \\d+\n\u0000\u00ff\n\r$`))
     expect(err).toBe(`\n${token}\nerr\n`)
     expect(status).toBe(7)
   })
@@ -73,3 +98,7 @@ describe.each(shells)('BOOT under %s %j', (shell, before) => {
 it('formatRun() refuses a name that is none', () => {
   expect(() => formatRun(token, { command: '', env: { 'A;x': '1' } })).toThrow(/cannot be the name/)
 })
+
+async function until(pid: number | undefined, state: RegExp): Promise<void> {
+  while (!state.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))) await setImmediate()
+}

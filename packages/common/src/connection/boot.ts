@@ -2,7 +2,7 @@
 //
 //   started as   /bin/sh -c BOOT plumbline
 //   stdin        { any line } TOKEN code LF [ command of exactly N bytes ] { bytes for the command }
-//   stdout       { noise of a login shell } LF TOKEN SP process-group LF { bytes of the command }
+//   stdout       { noise of a login shell } LF TOKEN SP process-group SP pid LF { bytes of the command }
 //   stderr       { noise }                  LF TOKEN LF               { bytes of the command }
 //
 // BOOT is constant, so a hop that starts it through another shell quotes a short text once, whatever it will run;
@@ -38,19 +38,36 @@ const findGroup =
   'case $pl_g in ""|0) pl_g=$$ ;; esac'
 
 export function formatHeader(token: string): string {
-  return `${findGroup}; printf "\\n%s %s\\n" ${token} $pl_g; printf "\\n%s\\n" ${token} >&2`
+  return `${findGroup}; printf "\\n%s %s %s\\n" ${token} $pl_g $$; printf "\\n%s\\n" ${token} >&2`
+}
+
+/**
+ * Succeeds while a process of the same user is there. One that has ended can be a zombie for long where nobody but init
+ * takes it; without /proc it then counts as being there.
+ */
+export function formatIsThere(pid: number | '$$'): string {
+  const state = `{ read -r pl_a pl_b pl_c pl_r </proc/${pid}/stat; } 2>&- || pl_c=`
+  return `{ ${state}; case $pl_c in [ZX]) false ;; *) kill -0 ${pid} 2>&- ;; esac; }`
 }
 
 /** Longer commands are sent as a block, which dd(1) reads at once; read(1) costs a system call a byte. */
 const longestLine = 4096
 
-/** What makes BOOT run the request. Throws USAGE for a command that no shell can be given. */
-export function formatRun(token: string, { command, cwd, env = {} }: RunRequest, home?: string): Buffer {
+/**
+ * What makes BOOT run the request, unless process `lifeline` has gone: what is to be ended is looked for after that, and
+ * a BOOT that was long in coming must not run what waits for it. Throws USAGE for a command that no shell can be given.
+ */
+export function formatRun(
+  token: string,
+  { command, cwd, env = {} }: RunRequest,
+  { home, lifeline }: { home?: string | undefined; lifeline?: number | undefined } = {},
+): Buffer {
   if (command.includes('\0')) throw new ToolError('USAGE', { reason: 'A command cannot hold a NUL byte' })
   // Of the environment that a hop passes on, HOME is what is wrong most often: after su, in a chroot.
   const variables = { ...(home !== undefined && { HOME: home }), ...env }
   const setUp = [...Object.entries(variables).map(formatVariable), ...formatDirectory(cwd, home)]
-  const before = [formatHeader(token), ...setUp].map((step) => `${step}; `).join('')
+  const check = lifeline === undefined ? [] : [`${formatIsThere(lifeline)} || exit 125`]
+  const before = [...check, formatHeader(token), ...setUp].map((step) => `${step}; `).join('')
   // The subshell keeps BOOT alive, and findable by its name, while a command such as `exec sleep 60` runs.
   if (Buffer.byteLength(command) <= longestLine) {
     const { newline, word } = quoteLine(command)

@@ -87,10 +87,12 @@ export class Lifeline {
     this.#process.abandon()
   }
 
-  /** Leaves when it has ended whatever of its connection it finds. */
+  /** Leaves, and has whatever is found of its connection ended; what sweeps has its output open as long as it does. */
   async sweep(): Promise<void> {
-    this.#process.stdin.end()
-    await this.#within(this.ended)
+    const { stdin, stdout } = this.#process
+    stdin.end()
+    if (stdout.closed || stdout.readableEnded) return
+    await settleWithin(new Promise((resolve) => stdout.once('end', resolve).once('close', resolve)))
     this.#process.abandon()
   }
 
@@ -105,12 +107,16 @@ export class Lifeline {
     return rest
   }
 
-  async #within(done: Promise<unknown>): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise((resolve) => (timer = setTimeout(resolve, answerMs)))
-    await Promise.race([done, this.ended, late])
-    clearTimeout(timer)
+  #within(done: Promise<unknown>): Promise<void> {
+    return settleWithin(Promise.race([done, this.ended]))
   }
+}
+
+async function settleWithin(done: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, answerMs)))
+  await Promise.race([done, late])
+  clearTimeout(timer)
 }
 
 /** user LF uid LF home, as lifeline.ts prints them. */

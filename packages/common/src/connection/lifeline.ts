@@ -7,7 +7,7 @@
 // a command runs that nobody will end.
 // Pure: no I/O.
 import { quoteWord } from '../process/quote.ts'
-import { formatHeader } from './boot.ts'
+import { formatHeader, formatIsThere } from './boot.ts'
 
 /** Tenths of a second between TERM and KILL. */
 const grace = 20
@@ -20,7 +20,7 @@ const endGroup =
   'grep -q ") [^ZX] [0-9]* $1 " /proc/[0-9]*/stat; }; ' +
   'pl_wait() { pl_i=0; while pl_on $1 && [ $pl_i -lt ' +
   `${grace} ]; do sleep 0.1 || sleep 1; pl_i=$((pl_i+1)); done; }; ` +
-  'pl_end() { kill -TERM -$1; echo "told $1"; pl_wait $1; kill -KILL -$1 && pl_wait $1; echo "gone $1"; }'
+  'pl_end() { trap "" HUP INT TERM; kill -TERM -$1; echo "told $1"; pl_wait $1; kill -KILL -$1 && pl_wait $1; echo "gone $1"; }'
 
 // One id(1) for both (POSIX XCU: "uid=%u(%s) gid=…", without the name where there is none).
 /** Prints user, uid and home; `home` from the password database when the hop changed the user. */
@@ -47,6 +47,13 @@ const sweep = (token: string) =>
   `else ps -A -o pgid= -o args= | grep ${token} | sed "s/^ *//;s/ .*//"; fi | sort -u | ` +
   '{ while read -r pl_e; do [ "$pl_e" = "$pl_g" ] || pl_end $pl_e & done; wait; }'
 
+// su(1) passes TERM on to its child, and KILL to that alone two seconds later; so it is another that sweeps. That one
+// waits until this one is there no more, since by then no BOOT begins anything (formatRun).
+const leave = (token: string) =>
+  'pl_leave() { trap "" HUP INT TERM PIPE; { pl_i=0; ' +
+  `while ${formatIsThere('$$')} && [ $pl_i -lt ${grace} ]; do sleep 0.1 || sleep 1; pl_i=$((pl_i+1)); done; ` +
+  `${sweep(token)}; } & exit; }; trap pl_leave HUP INT TERM`
+
 // Only a line with the token is for it: where a hop sends a password that nobody asks for, it arrives here.
 const obey = (token: string) =>
   `while IFS= read -r pl_l; do case $pl_l in ${token}*) eval "\${pl_l#${token}}" ;; esac; done`
@@ -58,7 +65,7 @@ const obey = (token: string) =>
 export function formatLifeline(token: string, { changedUser, tellsPlace }: LifelineOptions): string {
   return (
     `trap "" HUP INT TERM PIPE; ${formatHeader(token)}; ${tellsPlace ? facts(changedUser) : noFacts}; ${endGroup}; ` +
-    `if [ -c /dev/null ]; then exec 2>/dev/null; else exec 2>&-; fi; cd /; ${obey(token)}; ${sweep(token)}`
+    `if [ -c /dev/null ]; then exec 2>/dev/null; else exec 2>&-; fi; cd /; ${leave(token)}; ${obey(token)}; pl_leave`
   )
 }
 

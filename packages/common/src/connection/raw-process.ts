@@ -30,6 +30,8 @@ export interface Entry {
   readonly readsInput?: boolean
   /** The command line of a shell costs no trip of its own, and may hold what every shell there quotes alike. */
   readonly commandIsFree?: boolean
+  /** Its shells may be on different machines, and see nothing of each other. */
+  readonly isScattered?: boolean
   /**
    * Where a shell is slow to get, one is kept waiting for the command that comes next: `first` for the first command
    * alone, started once the hop has been entered; `always` from the start, and another whenever it is taken.

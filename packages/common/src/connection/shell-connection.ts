@@ -28,6 +28,8 @@ export class ShellConnection implements Connection {
   #tellLost: (error: ToolError) => void = () => undefined
   readonly #spares: SpareShells
   #lifeline: Promise<Lifeline> | undefined
+  /** The number of its process, to whom every shell here can look. */
+  #lifelinePid: number | undefined
   /** The lifeline that there is has taken the place of one that was lost. */
   #isReplaced = false
   /** Of a shell that was ended by something else than its command, more may be left. */
@@ -69,7 +71,7 @@ export class ShellConnection implements Connection {
     // Where nothing had to be established, the lifeline starts with the first shell, and before that one has its
     // command: what runs without a lifeline would outlive us.
     if (!this.#lifeline) this.#setLifeline(this.#startLifeline(false, lazyLifelineMs))
-    process.stdin.write(formatRun(this.#token, request, this.#home))
+    process.stdin.write(formatRun(this.#token, request, { home: this.#home, lifeline: this.#lifelinePid }))
     this.#running.add(process)
     const done = (status?: number) => {
       this.#running.delete(process)
@@ -113,7 +115,7 @@ export class ShellConnection implements Connection {
     await Promise.all(running.map((process) => process.left ?? this.#cancel(process)))
     const lifeline = await this.#lifeline?.catch(() => undefined)
     await (this.#isSwept ? lifeline?.sweep() : lifeline?.leave())
-    if (this.#isReplaced) await this.#entry.sweep?.()
+    if (this.#isReplaced || !lifeline) await this.#entry.sweep?.()
   }
 
   #start(text = formatBoot(this.#token)): RawProcess {
@@ -135,6 +137,7 @@ export class ShellConnection implements Connection {
   /** A lifeline that was killed has ended nothing: another takes its place, and does when the connection closes. */
   #replace(error: ToolError): void {
     if (this.#closed) return
+    this.#lifelinePid = undefined
     if (!this.#isReplaced) {
       this.#isReplaced = this.#isSwept = true
       this.#entry.lost?.()
@@ -150,6 +153,7 @@ export class ShellConnection implements Connection {
     const process = new ShellProcess(this.#entry, raw, this.#token)
     if (!isCommand) process.stdin.write(`${this.#token}${text}\n`)
     const lifeline = await Lifeline.open(process, timeoutMs)
+    if (!this.#entry.isScattered) this.#lifelinePid = await process.pid()
     const said = this.#entry.entered ? await process.said() : undefined
     if (said !== undefined) this.#entry.entered?.(said)
     return lifeline

@@ -66,7 +66,14 @@ export class ShellProcess {
     )
     const header = await Promise.race([this.#out.header, ended, late])
     clearTimeout(timer)
-    return header === undefined ? undefined : Number(header)
+    return header === undefined ? undefined : Number.parseInt(header, 10)
+  }
+
+  /** The shell's own number, once BOOT has answered; undefined when it has ended instead. */
+  async pid(): Promise<number | undefined> {
+    const ended = this.status.then(undefined, () => undefined)
+    const header = await Promise.race([this.#out.header, ended])
+    return typeof header === 'string' ? Number(header.split(' ')[1]) : undefined
   }
 
   /** What was on stderr before BOOT answered; undefined when it has ended instead. */

@@ -106,6 +106,8 @@ async function openWithSsh2(
       hop: `ssh:${destination.host}`,
       spare: 'always' as const,
       commandIsFree: true,
+      // Behind a ForceCommand each session may have a container of its own.
+      isScattered: true,
       start: (shellCommand: string) => session.start(`exec ${shellCommand}`),
     }
     const connection = new ShellConnection(entry)
@@ -143,8 +145,6 @@ async function openWithOpenssh(context: HopContext, destination: Destination): P
     return describe(destination, connection, place)
   } catch (error) {
     await connection.close()
-    // What was killed on the way in has removed nothing.
-    await entry.sweep?.()
     throw error
   }
 }

@@ -30,6 +30,8 @@ export const wrap: Hop = {
     const label = `wrap:${values['name']?.[0] ?? program.replace(/^.*\//s, '')}`
     return enterShell(context, {
       label,
+      // Of what PROGRAM does nothing is known: it may have a new container for each command.
+      isScattered: true,
       wrap: (shellCommand) =>
         flags.has('text')
           ? `exec ${quoteCommand([...operands, `exec ${shellCommand}`])}`

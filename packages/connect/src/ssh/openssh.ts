@@ -25,6 +25,8 @@ export function makeOpensshEntry(
   let isFirst = true
   return {
     hop: label,
+    // A name may lead to another machine each time.
+    isScattered: true,
     start(shellCommand) {
       const options = [
         'BatchMode=yes',
@@ -55,11 +57,12 @@ export function makeOpensshEntry(
   }
 }
 
+// A shell says of a child that a signal ended that it did, where nobody may read any more; so PIPE is among the traps.
 function asMaster(argv: string, directory: string): string {
   const path = quoteWord(directory)
   return (
-    `if mkdir -m 700 ${path} 2>/dev/null; then trap ${quoteWord(`rm -rf ${path}`)} EXIT; ` +
-    `trap 'exit 143' TERM HUP INT; ${argv}; exit $?; else exec ${argv}; fi`
+    `trap ${quoteWord(`rm -rf ${path}`)} EXIT; trap 'exit 143' TERM HUP INT PIPE; ` +
+    `if mkdir -m 700 ${path} 2>/dev/null; then ${argv}; exit $?; else trap - EXIT TERM HUP INT PIPE; exec ${argv}; fi`
   )
 }
 
