@@ -130,7 +130,7 @@ function referencesGraphs({ derivation, session }: BuildJob): { name: string; co
       .flatMap((each) => readDerivation(session.store, each).outputs.map((output) => output.path))
     const items = closureOf(database, [...closure, ...outputs]).map((each) => ({
       path: each,
-      references: database.references(database.idOf(each) ?? 0),
+      references: database.references(each) ?? [],
     }))
     return { name, contents: formatReferencesGraph(items) }
   })

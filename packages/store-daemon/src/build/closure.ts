@@ -5,9 +5,9 @@ import type { PathDatabase } from '../database/path-database.ts'
 export function closureOf(database: PathDatabase, paths: Iterable<string>): string[] {
   const seen = new Set(paths)
   for (const path of seen) {
-    const id = database.idOf(path)
-    if (id === undefined) seen.delete(path)
-    else for (const reference of database.references(id)) seen.add(reference)
+    const references = database.references(path)
+    if (!references) seen.delete(path)
+    else for (const reference of references) seen.add(reference)
   }
   return [...seen].sort()
 }

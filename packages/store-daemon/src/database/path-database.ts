@@ -25,9 +25,14 @@ export function makePathDatabase(connection: Connection) {
   const info = prepare(
     'select id, hash, registrationTime, deriver, narSize from ValidPaths where path = ?',
   ) as unknown as { get: (path: string) => PathInfo | undefined }
-  const references = strings(
-    'select path from Refs join ValidPaths on reference = id where referrer = ? order by path',
-  )
+  // A row for each, one of nothing when there are none, and none when the path is not valid: to ask for its id first
+  // would be a transaction of its own, which costs as much as what is asked.
+  const references = connection
+    .prepare<unknown[], string | null>(
+      `select r.path from ValidPaths v left join Refs on referrer = v.id left join ValidPaths r on r.id = reference
+       where v.path = ? order by r.path`,
+    )
+    .pluck()
   const referrers = strings(
     'select path from Refs join ValidPaths on referrer = id where reference = (select id from ValidPaths where path = ?) order by path',
   )
@@ -73,7 +78,11 @@ export function makePathDatabase(connection: Connection) {
     },
     forgetAll: () => known.clear(),
     info: (path: string): PathInfo | undefined => info.get(path),
-    references: (id: number): string[] => references.all(id),
+    /** Undefined when the path is not valid. */
+    references: (path: string): string[] | undefined => {
+      const rows = references.all(path)
+      return rows.length === 0 ? undefined : rows.filter((row) => row !== null)
+    },
     referrers: (path: string): string[] => referrers.all(path),
     outputs: (drv: number): { id: string; path: string }[] => outputs.all(drv),
     derivers: (path: string): string[] => derivers.all(path),

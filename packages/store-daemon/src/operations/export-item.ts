@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { formatExportSignature, formatExportTrailer } from '@plumbline/common/store/export-format'
 import type { Session } from '../session.ts'
-import { hexHash, requireInfo } from './require-valid.ts'
+import { hexHash, requireInfo, requireReferences } from './require-valid.ts'
 import { signExport } from './signing.ts'
 
 export type Send = (bytes: Uint8Array) => Promise<void> | undefined
@@ -12,7 +12,7 @@ export type Send = (bytes: Uint8Array) => Promise<void> | undefined
 export async function exportItem(session: Session, path: string, sign: boolean, send: Send): Promise<void> {
   const { store, roots, signal } = session
   const info = requireInfo(session, path)
-  const references = store.database.references(info.id)
+  const references = requireReferences(session, path)
   await store.tempRoots.add(roots, path)
   session.log(1, `exporting path \`${path}'`)
   const signed = createHash('sha256')

@@ -1,4 +1,4 @@
-// Row id or information of a path that has to be valid.
+// Row id, information or references of a path that has to be valid.
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { PathInfo } from '../database/path-database.ts'
 import type { Session } from '../session.ts'
@@ -15,6 +15,13 @@ export function requireInfo({ store }: Session, path: string): PathInfo {
   const info = store.database.info(path)
   if (!info) throw new ToolError('PATH_NOT_VALID', { path })
   return info
+}
+
+/** Throws PATH_NOT_VALID. */
+export function requireReferences({ store }: Session, path: string): string[] {
+  const references = store.database.references(path)
+  if (!references) throw new ToolError('PATH_NOT_VALID', { path })
+  return references
 }
 
 /** The 64 hex digits of a stored hash. */

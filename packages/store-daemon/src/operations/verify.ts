@@ -55,7 +55,7 @@ async function checkPresence(
     await turn()
     const id = database.idOf(path)
     if (id === undefined || database.referrers(path).some((referrer) => referrer !== path)) continue
-    const references = database.references(id).filter((reference) => missing.has(reference))
+    const references = (database.references(path) ?? []).filter((reference) => missing.has(reference))
     if (isInStore(config.store, path)) log(0, `path \`${path}' disappeared, removing from database...`)
     await registrar.write(() => {
       database.invalidate(id, path)

@@ -3,7 +3,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { hashPartLength } from '@plumbline/common/store/store-path'
 import type { Store } from '../store/store.ts'
 import { makeTurns } from '../work/job.ts'
-import { hexHash, requireId, requireInfo } from '../operations/require-valid.ts'
+import { hexHash, requireInfo, requireReferences } from '../operations/require-valid.ts'
 import {
   checkInStore,
   makeCall,
@@ -35,7 +35,7 @@ export const queryCalls: Readonly<Record<number, AnyCall>> = {
   // query-references
   5: makeCall<string, string[]>({
     read: readPath,
-    run: (session, path) => session.store.database.references(requireId(session, path)),
+    run: requireReferences,
     write: writeStrings,
   }),
   // query-referrers
@@ -76,7 +76,7 @@ export const queryCalls: Readonly<Record<number, AnyCall>> = {
     read: readPath,
     run: (session, path: string) => {
       const info = requireInfo(session, path)
-      return { info, references: session.store.database.references(info.id) }
+      return { info, references: requireReferences(session, path) }
     },
     write: (writer, { info, references }) => {
       writer

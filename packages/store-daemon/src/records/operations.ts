@@ -11,7 +11,7 @@ import { chooseIsolation } from '../build/isolation.ts'
 import { addText } from '../operations/add-text.ts'
 import { collect } from '../operations/collect.ts'
 import { optimiseStore } from '../operations/optimise.ts'
-import { hexHash, requireId, requireInfo } from '../operations/require-valid.ts'
+import { hexHash, requireId, requireInfo, requireReferences } from '../operations/require-valid.ts'
 import { addIndirectRoot, addTempRoot, findValidRoots } from '../operations/roots.ts'
 import { verifyStore } from '../operations/verify.ts'
 import type { Session } from '../session.ts'
@@ -44,19 +44,20 @@ export const operations: { readonly [Type in keyof Requests]: Operation<Type> } 
     return answer({ type: 'path', path, valid })
   },
   'path-info': (session, { path }, answer) => {
-    const info = requireInfo(session, inStore(session, path))
+    const item = inStore(session, path)
+    const info = requireInfo(session, item)
     return answer({
       type: 'path-info',
       path,
       hash: formatHash('sha256', parseHexHash('sha256', hexHash(info))),
       deriver: info.deriver,
-      references: session.store.database.references(info.id),
+      references: requireReferences(session, item),
       registered: new Date(info.registrationTime * 1000).toISOString().replace('.000Z', 'Z'),
       nar_size: info.narSize ?? 0,
     })
   },
   references: (session, { path }, answer) =>
-    answerPaths(session.store.database.references(requireId(session, inStore(session, path))), answer),
+    answerPaths(requireReferences(session, inStore(session, path)), answer),
   referrers: (session, { path }, answer) =>
     answerPaths(session.store.database.referrers(inStore(session, path)), answer),
   requisites: async (session, { path }, answer) =>
@@ -151,7 +152,7 @@ async function closure(session: Session, path: string): Promise<string[]> {
   const turn = makeTurns()
   const seen = new Set([path])
   for (const each of seen) {
-    for (const reference of session.store.database.references(requireId(session, each))) seen.add(reference)
+    for (const reference of requireReferences(session, each)) seen.add(reference)
     const pause = turn()
     if (pause) await pause
   }
