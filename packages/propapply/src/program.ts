@@ -15,6 +15,9 @@ export type Mode = { check: boolean; diff: boolean; failFast: boolean }
 /** Functions that want the facts of their first argument (access.sh); one process finds those of all of them. */
 const looking = new Set(['has_content', 'has_bytes', 'uploaded', 'directory_exists', 'has_mode'])
 
+/** Functions that do for several steps in a row what they would do for each (together.sh). */
+const joining = new Set(['has_content', 'directory_exists'])
+
 /** As a word, as a pattern and in the output of ls the same: one word that is itself. */
 const plainPath = /^[A-Za-z0-9/._+,@%-]+$/
 
@@ -32,6 +35,19 @@ function formatLook(steps: readonly ProgramStep[]): string[] {
   })
   const paths = new Set([...wanted.keys()].flatMap((path) => [path, dirname(path)]))
   return ['remember() {', 'case $1 in', ...cases, 'esac', '}', `look ${[...paths].join(' ')}`]
+}
+
+/** The steps, with a mark before and after each row of those that can be done together. */
+function formatSteps(steps: readonly ProgramStep[], { check, diff, failFast }: Mode): string[] {
+  const mayJoin = !check && !diff && !failFast
+  const nameAt = (index: number) => steps[index]?.call[0]
+  return steps.flatMap(({ number, call }, index) => {
+    const joins = mayJoin && joining.has(call[0])
+    const begins = joins && nameAt(index - 1) !== call[0] && nameAt(index + 1) === call[0]
+    const ends = joins && nameAt(index - 1) === call[0] && nameAt(index + 1) !== call[0]
+    const step = `run_step ${number} ${quoteCommand(call)}`
+    return [...(begins ? ['together=yes'] : []), step, ...(ends ? ['settle', 'together='] : [])]
+  })
 }
 
 const yes = (value: boolean) => (value ? 'yes' : '')
@@ -55,7 +71,7 @@ export function formatProgram(token: string, steps: readonly ProgramStep[], mode
     selectFunctions(used),
     'begin',
     ...look,
-    ...steps.map(({ number, call }) => `run_step ${number} ${quoteCommand(call)}`),
+    ...formatSteps(steps, mode),
     'finish',
     '}',
     'propapply',

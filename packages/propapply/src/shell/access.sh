@@ -78,8 +78,8 @@ find_group() {
   want_gid=$(getent group "$group" 2>/dev/null) || want_gid=
   want_gid=${want_gid#*:*:} want_gid=${want_gid%%:*}
   if [ "$want_gid" ]; then return 0; fi
-  while IFS=: read -r name _ want_gid _; do
-    if [ "$name" = "$group" ]; then return 0; fi
+  while IFS=: read -r named _ want_gid _; do
+    if [ "$named" = "$group" ]; then return 0; fi
   done </etc/group
   return 1
 }
@@ -104,6 +104,7 @@ adjust_access() {
   if [ "$perms" ]; then case $kind in ?"$perms"*) ;; *) moded= ;; esac; fi
   if [ "$owned$moded" = yesyes ]; then return 0; fi
   if [ "$check" ]; then return 10; fi
+  settle
   if [ -z "$owned" ]; then set_owner "$path" "$@" || return 1; fi
   if [ "$mode" ]; then chmod "$mode" "$path" || return 1; fi
   return 10

@@ -2,6 +2,7 @@
 
 # PATH LENGTH PERMS MODE USER GROUP PARENTS CONTENT; LENGTH in bytes, CONTENT without NUL.
 has_content() {
+  case $held_paths in *" $1 "*) settle ;; esac
   path=$1 length=$2 perms=$3 mode=$4 user=$5 group=$6 parents=$7 new=$8 known=
   need_regular || return
   if [ -f "$path" ]; then
@@ -10,6 +11,10 @@ has_content() {
     if same_text; then adjust_access; return; fi
   else
     need_parent || return
+    if [ "$together" ] && is_quick; then
+      hold make_files make_file_alone
+      return
+    fi
   fi
   replace_text
 }

@@ -13,17 +13,21 @@ import foresee from './foresee.sh?raw'
 import ini from './ini.sh?raw'
 import lines from './lines.sh?raw'
 import matching from './matching.sh?raw'
+import newFiles from './new-files.sh?raw'
 import replace from './replace.sh?raw'
 import report from './report.sh?raw'
 import symlink from './symlink.sh?raw'
+import together from './together.sh?raw'
 import upload from './upload.sh?raw'
 
 const sources = [
   report,
+  together,
   foresee,
   access,
   replace,
   content,
+  newFiles,
   edit,
   lines,
   matching,

@@ -22,6 +22,7 @@ replace_bytes() {
 # mode from the mask, or from the access list of its directory. Where the file gets all that it is to have when it is
 # made, no process is spent on that: the owner is ours, and the mode ($direct: as a mask) not up to an access list.
 open_temporary() {
+  settle
   resolve_owner || return
   same= direct=
   if [ -f "$path" ]; then
@@ -93,6 +94,7 @@ need_parent() {
   if [ -d "${parent:-/}" ]; then return 0; fi
   if [ -z "$parents" ]; then fail "there is no directory \"$parent\""; return; fi
   if [ "$check" ]; then return 0; fi
+  settle
   mkdir -p -- "$parent"
 }
 

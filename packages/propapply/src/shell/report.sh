@@ -8,7 +8,7 @@
 #   TOKEN end
 
 begin() {
-  step=0 tmp= reason= touched= unsure= users= groups= stale=yes plain=' ' tells=
+  step=0 tmp= staged= held= held_paths=' ' holds=0 together= reason= touched= unsure= users= groups= stale=yes plain=' ' tells=
   nl='
 '
   # What commands get back, as they get back the mask: the locale that we were started with.
@@ -33,6 +33,17 @@ run_step() {
   "$@"
   result=$?
   if [ $result != 0 ]; then stale=yes; fi
+  case $result${held:+held} in
+    12*)
+      if [ $holds = 100 ]; then settle; fi
+      return
+      ;;
+    0held)
+      held="$held $step:ok"
+      return
+      ;;
+  esac
+  settle
   if [ "$check" ]; then foresee; fi
   case $result in
     0) result=ok ;;
@@ -46,16 +57,20 @@ run_step() {
 }
 
 finish() {
+  settle
   printf '%s end\n' "$token"
 }
 
 fail() {
+  settle
   printf '%s\n' "$*" >&2
   return 1
 }
 
-# Removes the one temporary file that there can be: that of a replacement which was not completed.
+# Removes the one temporary file that there can be, that of a replacement which was not completed, and what holds new
+# files until they are moved.
 discard() {
+  if [ "$staged" ]; then rm -rf -- $staged; fi
   if [ "$tmp" ]; then rm -f -- "$tmp"; fi
-  tmp=
+  tmp= staged=
 }

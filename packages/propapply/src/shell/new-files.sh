@@ -1,0 +1,62 @@
+# New files, made together (together.sh): those of each directory in a new one beside them, which nobody else can enter and
+# which hands on the same group and access list. From there each gets to its place by a rename of its own, one process
+# for all of a directory.
+
+# What is new, and all that it is to be once it is made, needs but the move.
+is_quick() {
+  if [ -L "$path" ] || [ "$user$group" ] || ! is_plain "$path"; then return 1; fi
+  direct=
+  if [ "$mode" ]; then
+    find_mask
+    if [ -z "$direct" ]; then return 1; fi
+  fi
+  eval "path_$step=\$path length_$step=\$length perms_$step=\$perms mode_$step=\$mode"
+  eval "parents_$step=\$parents new_$step=\$new mask_$step=\${direct:-022}"
+}
+
+make_file_alone() {
+  eval "set -- \"\$path_$1\" \"\$length_$1\" \"\$perms_$1\" \"\$mode_$1\" '' '' \"\$parents_$1\" \"\$new_$1\""
+  has_content "$@"
+}
+
+# stages: words DIRECTORY=I, of whose files the numbers are in numbers_I.
+make_files() {
+  stages=' ' staged= count=0
+  for number in $waiting; do
+    case $number in *:ok) continue ;; esac
+    eval "stage=\${path_$number%/*}/.propapply-$name"
+    case $stages in
+      *" $stage="*) index=${stages#*" $stage="} index=${index%% *} ;;
+      *)
+        index=$((count += 1)) stages="$stages$stage=$count " staged="$staged $stage"
+        eval "numbers_$index="
+        ;;
+    esac
+    eval "numbers_$index=\"\$numbers_$index $number\""
+  done
+  umask 077
+  # Two names of one directory would share what is beside it.
+  if mkdir -- $staged 2>/dev/null; then fill_stages; fi
+  umask 022
+  rm -rf -- $staged
+  staged=
+}
+
+fill_stages() {
+  for stage in $stages; do
+    index=${stage##*=} stage=${stage%=*} files=
+    eval "numbers=\$numbers_$index"
+    for number in $numbers; do
+      eval "file=\${path_$number##*/} text=\$new_$number"
+      eval "umask \$mask_$number"
+      if printf %s "$text" >"$stage/$file"; then files="$files $stage/$file"; else rm -f -- "$stage/$file"; fi
+    done 2>/dev/null
+    if [ "$files" ]; then mv -f -- $files "${stage%/*}/" 2>/dev/null; fi
+    for number in $numbers; do
+      eval "file=\${path_$number##*/}"
+      case "$files " in
+        *" $stage/$file "*) if [ ! -e "$stage/$file" ]; then eval "made_$number=yes"; fi ;;
+      esac
+    done
+  done
+}
