@@ -11,6 +11,8 @@ import type { Client, ClientChannel } from './ssh2.ts'
 /** sshd's MaxSessions is 10 by default; when it is used up another login gives as many again. */
 const mostLogins = 32
 
+type Started = { channel: ClientChannel; status: Promise<number> }
+
 export class SshSession {
   readonly #host: string
   readonly #login: () => Promise<Client>
@@ -40,13 +42,14 @@ export class SshSession {
     let sent: () => void = () => undefined
     const inputSent = new Promise<void>((resolve) => (sent = resolve))
     const status = (async () => {
-      channel = await this.#open(command)
+      const started = await this.#open(command)
+      channel = started.channel
       if (cancelled) channel.close()
       channel.once('finish', sent)
       stdin.pipe(channel as unknown as Duplex)
       channel.pipe(stdout)
       channel.stderr.pipe(stderr)
-      return this.#statusOf(channel)
+      return started.status
     })()
     status.catch((error) => {
       for (const stream of [stdin, stdout, stderr]) stream.destroy(error)
@@ -93,12 +96,12 @@ export class SshSession {
     return this.#lost
   }
 
-  async #open(command: string): Promise<ClientChannel> {
+  async #open(command: string): Promise<Started> {
     for (;;) {
       // A copy: clients go while we wait.
       for (const client of this.#clients.slice()) {
-        const channel = await this.#exec(client, command)
-        if (channel) return channel
+        const started = await this.#exec(client, command)
+        if (started) return started
       }
       if (this.#lost || this.#clients.length === 0) throw this.#lose('it is closed')
       if (this.#clients.length >= mostLogins) {
@@ -115,14 +118,15 @@ export class SshSession {
   }
 
   /** Undefined when the server opens no more sessions on this connection. */
-  #exec(client: Client, command: string): Promise<ClientChannel | undefined> {
+  #exec(client: Client, command: string): Promise<Started | undefined> {
     return new Promise((resolve, reject) => {
       const gone = () => reject(this.#lose('the server closed it'))
       client.once('close', gone)
       try {
         client.exec(command, (error, channel) => {
           client.off('close', gone)
-          if (!error) return resolve(channel)
+          // The status may come with the same read: before anything that waits for this goes on.
+          if (!error) return resolve({ channel, status: this.#statusOf(channel) })
           if (/open fail/i.test(error.message)) return resolve(undefined)
           reject(new ToolError('HOP_FAILED', { hop: `ssh:${this.#host}`, reason: error.message }))
         })
