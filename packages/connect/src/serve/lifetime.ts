@@ -49,11 +49,14 @@ export async function serveOut(
   // comes before the first is seen to have left: when the time is up, only those count who were there in time.
   let quietSince = monotonicMs()
   const review = (hasWorked: boolean) => {
-    if (hasWorked) quietSince = monotonicMs()
+    if (hasWorked) {
+      quietSince = monotonicMs()
+      clearInterval(looking)
+    }
     for (const server of open) if (server.used && !server.isHeldAt(quietSince)) void close(server)
     clearTimeout(timer)
     const deadline = quietSince + lingerMs
-    if (servers.some((server) => server.isHeldAt(deadline))) return clearInterval(looking)
+    if (servers.some((server) => server.isHeldAt(deadline))) return
     const left = deadline - monotonicMs()
     if (left <= 0) closeAll()
     else if (open.size > 0) timer = setTimeout(review, left, false)
@@ -61,7 +64,9 @@ export async function serveOut(
 
   let alone = 0
   const look = () => {
-    alone = hasReaders?.() === false ? alone + 1 : 0
+    // One that is here may be killed before it has said a word.
+    const isHeld = servers.some((server) => server.isHeldAt(monotonicMs()))
+    alone = !isHeld && hasReaders?.() === false ? alone + 1 : 0
     if (alone === looks) closeAll()
   }
   const looking = hasReaders && setInterval(look, lookMs)
