@@ -25,14 +25,14 @@ type Method = AnyAuthMethod & { type: string }
 export async function makeAttempts(credentials: Credentials): Promise<Attempts> {
   const tried: string[] = []
   const skipped: string[] = []
-  const methods = orderMethods(credentials, skipped)
+  const methods = await orderMethods(credentials, skipped)
   const handler: AuthHandlerMiddleware = (methodsLeft, _partial, next) => {
     void (async () => {
       for (;;) {
         const { value: make } = methods.next()
         if (make === undefined) return next(false as never)
         const { name, kind } = make
-        if (methodsLeft && !(methodsLeft as string[]).includes(kind)) continue
+        if (methodsLeft && kind !== 'none' && !(methodsLeft as string[]).includes(kind)) continue
         const method = await make.method().catch((error: Error) => {
           skipped.push(`${name}: ${error.message}`)
         })
@@ -45,16 +45,27 @@ export async function makeAttempts(credentials: Credentials): Promise<Attempts> 
   return { handler, tried, skipped }
 }
 
-type Candidate = { name: string; kind: string; method: () => Promise<Method | undefined> }
+type Candidate = {
+  name: string
+  kind: string
+  method: () => Promise<Method | undefined>
+  /** Nobody is asked for anything, whatever the server makes of it. */
+  isQuiet?: () => Promise<boolean>
+}
 
-/** The question what the server accepts, then what the settings allow, as they order it. */
-function orderMethods(credentials: Credentials, skipped: string[]): Iterator<Candidate, undefined> {
+/** What the settings allow, as they order it, and before the first that may ask somebody: what the server accepts. */
+async function orderMethods(
+  credentials: Credentials,
+  skipped: string[],
+): Promise<Iterator<Candidate, undefined>> {
   const { user: username, authentications } = credentials.settings
-  // "none" is how a server says what it accepts; some accept it.
+  // "none" is how a server says what it accepts, after a round trip; some accept it. A refusal says it as well.
   const none: Candidate = { name: 'none', kind: 'none', method: async () => ({ type: 'none', username }) }
   const all = [...listMethods(credentials, skipped)]
   const allowed = authentications.flatMap((kind) => all.filter((candidate) => candidate.kind === kind))
-  return [none, ...allowed][Symbol.iterator]() as Iterator<Candidate, undefined>
+  const [first, ...rest] = allowed
+  const ordered = first && (await first.isQuiet?.()) ? [first, none, ...rest] : [none, ...allowed]
+  return ordered[Symbol.iterator]() as Iterator<Candidate, undefined>
 }
 
 function* listMethods(credentials: Credentials, skipped: string[]): Generator<Candidate, undefined> {
@@ -67,7 +78,7 @@ function* listMethods(credentials: Credentials, skipped: string[]): Generator<Ca
       username,
       agent: await makeFilteredAgent(agent, only),
     })
-    yield { name: 'agent', kind: 'publickey', method: make }
+    yield { name: 'agent', kind: 'publickey', method: make, isQuiet: async () => true }
   }
   for (const file of settings.identityFiles) {
     const content = files.get(file)
@@ -77,7 +88,8 @@ function* listMethods(credentials: Credentials, skipped: string[]): Generator<Ca
       username,
       key: await openKey(file, content, credentials),
     })
-    yield { name: `key ${file}`, kind: 'publickey', method }
+    const isQuiet = async () => !((await parsePrivateKey(content)) instanceof Error)
+    yield { name: `key ${file}`, kind: 'publickey', method, isQuiet }
   }
   if (!secrets.isAvailable('password')) {
     skipped.push('password: none was given')
