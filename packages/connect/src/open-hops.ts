@@ -17,6 +17,9 @@ import { readUpstream } from './upstream.ts'
 /** Who reads what a killed connect has written finds its socket sooner. */
 const sweptAfterMs = 60_000
 
+/** Whoever is done sooner has no time for what others have left. */
+const sweepsAfterMs = 1000
+
 export async function openHops(tool: Tool, hop: Hop): Promise<number> {
   const { values } = tool.arguments
   const lingerMs = parseDurationOption(values['linger']?.[0] ?? hopOptions.linger.default, '--linger')
@@ -51,10 +54,12 @@ export async function openHops(tool: Tool, hop: Hop): Promise<number> {
     // Whoever names a time has a use for the record later.
     const hasReaders = values['linger'] ? undefined : watchReaders(1)
     closeOutput()
-    // Now that nobody waits for us.
     await loadSession()
-    const swept = sweepSockets(tool.environment, { agedMs: sweptAfterMs })
+    let swept: Promise<void> | undefined
+    const sweep = () => (swept = sweepSockets(tool.environment, { agedMs: sweptAfterMs }))
+    const sweeping = setTimeout(sweep, sweepsAfterMs)
     const lost = await serveOut(opener.servers, { lingerMs, hasReaders, signal: tool.signal })
+    clearTimeout(sweeping)
     await swept
     for (const error of lost) tool.diagnose(error.message)
     return ok && lost.length === 0 ? exitStatus.ok : exitStatus.someFailed

@@ -7,12 +7,12 @@ import { fstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 /** Looks at this descriptor, which may be closed afterwards; undefined where nothing can be told of it. */
 export function watchReaders(descriptor: number): (() => boolean) | undefined {
   const stat = fstatSync(descriptor)
-  if (!stat.isFIFO() || readdir('/proc/self/fd') === undefined) return undefined
+  if (!stat.isFIFO()) return undefined
   const pipe = `pipe:[${stat.ino}]`
   let last: string | undefined
   return () => {
     if (last === undefined || !holds(last, pipe)) last = findHolder(pipe)
-    return last !== undefined
+    return last !== undefined || readdir('/proc/self/fd') === undefined
   }
 }
 
