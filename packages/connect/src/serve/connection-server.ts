@@ -19,6 +19,7 @@ export class ConnectionServer {
   readonly #facts: FactCache
   readonly #server: Server
   readonly #sessions = new Set<ClientSession>()
+  #tellVacant: () => void = () => undefined
   /** Whoever has asked for the end is told about it when it has come. */
   #asker: ClientSession | undefined
   /** Told when a client comes, and when one leaves: whether it has sent anything. */
@@ -56,6 +57,18 @@ export class ConnectionServer {
     })
   }
 
+  /** Resolves when no client is left, or after so long. */
+  async vacate(withinMs: number): Promise<void> {
+    if (this.#sessions.size === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, withinMs)
+      this.#tellVacant = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
   /** Ends its clients, then the connection. */
   async close(): Promise<void> {
     this.#server.close()
@@ -78,6 +91,7 @@ export class ConnectionServer {
     this.onChange(false)
     await session.serve()
     this.#sessions.delete(session)
+    if (this.#sessions.size === 0) this.#tellVacant()
     const hasWorked = session.isClient && socket.bytesRead > 0
     if (hasWorked) this.used = true
     this.onChange(hasWorked)

@@ -12,6 +12,9 @@ export type Lifetime = {
   signal: AbortSignal
 }
 
+/** A signal for a whole pipeline reaches those above as well: only they know what they have begun, and how to end it. */
+const patienceMs = 1000
+
 /** How often is looked for readers; when twice there were none, whoever has read of the connections is on the way. */
 const lookMs = 1000
 const looks = 2
@@ -45,6 +48,9 @@ export async function serveOut(
     void close(server)
   }
   const closeAll = () => [...open].forEach(close)
+  const closeWhenVacant = (server: ConnectionServer) =>
+    server.vacate(patienceMs).then(() => (open.has(server) ? close(server) : undefined))
+  const yieldAll = () => void Promise.all([...open].map(closeWhenVacant))
   // Whoever only looks whether a socket is served must not keep it open by doing so, and neither must the next, who
   // comes before the first is seen to have left: when the time is up, only those count who were there in time.
   let quietSince = monotonicMs()
@@ -76,14 +82,14 @@ export async function serveOut(
     server.onClose = () => close(server)
     void server.connection.lost.then((error) => lose(server, error))
   }
-  signal.addEventListener('abort', closeAll, { once: true })
+  signal.addEventListener('abort', yieldAll, { once: true })
   if (servers.length === 0) finish()
-  else if (signal.aborted) closeAll()
+  else if (signal.aborted) yieldAll()
   else review(false)
   await finished
   clearTimeout(timer)
   clearInterval(looking)
-  signal.removeEventListener('abort', closeAll)
+  signal.removeEventListener('abort', yieldAll)
   await Promise.all(closing)
   return losses
 }
