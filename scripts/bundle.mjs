@@ -102,14 +102,8 @@ const common = {
     'import.meta.dirname': '__dirname',
     PROGRAM_VERSION: JSON.stringify(manifest.version),
   },
-  // As the launcher runs it, which so need not copy it. import.meta.url is what pathToFileURL() gives, which takes half a
-  // millisecond for its first answer.
-  banner: {
-    js:
-      '(function(exports,require,module,__filename,__dirname,importModule){' +
-      'const importMetaUrl="file://"+encodeURI(__filename).replace(/[?#]/g,encodeURIComponent);',
-  },
-  footer: { js: '})' },
+  // What pathToFileURL() gives, which takes half a millisecond for its first answer.
+  banner: { js: 'const importMetaUrl="file://"+encodeURI(__filename).replace(/[?#]/g,encodeURIComponent);' },
 }
 
 // What runs on a far side, as one file that is sent there: it has to be small. The ndjson package brings streams of its
@@ -131,7 +125,7 @@ async function buildAgent() {
   } }`
   // Node 18 lacks it.
   const banner = { js: 'process.getBuiltinModule||(process.getBuiltinModule=require);' }
-  const far = { ...common, define: {}, minify: true, write: false, footer: {} }
+  const far = { ...common, define: {}, minify: true, write: false }
   const options = (entry, target) => ({
     ...far,
     banner: entry === 'main' ? banner : {},
@@ -162,7 +156,6 @@ for (const name of sent) {
     outfile,
     target: 'node18',
     banner: {},
-    footer: {},
     define: {},
     minify: true,
   })

@@ -22,7 +22,13 @@ function load(name) {
   } catch {
     // Not made yet.
   }
-  const script = new Script(source, { filename, cachedData })
+  const script = new Script(
+    `(function(exports,require,module,__filename,__dirname,importModule){${source}\n})`,
+    {
+      filename,
+      cachedData,
+    },
+  )
   const module = { exports: {} }
   loaded.set(name, { script, module, filename })
   const chunkRequire = (id) => (id.startsWith('./') ? load(id.slice(2)) : require(id))
