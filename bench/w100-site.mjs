@@ -85,7 +85,8 @@ export const playbook = (root, host) =>
           shell: { cmd: `echo ${i} >${root}/d1/made${i}`, creates: `${root}/d1/made${i}` },
         })),
         ...range(5).map((i) => ({
-          file: { path: `${root}/d2/l${i}`, src: `../d3/f${i}`, state: 'link' },
+          // What they lead to need not be there.
+          file: { path: `${root}/d2/l${i}`, src: `../d3/f${i}`, state: 'link', force: true },
         })),
       ],
     },
