@@ -10,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
 import { afterAll, describe, expect, test } from 'vitest'
 import { RecordWriter } from './write.ts'
 
@@ -62,12 +63,33 @@ describe('RecordWriter', () => {
 
   test('goes on where a pipe took a part of the first record', async () => {
     const { reader, writer } = makePipe()
-    const text = 'x'.repeat(pipeBytes + 1000)
+    const text = 'x'.repeat(pipeBytes / 2)
+    const before = 'y'.repeat(pipeBytes - 8192)
+    writeSync(writer, before)
     const records = new RecordWriter(writer)
     await records.write({ type: 'a', text })
     const first = read(reader)
+    expect(first).toHaveLength(pipeBytes)
     await records.flush()
-    expect(JSON.parse(first + read(reader))).toEqual({ type: 'a', text })
+    expect(JSON.parse((first + read(reader)).slice(before.length))).toEqual({ type: 'a', text })
+  })
+
+  test('writes a record that no pipe holds', async () => {
+    const { reader, writer } = makePipe()
+    const text = 'x'.repeat(pipeBytes + 1000)
+    const records = new RecordWriter(writer)
+    await records.write({ type: 'a', text })
+    let all = ''
+    while (!all.endsWith('\n')) {
+      await setImmediate()
+      try {
+        all += read(reader)
+      } catch {
+        // Nothing has come yet.
+      }
+    }
+    await records.flush()
+    expect(JSON.parse(all)).toEqual({ type: 'a', text })
     closeSync(reader)
     closeSync(writer)
   })
