@@ -37,16 +37,16 @@ function formatLook(steps: readonly ProgramStep[]): string[] {
   return ['remember() {', 'case $1 in', ...cases, 'esac', '}', `look ${[...paths].join(' ')}`]
 }
 
-/** The steps, with a mark before and after each row of those that can be done together. */
+/** The steps; those of a row that can be done together are functions, with a mark before and after the row. */
 function formatSteps(steps: readonly ProgramStep[], { check, diff, failFast }: Mode): string[] {
   const mayJoin = !check && !diff && !failFast
   const nameAt = (index: number) => steps[index]?.call[0]
   return steps.flatMap(({ number, call }, index) => {
     const joins = mayJoin && joining.has(call[0])
-    const begins = joins && nameAt(index - 1) !== call[0] && nameAt(index + 1) === call[0]
-    const ends = joins && nameAt(index - 1) === call[0] && nameAt(index + 1) !== call[0]
-    const step = `run_step ${number} ${quoteCommand(call)}`
-    return [...(begins ? ['together=yes'] : []), step, ...(ends ? ['settle', 'together='] : [])]
+    const [follows, leads] = [index - 1, index + 1].map((at) => joins && nameAt(at) === call[0])
+    if (!follows && !leads) return [`run_step ${number} ${quoteCommand(call)}`]
+    const step = [`step_${number}() { ${quoteCommand(call)}; }`, `run_step ${number} step_${number}`]
+    return [...(follows ? [] : ['together=yes']), ...step, ...(leads ? [] : ['settle', 'together='])]
   })
 }
 

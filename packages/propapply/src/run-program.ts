@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import type { Connection, Running } from '@plumbline/common/connection/connection'
+import { monotonicMs } from '@plumbline/common/process/monotonic'
 import { randomBytes } from '@plumbline/common/process/random-bytes'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf, toToolError } from '@plumbline/common/error/translate'
@@ -39,9 +40,6 @@ export type Interruption = {
 }
 
 export type RunEnd = { finished: number; interruption: Interruption | undefined; ms: number }
-
-/** As performance.now(), which loads all of node:perf_hooks first. */
-const monotonicMs = () => Number(process.hrtime.bigint() / 1000n) / 1000
 
 /** How long the streams of a program that is over may be silent before they are no longer waited for. */
 const lingerMs = 1000

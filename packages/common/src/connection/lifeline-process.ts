@@ -1,5 +1,6 @@
 // The lifeline as this side holds it: what it says of its place, and the process groups it is asked to end.
 import { encodeText } from '../process/byte-text.ts'
+import { within } from '../process/within.ts'
 import { ToolError } from '../error/tool-error.ts'
 import { toToolError } from '../error/translate.ts'
 import type { Place } from './connection.ts'
@@ -92,7 +93,7 @@ export class Lifeline {
     const { stdin, stdout } = this.#process
     stdin.end()
     if (stdout.closed || stdout.readableEnded) return
-    await settleWithin(new Promise((resolve) => stdout.once('end', resolve).once('close', resolve)))
+    await within(new Promise((resolve) => stdout.once('end', resolve).once('close', resolve)), answerMs)
     this.#process.abandon()
   }
 
@@ -107,16 +108,9 @@ export class Lifeline {
     return rest
   }
 
-  #within(done: Promise<unknown>): Promise<void> {
-    return settleWithin(Promise.race([done, this.ended]))
+  async #within(done: Promise<unknown>): Promise<void> {
+    await within(Promise.race([done, this.ended]), answerMs)
   }
-}
-
-async function settleWithin(done: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise((resolve) => (timer = setTimeout(resolve, answerMs)))
-  await Promise.race([done, late])
-  clearTimeout(timer)
 }
 
 /** user LF uid LF home, as lifeline.ts prints them. */

@@ -1,6 +1,7 @@
 // One process behind BOOT: its streams from the header on, and its status, or why BOOT never answered.
 import type { Readable, Writable } from 'node:stream'
 import { ToolError } from '../error/tool-error.ts'
+import { within } from '../process/within.ts'
 import { HeaderFilter } from './header-filter.ts'
 import type { Entry, RawProcess } from './raw-process.ts'
 
@@ -58,14 +59,11 @@ export class ShellProcess {
 
   /** The process group there, once BOOT has answered; undefined when it does not within `ms`. */
   async group(ms: number): Promise<number | undefined> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms, undefined)))
     const ended = this.#raw.status.then(
       () => undefined,
       () => undefined,
     )
-    const header = await Promise.race([this.#out.header, ended, late])
-    clearTimeout(timer)
+    const header = await within(Promise.race([this.#out.header, ended]), ms)
     return header === undefined ? undefined : Number.parseInt(header, 10)
   }
 

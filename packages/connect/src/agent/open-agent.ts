@@ -6,6 +6,7 @@ import { KeptStream } from '@plumbline/common/connection/kept-stream'
 import { reasonOf } from '@plumbline/common/error/translate'
 import { receivedError } from '@plumbline/common/error/received-error'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { within } from '@plumbline/common/process/within'
 import { validate } from '@plumbline/common/records/validate'
 import { agentRecord } from './agent.ts'
 import { LineReader } from './line-reader.ts'
@@ -28,13 +29,10 @@ export class RuntimeMissing extends Error {}
 /** Throws HOP_TIMEOUT, HOP_FAILED, what the agent says, or RuntimeMissing; nothing is then left there. */
 export async function openAgent(running: Running, opening: Opening): Promise<OpenedAgent> {
   const { hop, timeoutMs, intervalMs } = opening
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ToolError('HOP_TIMEOUT', { hop, ms: timeoutMs })), timeoutMs)
-  })
   running.stdin.on('error', () => undefined)
   try {
-    const place = await Promise.race([greet(running, opening), late])
+    const place = await within(greet(running, opening), timeoutMs)
+    if (!place) throw new ToolError('HOP_TIMEOUT', { hop, ms: timeoutMs })
     let lost = 'the agent has ended'
     const silent = () => void (lost = 'nothing was heard of the agent')
     const stream = new KeptStream({ input: running.stdout, output: running.stdin, intervalMs, silent })
@@ -44,8 +42,6 @@ export async function openAgent(running: Running, opening: Opening): Promise<Ope
   } catch (error) {
     running.cancel()
     throw error
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -7,6 +7,7 @@ import { encodeBulk } from '@plumbline/common/ndjson/bulk'
 import { encodeRecord, type OutRecord } from '@plumbline/common/ndjson/encode'
 import { readRecords } from '@plumbline/common/ndjson/read'
 import { monotonicMs } from '@plumbline/common/process/monotonic'
+import { within } from '@plumbline/common/process/within'
 import { makeErrorRecord } from '@plumbline/common/records/error'
 import { formatMismatch, validate } from '@plumbline/common/records/validate'
 import { longestRequest, requestRecord, type RequestRecord } from '@plumbline/common/records/verb'
@@ -53,7 +54,7 @@ export class ClientSession {
 
   /** Whether it keeps the connection open at `deadline` and after: what comes later has to send something first. */
   isThereAt(deadline: number): boolean {
-    return this.#worked || (!this.#asked && this.#since < deadline)
+    return this.isClient && (this.#worked || this.#since < deadline)
   }
 
   /** Resolves when the client has left and nothing that it started is left running. */
@@ -93,12 +94,9 @@ export class ClientSession {
     const requests = this.#awaited
     for (const request of requests) request.cancel()
     const answered = Promise.all(requests.map(({ done }) => done))
-    // A client that has stopped reading would hold up its answers for ever.
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise((resolve) => (timer = setTimeout(resolve, patienceMs)))
     const ended = answered.then(() => new Promise<void>((resolve) => this.#socket.end(() => resolve())))
-    await Promise.race([ended, this.#gone, late])
-    clearTimeout(timer)
+    // A client that has stopped reading would hold up its answers for ever.
+    await within(Promise.race([ended, this.#gone]), patienceMs)
     this.#socket.destroy()
     await answered
   }

@@ -4,6 +4,7 @@ import type { Connection } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import { loadDecoder } from '@plumbline/common/ndjson/decode'
+import { within } from '@plumbline/common/process/within'
 import type { ConnectionRecord } from '@plumbline/common/records/connection'
 import type { ClientSession } from './client-session.ts'
 import type { FactCache } from './fact-cache.ts'
@@ -19,7 +20,7 @@ export class ConnectionServer {
   readonly #facts: FactCache
   readonly #server: Server
   readonly #sessions = new Set<ClientSession>()
-  #tellVacant: () => void = () => undefined
+  #tellVacant: (value?: unknown) => void = () => undefined
   /** Whoever has asked for the end is told about it when it has come. */
   #asker: ClientSession | undefined
   /** Told when a client comes, and when one leaves: whether it has sent anything. */
@@ -59,14 +60,7 @@ export class ConnectionServer {
 
   /** Resolves when no client is left, or after so long. */
   async vacate(withinMs: number): Promise<void> {
-    if (this.#sessions.size === 0) return
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, withinMs)
-      this.#tellVacant = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
+    if (this.#sessions.size > 0) await within(new Promise((tell) => (this.#tellVacant = tell)), withinMs)
   }
 
   /** Ends its clients, then the connection. */

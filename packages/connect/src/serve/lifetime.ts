@@ -48,9 +48,10 @@ export async function serveOut(
     void close(server)
   }
   const closeAll = () => [...open].forEach(close)
-  const closeWhenVacant = (server: ConnectionServer) =>
-    server.vacate(patienceMs).then(() => (open.has(server) ? close(server) : undefined))
-  const yieldAll = () => void Promise.all([...open].map(closeWhenVacant))
+  const yieldAll = () => {
+    for (const server of open)
+      void server.vacate(patienceMs).then(() => void (open.has(server) && close(server)))
+  }
   // Whoever only looks whether a socket is served must not keep it open by doing so, and neither must the next, who
   // comes before the first is seen to have left: when the time is up, only those count who were there in time.
   let quietSince = monotonicMs()

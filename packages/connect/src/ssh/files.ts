@@ -6,6 +6,7 @@ import { buffer, text } from 'node:stream/consumers'
 import type { Connection } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { quoteWord } from '@plumbline/common/process/quote'
+import { within } from '@plumbline/common/process/within'
 
 /** Path to content, of the files that could be read; none of a name with a newline. */
 export async function readFiles(
@@ -50,19 +51,13 @@ export async function capture(
 ) {
   const running = connection.run({ command })
   running.stdin.end()
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      running.cancel()
-      reject(new ToolError('HOP_TIMEOUT', { hop, ms: timeoutMs }))
-    }, timeoutMs)
-  })
   const captured = Promise.all([text(running.stdout), text(running.stderr), running.status])
   captured.catch(() => undefined)
-  try {
-    const [stdout, stderr, status] = await Promise.race([captured, late])
-    return { stdout, stderr, status }
-  } finally {
-    clearTimeout(timer)
+  const answer = await within(captured, timeoutMs)
+  if (!answer) {
+    running.cancel()
+    throw new ToolError('HOP_TIMEOUT', { hop, ms: timeoutMs })
   }
+  const [stdout, stderr, status] = answer
+  return { stdout, stderr, status }
 }

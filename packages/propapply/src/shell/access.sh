@@ -84,19 +84,19 @@ find_group() {
   return 1
 }
 
-# Gives FILE the owner wanted; further arguments are options of chown.
+# OPTION FILE…: gives them the owner wanted; OPTION, one of chown, may be nothing.
 set_owner() {
-  file=$1
+  option=$1
   shift
   if [ "$want_uid" ]; then
-    chown "$@" -- "$want_uid${want_gid:+:$want_gid}" "$file"
+    chown $option -- "$want_uid${want_gid:+:$want_gid}" "$@"
   elif [ "$want_gid" ]; then
-    chgrp "$@" -- "$want_gid" "$file"
+    chgrp $option -- "$want_gid" "$@"
   fi
 }
 
 # Brings mode and owner of what is there in line with perms, mode, user and group, as far as these are given; the
-# facts are known, and further arguments are options of chown. chown(2) clears set-user-ID: the mode comes second.
+# facts are known, and an argument is an option of chown. chown(2) clears set-user-ID: the mode comes second.
 adjust_access() {
   resolve_owner || return
   owned=yes moded=yes
@@ -105,7 +105,7 @@ adjust_access() {
   if [ "$owned$moded" = yesyes ]; then return 0; fi
   if [ "$check" ]; then return 10; fi
   settle
-  if [ -z "$owned" ]; then set_owner "$path" "$@" || return 1; fi
+  if [ -z "$owned" ]; then set_owner "$1" "$path" || return 1; fi
   if [ "$mode" ]; then chmod "$mode" "$path" || return 1; fi
   return 10
 }

@@ -12,7 +12,7 @@ has_content() {
   else
     need_parent || return
     if [ "$together" ] && is_quick; then
-      hold make_files make_file_alone
+      hold make_files ok
       return
     fi
   fi

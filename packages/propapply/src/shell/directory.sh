@@ -16,13 +16,13 @@ directory_exists() {
   if [ "$together" ] && is_plain "$path"; then
     if [ "$mode $user $group" != "$alike" ]; then settle; fi
     alike="$mode $user $group" new_mode=${mode:-0755} new_uid=$want_uid new_gid=$want_gid
-    eval "path_$step=\$path perms_$step=\$perms mode_$step=\$mode user_$step=\$user group_$step=\$group"
-    hold make_directories make_directory_alone
+    # It was not there: it has been made, whatever else there was to do.
+    hold make_directories changed
     return
   fi
   settle
   mkdir -p -m "${mode:-0755}" -- "$path" || return 1
-  if [ "$want_uid$want_gid" ]; then set_owner "$path" || return 1; fi
+  if [ "$want_uid$want_gid" ]; then set_owner '' "$path" || return 1; fi
   if is_plain "$path"; then extend_plain "$path"; fi
   return 10
 }
@@ -30,22 +30,9 @@ directory_exists() {
 # Those that are held (together.sh) are to have the same mode and owner.
 make_directories() {
   mkdir -p -m "$new_mode" -- $held_paths 2>/dev/null || return
-  if [ "$new_uid" ]; then
-    chown -- "$new_uid${new_gid:+:$new_gid}" $held_paths 2>/dev/null || return
-  elif [ "$new_gid" ]; then
-    chgrp -- "$new_gid" $held_paths 2>/dev/null || return
-  fi
-  for number in $waiting; do
-    case $number in *:ok) continue ;; esac
-    eval "made_$number=yes"
-  done
+  if [ "$new_uid$new_gid" ]; then (want_uid=$new_uid want_gid=$new_gid && set_owner '' $held_paths 2>/dev/null) || return; fi
+  for number in $making; do eval "made_$number=yes"; done
   for directory in $held_paths; do extend_plain "$directory"; done
-}
-
-# It was not there when it was held: it has been made, whatever else there was to do.
-make_directory_alone() {
-  eval "set -- \"\$path_$1\" \"\$perms_$1\" \"\$mode_$1\" \"\$user_$1\" \"\$group_$1\""
-  directory_exists "$@" && return 10
 }
 
 extend_plain() {

@@ -10,20 +10,13 @@ is_quick() {
     find_mask
     if [ -z "$direct" ]; then return 1; fi
   fi
-  eval "path_$step=\$path length_$step=\$length perms_$step=\$perms mode_$step=\$mode"
-  eval "parents_$step=\$parents new_$step=\$new mask_$step=\${direct:-022}"
-}
-
-make_file_alone() {
-  eval "set -- \"\$path_$1\" \"\$length_$1\" \"\$perms_$1\" \"\$mode_$1\" '' '' \"\$parents_$1\" \"\$new_$1\""
-  has_content "$@"
+  eval "path_$step=\$path new_$step=\$new mask_$step=\${direct:-022}"
 }
 
 # stages: words DIRECTORY=I, of whose files the numbers are in numbers_I.
 make_files() {
   stages=' ' staged= count=0
-  for number in $waiting; do
-    case $number in *:ok) continue ;; esac
+  for number in $making; do
     eval "stage=\${path_$number%/*}/.propapply-$name"
     case $stages in
       *" $stage="*) index=${stages#*" $stage="} index=${index%% *} ;;

@@ -81,7 +81,7 @@ abandon() {
 }
 
 put_in_place() {
-  if [ "$want_uid$want_gid" ]; then set_owner "$tmp" || { abandon; return; }; fi
+  if [ "$want_uid$want_gid" ]; then set_owner '' "$tmp" || { abandon; return; }; fi
   if [ -z "$direct" ] && [ "$mode$want_uid$want_gid" ]; then chmod "${mode:-0644}" "$tmp" || { abandon; return; }; fi
   mv -f -- "$tmp" "$path" || { abandon; return; }
   tmp=

@@ -8,7 +8,7 @@
 #   TOKEN end
 
 begin() {
-  step=0 tmp= staged= held= held_paths=' ' holds=0 together= reason= touched= unsure= users= groups= stale=yes plain=' ' tells=
+  step=0 tmp= staged= held= making=' ' held_paths=' ' holds=0 together= reason= touched= unsure= users= groups= stale=yes plain=' ' tells=
   nl='
 '
   # What commands get back, as they get back the mask: the locale that we were started with.
@@ -39,21 +39,26 @@ run_step() {
       return
       ;;
     0held)
-      held="$held $step:ok"
+      held="$held $step"
       return
       ;;
   esac
   settle
   if [ "$check" ]; then foresee; fi
-  case $result in
-    0) result=ok ;;
-    10) result=changed ;;
-    11) result=skipped ;;
-    *) result=failed ;;
-  esac
+  name_result $result ok
   printf '%s\n' "$token" >&2
-  printf '%s %s %s %s\n' "$token" "$result" "$step" "$reason" || exit 74
-  if [ "$result$failfast" = failedyes ]; then exit 1; fi
+  printf '%s %s %s %s\n' "$token" "$word" "$step" "$reason" || exit 74
+  if [ "$word$failfast" = failedyes ]; then exit 1; fi
+}
+
+# STATUS NOTHING: sets word; NOTHING is what it is called that there was nothing to do.
+name_result() {
+  case $1 in
+    0) word=$2 ;;
+    10) word=changed ;;
+    11) word=skipped ;;
+    *) word=failed ;;
+  esac
 }
 
 finish() {

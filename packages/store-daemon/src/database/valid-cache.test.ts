@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { expect, it, onTestFinished } from 'vitest'
-import { openConnection } from './open.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openConnection, type Connection } from './open.ts'
 import { validCache } from './valid-cache.ts'
 
 function open(mode: string) {
@@ -29,25 +29,25 @@ const writer = `
   new (require('better-sqlite3'))(file, { nativeBinding }).exec('insert into t values (1)')
 `
 
-it.each(['wal', 'truncate'])('is forgotten when another process has written, in %s mode', async (mode) => {
-  const { connection, cache, writeElsewhere } = open(mode)
-  cache.set('a', 1)
-  for (let turn = 0; turn < 3; turn++) {
-    expect(cache.get('a')).toBe(1)
-    await setImmediate()
-  }
-  connection.exec('insert into t values (2)')
-  expect(cache.get('a')).toBe(1)
-  await setImmediate()
-  writeElsewhere()
-  expect(cache.get('a')).toBeUndefined()
-  cache.set('a', 2)
-  await setImmediate()
-  expect(cache.get('a')).toBe(2)
-  await setImmediate()
-  connection.pragma('wal_checkpoint(truncate)')
-  expect(cache.get('a')).toBe(2)
-  await setImmediate()
-  writeElsewhere()
-  expect(cache.get('a')).toBeUndefined()
+const own: [string, (connection: Connection) => void][] = [
+  ['nothing', () => undefined],
+  ['a commit', (connection) => connection.exec('insert into t values (2)')],
+  ['a checkpoint', (connection) => connection.pragma('wal_checkpoint(truncate)')],
+]
+
+describe.each(['wal', 'truncate'])('in %s mode, what is remembered', (mode) => {
+  it.each(own)('outlives %s of our own, and no write of another process', async (_, act) => {
+    const { connection, cache, writeElsewhere } = open(mode)
+    for (let time = 0; time < 2; time++) {
+      cache.set('a', 1)
+      act(connection)
+      for (let turn = 0; turn < 3; turn++) {
+        await setImmediate()
+        expect(cache.get('a')).toBe(1)
+      }
+      writeElsewhere()
+      await setImmediate()
+      expect(cache.get('a')).toBeUndefined()
+    }
+  })
 })
