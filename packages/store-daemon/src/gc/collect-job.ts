@@ -1,6 +1,7 @@
 // The part of a collection that takes long, on a worker thread: finds the roots, reads the graph, marks it, and
 // removes from disk what the main thread has taken out of the database.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { fault } from '../fault.ts'
 import { exists, removeTree } from '../store/remove-tree.ts'
 import { makeTurns, type Job, type JobPort, type Turn } from '../work/job.ts'
@@ -55,6 +56,8 @@ export type CollectResult = {
 export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
   const { store, database, action, settings } = args
   const turn = makeTurns()
+  // Read while the graph is, and before it: what comes into the store after that is not taken for junk.
+  const names = readdir(store, 'latin1')
   const graph = await readGraph(`${database}/db.sqlite`, settings, turn)
   const nodes = indexPaths(graph.paths)
   const roots = await findAllRoots(args, nodes, port, turn)
@@ -63,7 +66,7 @@ export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
   if (action === 'delete' || args.keepDeadMs > 0) keepRecentlyDead(args, graph, nodes, alive)
 
   const result = { paths: [], stillAlive: undefined, chain: undefined }
-  const junk = listJunk(store, graph.paths, roots)
+  const junk = listJunk(store, await names, graph.paths, roots)
   if (action === 'live') return { ...result, paths: graph.paths.filter((_, node) => alive[node]) }
   if (action === 'dead') {
     const dead = graph.paths.filter((_, node) => !alive[node])
@@ -130,14 +133,19 @@ function keepRecentlyDead(
 }
 
 /** Names in the store that the database does not know and nobody needs. */
-function listJunk(store: string, paths: readonly string[], roots: ReadonlyMap<string, string>): string[] {
+function listJunk(
+  store: string,
+  names: readonly string[],
+  paths: readonly string[],
+  roots: ReadonlyMap<string, string>,
+): string[] {
   const isNeeded = (name: string) => {
     const path = `${store}/${name}`
     const link = /^\.tmp-link-([0-9]+)-/.exec(name)
     if (link) return existsSync(`/proc/${link[1]}`)
     return roots.has(path) || roots.has(path.replace(/\.(lock|chroot)$/, ''))
   }
-  return namesWithout(readdirSync(store, 'latin1'), paths, store.length + 1)
+  return namesWithout(names, paths, store.length + 1)
     .filter((name) => name !== '.links' && !isNeeded(name))
     .map((name) => `${store}/${name}`)
 }

@@ -21,10 +21,12 @@ export function makeEdges(nodes: number, lists: readonly (readonly number[])[]):
   const next = offsets.slice()
   for (const pairs of lists) {
     for (let at = 0; at < pairs.length; at += 2) {
-      const [from, to] = [pairs[at] ?? -1, pairs[at + 1] ?? -1]
+      const from = pairs[at] ?? -1
+      const to = pairs[at + 1] ?? -1
       if (from < 0 || to < 0) continue
-      targets[next[from] ?? 0] = to
-      next[from] = (next[from] ?? 0) + 1
+      const place = next[from] ?? 0
+      targets[place] = to
+      next[from] = place + 1
     }
   }
   return { offsets, targets }
