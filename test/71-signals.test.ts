@@ -126,6 +126,16 @@ const works = (signal: string): readonly Work[] => [
     ready: (job) => job.wrote('up\n'),
   },
   {
+    does: 'connect puts what is not yet there',
+    start() {
+      mkdirSync(scratch.file(`put-${signal}`))
+      return new Job('connect', ['put', '-n', '-', scratch.file(`put-${signal}/file`)])
+    },
+    ready: () => until(() => readdirSync(scratch.file(`put-${signal}`)).length > 0),
+    // Its record has this as the reason why there is no file.
+    says: 'connect: The run was cancelled\n',
+  },
+  {
     does: 'propapply applies a property',
     start: () => new Job('propapply', ['-n', '-p', `cmd.single command="${sleeper(`applied-${signal}`)}"`]),
     ready: made(`applied-${signal}`),
@@ -183,4 +193,18 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s while', (signal) => {
     // In the foreground the process has become the service, and cannot take its pidfile away.
     expect(existsSync(scratch.file(`never-${signal}.d/pid`))).toBe(false)
   })
+})
+
+// As Ctrl-C does it, which ends the writer of the pipe as well.
+test('connect put takes an end of its input that comes with a signal for no end', async () => {
+  const folder = scratch.file('cut-short')
+  mkdirSync(folder)
+  const job = new Job('connect', ['put', '-n', '-', `${folder}/file`])
+  const closed = once(job.child, 'close')
+  job.child.stdin?.write('half')
+  await until(() => readdirSync(folder).length > 0)
+  job.child.kill('SIGINT')
+  job.child.stdin?.end()
+  expect(await closed).toEqual([null, 'SIGINT'])
+  expect(readdirSync(folder)).toEqual([])
 })

@@ -1,5 +1,5 @@
 // A file that a verb reads on this machine; "-" is standard input, which is free only where no connections come in.
-import { constants, createReadStream, fstatSync, openSync, statSync, type Stats } from 'node:fs'
+import { closeSync, constants, createReadStream, fstatSync, openSync, statSync, type Stats } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { Tool } from '@plumbline/common/cli/run-tool'
@@ -30,6 +30,10 @@ export function openInputFile(path: string): InputFile {
     const fd =
       path === '-' ? 0 : openSync(file, constants.O_RDONLY | (isPipe(statSync(file)) ? nonBlocking : 0))
     const stat = fstatSync(fd)
+    if (stat.isDirectory()) {
+      closeSync(fd)
+      throw new Error('is a directory')
+    }
     if (isPipe(stat)) return { content: new Socket({ fd, readable: true, writable: false }) }
     const content = createReadStream(file, { fd, autoClose: fd > 0 })
     return stat.isFile() && fd > 0 ? { content, size: stat.size } : { content }

@@ -1,4 +1,5 @@
 // `connect put FILE PATH`.
+import type { Readable } from 'node:stream'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { textField } from '@plumbline/common/process/byte-text'
 import { checkInputFile, openInputFile } from './input-file.ts'
@@ -21,13 +22,24 @@ export const put: Verb = {
       // Opened before anything is written there, so that a file that is missing here costs nothing.
       const { content, size } = openInputFile(file)
       const options = { ...(mode && { mode }), ...(size !== undefined && { bytes: size }) }
+      const stop = () => void content.destroy(tool.signal.reason as ToolError)
+      tool.signal.addEventListener('abort', stop, { once: true })
       try {
-        await connection.writefile(path, content, options)
+        await connection.writefile(path, untilCancelled(content, tool.signal), options)
       } finally {
+        tool.signal.removeEventListener('abort', stop)
         content.destroy()
       }
       await tool.records.write({ type: 'file', host, ...textField('path', path), bytes: content.bytesRead })
       return 0
     }
   },
+}
+
+/** Ctrl-C also ends whoever writes into a pipe to us: an end of content that comes with the signal is not the end. */
+async function* untilCancelled(content: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
+  yield* content
+  // A signal that came before the end may be told after it, in the same turn of the event loop.
+  await new Promise((resolve) => setImmediate(resolve))
+  signal.throwIfAborted()
 }
