@@ -185,6 +185,8 @@ describe('connect get and put', () => {
     expect(folder.status).toBe(1)
     const nowhere = await run(`connect local | connect put ${file('x', 'x')} ${scratch.path}/none/x`)
     expect(nowhere.stderr).toContain('there is no such directory')
+    const notOne = await run(`connect local | connect put /etc ${scratch.path}/x`)
+    expect(notOne.stderr).toBe('connect: Cannot read "/etc": is a directory\n')
   })
 })
 

@@ -101,7 +101,7 @@ describe('a service that cannot start', () => {
       'a folder for a log',
       { command: ['sleep', '9'], log: '/tmp' },
       1,
-      /Cannot create "\/tmp": illegal operation on a directory/,
+      /Cannot create "\/tmp": is a directory/,
     ],
     [
       'a pidfile below a file',

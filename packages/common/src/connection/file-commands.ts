@@ -14,7 +14,7 @@ export function formatRead(path: string): string {
   const file = operand(path)
   return (
     `[ -e ${file} ] || exit ${fileStatus.notFound}; ` +
-    `[ -r ${file} ] || exit ${fileStatus.unreadable}; ` +
+    `if [ ! -r ${file} ]; then echo "permission denied" >&2; exit ${fileStatus.unreadable}; fi; ` +
     `if [ -d ${file} ]; then echo "Is a directory" >&2; exit ${fileStatus.unreadable}; fi; exec cat <${file}`
   )
 }

@@ -40,7 +40,7 @@ describe('errors of others', () => {
 
   test('are told in the words of strerror(3)', () => {
     expect(reasonOf(read('/nowhere/x'))).toBe('no such file or directory')
-    expect(reasonOf(read('/'))).toBe('illegal operation on a directory')
+    expect(reasonOf(read('/'))).toBe('is a directory')
     expect(errnoOf(read('/nowhere/x'))).toBe('ENOENT')
     expect(reasonOf(new Error('their words'))).toBe('their words')
     expect(reasonOf('thrown text')).toBe('thrown text')

@@ -8,7 +8,8 @@ export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { errno } = error as NodeJS.ErrnoException
   const known = typeof errno === 'number' ? getSystemErrorMap().get(errno) : undefined
-  return known?.[1] ?? error.message
+  // Of all the words of libuv's for an errno, only these are not what every other program says.
+  return known?.[0] === 'EISDIR' ? 'is a directory' : (known?.[1] ?? error.message)
 }
 
 /** errno name (ENOENT …) of a Node system error. */

@@ -56,7 +56,7 @@ describe('readSecret()', () => {
   test.each([
     ['an empty file', () => file(''), 'it is empty'],
     ['an empty line', () => file('\nhunter2\n'), 'it is empty'],
-    ['a directory', () => ({ file: folder }), 'illegal operation on a directory'],
+    ['a directory', () => ({ file: folder }), 'is a directory'],
     ['a missing file', () => ({ file: join(folder, 'missing') }), 'no such file or directory'],
     ['a line that is too long', () => file('x'.repeat(5000)), 'longer than 4096 bytes'],
     ['a closed descriptor', () => ({ descriptor: 1000 }), 'bad file descriptor'],
