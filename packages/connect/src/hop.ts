@@ -24,7 +24,6 @@ export type HopContext = {
   secrets: Secrets
   diagnose: Diagnose
   environment: NodeJS.ProcessEnv
-  signal: AbortSignal
 }
 
 export type OpenedHop = {

@@ -1,7 +1,7 @@
 // Opens the hops of one run, and keeps what has to be closed.
 import { join } from 'node:path'
 import type { Tool } from '@plumbline/common/cli/run-tool'
-import { ToolError } from '@plumbline/common/error/tool-error'
+import type { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
 import type { OutRecord } from '@plumbline/common/ndjson/encode'
 import { Limit } from '@plumbline/common/process/limit'
@@ -29,9 +29,17 @@ export class Opener {
   readonly #run: Run
   readonly #lowers: Promise<Lower>[] = []
   readonly #outcomes: Promise<Outcome>[] = []
+  /** Rejects at a signal. */
+  readonly #aborted: Promise<never>
 
   constructor(run: Run) {
     this.#run = run
+    const { signal } = run.tool
+    this.#aborted = new Promise((_, reject) => {
+      if (signal.aborted) reject(signal.reason as ToolError)
+      signal.addEventListener('abort', () => reject(signal.reason as ToolError), { once: true })
+    })
+    this.#aborted.catch(() => undefined)
   }
 
   /** One outcome, a connection or an error record, for each target on this connection. */
@@ -56,10 +64,11 @@ export class Opener {
     )
   }
 
-  async #openOne(opening: Promise<Lower>, target: string): Promise<Outcome> {
+  async #openOne(entering: Promise<Lower>, target: string): Promise<Outcome> {
     const { tool, hop, timeoutMs, directory, secrets } = this.#run
-    const lower = await opening
-    const opened = await hop.open({
+    const lower = await entering
+    tool.signal.throwIfAborted()
+    const opening = hop.open({
       lower,
       target,
       timeoutMs,
@@ -67,8 +76,9 @@ export class Opener {
       arguments: tool.arguments,
       diagnose: tool.diagnose,
       environment: tool.environment,
-      signal: tool.signal,
     })
+    // What it has begun by then ends with the connection beneath, or with this process.
+    const opened = await Promise.race([opening, this.#aborted])
     const id = makeIdentifier(Date.now())
     const socket = join(directory.path(), `${id}.sock`)
     const facts = new FactCache(opened.connection, opened.place, {
@@ -79,7 +89,7 @@ export class Opener {
     this.servers.push(server)
     this.sockets.push(socket)
     await server.listen(socket)
-    if (tool.signal.aborted) throw new ToolError('CANCELLED', { what: 'The run' })
+    tool.signal.throwIfAborted()
     server.record = describe(lower, opened, { id, socket })
     return { record: server.record, failed: false }
   }
