@@ -90,6 +90,25 @@ describe('connect shell', () => {
   })
 })
 
+describe('a password that is asked for', () => {
+  it.each([
+    ['Ctrl-C', (terminal: Terminal) => terminal.type('\x03'), 130],
+    ['SIGTERM', (_: Terminal, pid: string) => process.kill(Number(pid), 'SIGTERM'), 143],
+  ])('gives the terminal back at %s, which ends the run', async (_, end, status) => {
+    const asks = `bash -c 'echo "pid $$" >&2; exec connect su'`
+    const terminal = new Terminal(
+      `trap : INT; stty -g; connect su -n ${plain} | ${asks}; echo "left $?"; stty -g`,
+    )
+    const before = (await terminal.see(/\n/)).trim()
+    const [, pid = ''] = /pid (\d+)/.exec(await terminal.see(/pid \d+\r/)) ?? []
+    await terminal.see(/assword[^:]*: /)
+    end(terminal, pid)
+    await terminal.see(new RegExp(`left ${status}\r\n`))
+    expect((await terminal.see(/:.*\r\n/)).trim()).toBe(before)
+    await terminal.status
+  })
+})
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

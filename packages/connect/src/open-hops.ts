@@ -26,7 +26,7 @@ export async function openHops(tool: Tool, hop: Hop): Promise<number> {
   const timeoutMs = parseDurationOption(values['timeout']?.[0] ?? hopOptions.timeout.default, '--timeout')
   const targets = hop.targets(tool.arguments)
   const directory = openRuntimeDirectory(tool.environment)
-  const secrets = new Secrets(tool.arguments)
+  const secrets = new Secrets(tool)
   const opener = new Opener({ tool, hop, timeoutMs, directory, secrets })
   let upstreamOk = true
   const counts = { connections: 0, errors: 0 }

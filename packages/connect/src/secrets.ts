@@ -1,5 +1,6 @@
 // The secrets of one run: each is read or asked for once, when it is first needed, and serves every host.
 import type { Arguments } from '@plumbline/common/cli/option-table'
+import type { Tool } from '@plumbline/common/cli/run-tool'
 import { askSecret, canAsk } from '@plumbline/common/secret/ask-secret'
 import { readSecret } from '@plumbline/common/secret/read-secret'
 import type { Secret } from '@plumbline/common/secret/secret'
@@ -7,11 +8,13 @@ import { parseSecretSource } from '@plumbline/common/secret/secret-options'
 
 export class Secrets {
   readonly #arguments: Arguments
+  readonly #signal: AbortSignal
   readonly #known = new Map<string, Promise<Secret>>()
   #asking: Promise<unknown> = Promise.resolve()
 
-  constructor(args: Arguments) {
+  constructor({ arguments: args, signal }: Pick<Tool, 'arguments' | 'signal'>) {
     this.#arguments = args
+    this.#signal = signal
   }
 
   /** Whether the user has said where it comes from. */
@@ -34,7 +37,7 @@ export class Secrets {
   }
 
   #ask(prompt: string, name: string): Promise<Secret> {
-    const asked = this.#asking.then(() => askSecret(prompt, name))
+    const asked = this.#asking.then(() => askSecret(prompt, name, this.#signal))
     this.#asking = asked.catch(() => undefined)
     return asked
   }

@@ -13,6 +13,9 @@ const key = {
   delete: 0x7f,
 }
 
+/** Of kill(2). */
+const ownGroup = 0
+
 /** True when there is a controlling terminal to ask on. */
 export function canAsk(): boolean {
   try {
@@ -23,28 +26,40 @@ export function canAsk(): boolean {
   }
 }
 
-/** What the user types before Enter. Throws SECRET_NEEDED on Ctrl-C, Ctrl-D, or without a terminal. */
-export async function askSecret(prompt: string, what: string): Promise<Secret> {
+/**
+ * What the user types before Enter. Ctrl-C is for the whole pipeline, as everywhere. Throws SECRET_NEEDED on Ctrl-D, or
+ * without a terminal, and what aborted the signal.
+ */
+export async function askSecret(prompt: string, what: string, signal: AbortSignal): Promise<Secret> {
   if (!canAsk()) throw new ToolError('SECRET_NEEDED', { what, hint: 'there is no terminal to ask on' })
+  signal.throwIfAborted()
   const fd = openSync('/dev/tty', 'r+')
   const terminal = new ReadStream(fd)
   writeSync(fd, prompt)
   // Raw mode hands over every byte at once and echoes none; it also makes Ctrl-C ours to act on.
   terminal.setRawMode(true)
+  const leave = (reason?: Error) => {
+    terminal.setRawMode(false)
+    writeSync(fd, '\n')
+    terminal.destroy(reason)
+  }
+  // Then and there: a process that ends by a signal has no time for it.
+  const stop = () => leave(signal.reason as Error)
+  signal.addEventListener('abort', stop, { once: true })
   const typed: number[] = []
   try {
-    for await (const bytes of terminal as AsyncIterable<Buffer>) {
+    for await (const bytes of terminal.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       for (const byte of bytes) {
         if (byte === key.carriageReturn || byte === key.lineFeed) return new Secret(Buffer.from(typed))
-        if (byte === key.interrupt || byte === key.endOfFile) throw new ToolError('SECRET_NEEDED', { what })
-        if (byte === key.backspace || byte === key.delete) typed.pop()
+        if (byte === key.endOfFile) throw new ToolError('SECRET_NEEDED', { what })
+        if (byte === key.interrupt) process.kill(ownGroup, 'SIGINT')
+        else if (byte === key.backspace || byte === key.delete) typed.pop()
         else typed.push(byte)
       }
     }
     throw new ToolError('SECRET_NEEDED', { what })
   } finally {
-    terminal.setRawMode(false)
-    writeSync(fd, '\n')
-    terminal.destroy()
+    signal.removeEventListener('abort', stop)
+    if (!terminal.destroyed) leave()
   }
 }

@@ -33,7 +33,10 @@ async function listTried(keys: readonly string[], accepted: readonly string[], a
     settings: { ...settings, identityFiles: [...keys] },
     files: new Map(keys.map((file) => [file, readFileSync(file)])),
     agent,
-    secrets: new NoSecrets({ command: 'ssh', operands: [], flags: new Set(), values: {} }),
+    secrets: new NoSecrets({
+      arguments: { command: 'ssh', operands: [], flags: new Set(), values: {} },
+      signal: new AbortController().signal,
+    }),
   })
   const next = (left: readonly string[] | null) =>
     new Promise((resolve) => handler(left as never, false as never, resolve))
