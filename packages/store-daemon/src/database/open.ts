@@ -2,8 +2,8 @@
 import type Sqlite from 'better-sqlite3'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { versions } from 'node:process'
-import { fileURLToPath } from 'node:url'
 
 export type Connection = Sqlite.Database
 export type Statement = Sqlite.Statement
@@ -17,10 +17,11 @@ export type OpenOptions = {
 export function openConnection(file: string, { readonly = false, busyMs = 0 }: OpenOptions = {}): Connection {
   // Loaded here and not by an import, so that `--help` does not load a megabyte of SQLite.
   const Database = createRequire(import.meta.url)('better-sqlite3') as typeof Sqlite
-  // Beside the bundle: what is in node_modules goes with every `npm ci`.
-  const beside = fileURLToPath(new URL(`sqlite-abi${versions.modules}.node`, import.meta.url))
-  const options = { readonly, timeout: busyMs }
-  return new Database(file, existsSync(beside) ? { ...options, nativeBinding: beside } : options)
+  // Beside the bundle when there is one, else in the package's dist: what is in node_modules goes with every `npm ci`.
+  const name = `sqlite-abi${versions.modules}.node`
+  const beside = join(import.meta.dirname, name)
+  const nativeBinding = existsSync(beside) ? beside : join(import.meta.dirname, '../../dist', name)
+  return new Database(file, { readonly, timeout: busyMs, nativeBinding })
 }
 
 /** Whether another process holds a lock that has to be waited for. */
