@@ -80,6 +80,9 @@ function* listMethods(credentials: Credentials, skipped: string[]): Generator<Ca
     })
     yield { name: 'agent', kind: 'publickey', method: make, isQuiet: async () => true }
   }
+  if (!settings.identityFiles.some((file) => files.has(file))) {
+    skipped.push('key: none of the identity files is there')
+  }
   for (const file of settings.identityFiles) {
     const content = files.get(file)
     if (!content) continue

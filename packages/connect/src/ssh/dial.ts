@@ -191,7 +191,8 @@ function explain(error: unknown, { settings }: Resolved, { tried, skipped }: Att
   if (level === 'client-authentication') {
     const unsupported = skipped.find((why) => /unsupported/i.test(why))
     if (unsupported) return new OpensshNeeded(unsupported)
-    const reason = `the server accepted none of: ${tried.filter((name) => name !== 'none').join(', ') || 'nothing'}`
+    const refused = tried.filter((name) => name !== 'none').join(', ')
+    const reason = refused ? `the server accepted none of: ${refused}` : 'there was nothing to try'
     const left = skipped.length > 0 ? `; left out: ${skipped.join(', ')}` : ''
     return new ToolError('AUTH_FAILED', { host, user: settings.user, reason: reason + left })
   }
