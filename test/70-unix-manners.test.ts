@@ -210,7 +210,9 @@ describe.each(programs)('$program', ({ program, job, flood, usage, ioError, wron
   test.each(wrong)('is used wrongly: %s', async (script, says) => {
     const { status, stdout, stderr } = await run(script)
     expect({ status, stdout }).toEqual({ status: usage, stdout: '' })
-    expectSentence(stderr, program, says, `Try '${program} --help'`)
+    expectSentence(stderr, program, says)
+    const [, help = ''] = /: Try '(.*)'\n$/.exec(stderr) ?? []
+    expect((await run(help)).stdout).toMatch(new RegExp(`^${help.replace(/ --help$/, '')} `))
   })
 })
 

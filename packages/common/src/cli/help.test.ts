@@ -85,10 +85,20 @@ test('formatHelp() shows a program that has no commands', async () => {
       -h, --help      show this help
       -V, --version   show the version
           --schema    show the JSON Schemas of the records read and written
-
-    Examples:
     "
   `)
+})
+
+test('formatHelp() shows of a command the examples that it is in', async () => {
+  const examples = [
+    ['tool fetch web1 | tool stop', 'both'],
+    ['tool fetch-all', 'another'],
+  ] as const
+  expect(await formatHelp({ ...several, examples }, 'fetch')).toContain(
+    '\nExamples:\n  tool fetch web1 | tool stop\n      both\n',
+  )
+  expect(await formatHelp({ ...several, examples }, 'fetch')).not.toContain('fetch-all')
+  expect(await formatHelp({ ...several, examples: examples.slice(1) }, 'fetch')).not.toContain('Examples')
 })
 
 test('formatHelp() shows a digit as the short option that it is', async () => {

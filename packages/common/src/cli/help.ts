@@ -28,7 +28,12 @@ export async function formatHelp(line: CommandLine, name: string): Promise<strin
     help.command(`${other} ${operands}`.trim(), describe)
   }
   addOptions(help, { ...command?.options, ...standardOptions })
-  return `${shortenDigits(await help.getHelp())}\n${formatExamples(line)}`
+  return `${shortenDigits(await help.getHelp())}\n${formatExamples(examplesOf(line, name))}`
+}
+
+/** Of a command: those that it is used in. */
+function examplesOf({ program, examples }: CommandLine, name: string): CommandLine['examples'] {
+  return examples.filter(([example]) => name === '' || `${example} `.includes(`${program} ${name} `))
 }
 
 /** A digit is a short option, which yargs believes only of those whose type it shows: `-0, --null`. */
@@ -37,7 +42,8 @@ function shortenDigits(help: string): string {
 }
 
 /** Not yargs's two columns: a command that is broken in two cannot be copied. */
-function formatExamples({ examples }: CommandLine): string {
+function formatExamples(examples: CommandLine['examples']): string {
+  if (examples.length === 0) return ''
   return ['\nExamples:\n', ...examples.map(([command, what]) => `  ${command}\n      ${what}\n`)].join('')
 }
 

@@ -57,7 +57,7 @@ export async function runTool(program: Program): Promise<void> {
     // Whatever a signal breaks off fails in some way; that the signal came is not news to who sent it.
     if (!records.broken && (!ending.signal || known.code === 'INTERNAL')) {
       diagnose(known.message)
-      if (known.exit === exitStatus.usage) diagnose(`Try '${name} --help'`)
+      if (known.exit === exitStatus.usage) diagnose(`Try '${helpFor(program.line)}'`)
       if (known.code === 'INTERNAL' && process.env['PLUMBLINE_TRACE']) diagnose(String(known.cause))
     }
     await records.flush().catch(() => undefined)
@@ -69,6 +69,12 @@ export async function runTool(program: Program): Promise<void> {
     // oxlint-disable-next-line no-process-exit
     if ((program.endsWithRun || !tool) && !ending.signal) process.exit()
   }
+}
+
+/** Of the command that was named, if there is such a one: only its own help has its options. */
+function helpFor({ program, commands }: CommandLine): string {
+  const word = process.argv[2]
+  return word && Object.hasOwn(commands, word) ? `${program} ${word} --help` : `${program} --help`
 }
 
 const exitOf = (error: ToolError) => error.exit
