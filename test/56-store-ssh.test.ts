@@ -15,8 +15,9 @@ describe.skipIf(process.getuid?.() !== 0)('store-cli over ssh', () => {
     const command = `${process.execPath} ${storeDaemon} --store ${daemon.store} --state ${daemon.state} --stdio`
     const sshd = await startSshd(scratch, [`ForceCommand ${command}`])
     sshd.addHost('far')
-    const run = (args: readonly string[], input = '') => {
-      const line = [storeCli, ...args, '--socket', 'ssh://far', '--ssh-config', sshd.config]
+    sshd.addHost('alias', { HostKeyAlias: 'store' })
+    const run = (args: readonly string[], input = '', host = 'far') => {
+      const line = [storeCli, ...args, '--socket', `ssh://${host}`, '--ssh-config', sshd.config]
       const ran = spawnSync(process.execPath, line, { input, env: environment(), encoding: 'utf8' })
       const records = ran.stdout
         .split('\n')
@@ -32,6 +33,9 @@ describe.skipIf(process.getuid?.() !== 0)('store-cli over ssh', () => {
     expect(run(['valid', path]).records).toEqual([{ type: 'path', path, valid: true }])
     await daemon.stop()
     const known = readFileSync(sshd.knownHosts, 'utf8')
+    writeFileSync(sshd.knownHosts, known.replaceAll(/^\S+/gm, 'store'))
+    expect(run(['ping'], '', 'alias').status).toBe(0)
+    writeFileSync(sshd.knownHosts, known)
     appendFileSync(sshd.knownHosts, known.replaceAll(/^\S+/gm, '@revoked *'))
     const revoked = run(['valid', path])
     expect([revoked.status, revoked.stderr]).toEqual([76, expect.stringContaining('is revoked in')])

@@ -115,9 +115,10 @@ function makeAttempts(username: string, settings: Settings) {
 
 /** Throws HOST_KEY_REVOKED, wherever that is said, and HOST_KEY_UNKNOWN. */
 async function checkHostKey({ host }: SshAddress, settings: Settings, key: Buffer): Promise<void> {
-  const [name = host] = settings['hostkeyalias'] ?? settings['hostname'] ?? [host]
+  const [name = host] = settings['hostname'] ?? []
   const port = settings['port']?.[0] ?? '22'
-  const entry = port === '22' ? name : `[${name}]:${port}`
+  // An alias is searched for as it is, whatever the port.
+  const entry = settings['hostkeyalias']?.[0] ?? (port === '22' ? name : `[${name}]:${port}`)
   const files = [...(settings['userknownhostsfile'] ?? []), ...(settings['globalknownhostsfile'] ?? [])]
     .flatMap((list) => list.split(' '))
     .map((file) => file.replace(/^~/, homedir()))
