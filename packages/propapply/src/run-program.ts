@@ -1,8 +1,8 @@
 // One run: sends the program of some steps over a connection, answers its requests for content, and hands out each
 // result as it comes.
-import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import type { Connection, Running } from '@plumbline/common/connection/connection'
+import { drained } from '@plumbline/common/process/drained'
 import { monotonicMs } from '@plumbline/common/process/monotonic'
 import { randomBytes } from '@plumbline/common/process/random-bytes'
 import { ToolError } from '@plumbline/common/error/tool-error'
@@ -237,7 +237,7 @@ async function sendExactly(
     if (chunk.length > left) throw new Error('the file has grown since it was read first')
     left -= chunk.length
     if (to.destroyed) return
-    if (!to.write(chunk)) await Promise.race([once(to, 'drain'), once(to, 'close')])
+    if (!to.write(chunk)) await drained(to)
   }
   if (left > 0) throw new Error('the file has shrunk since it was read first')
 }

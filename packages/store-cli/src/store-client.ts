@@ -1,7 +1,7 @@
 // A connection to a store daemon, ours or a real guix-daemon: one call at a time, as the protocol has it.
-import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { drained } from '@plumbline/common/process/drained'
 import { fromByteString } from '@plumbline/common/store/byte-string'
 import { ByteReader, Disconnected } from '@plumbline/common/store/wire/byte-reader'
 import { WireWriter } from '@plumbline/common/store/wire/wire-writer'
@@ -149,6 +149,5 @@ export class StoreClient {
 
 /** Writes to a socket, and waits while it is full. */
 export async function writeAll(socket: Duplex, bytes: Uint8Array): Promise<void> {
-  if (!socket.write(bytes) && !socket.destroyed)
-    await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+  if (!socket.write(bytes)) await drained(socket)
 }

@@ -1,11 +1,11 @@
 // A file with the nar of an item, compressed, as it comes from the daemon.
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { PassThrough, type Transform } from 'node:stream'
-import { finished, pipeline } from 'node:stream/promises'
+import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
+import { drained } from '@plumbline/common/process/drained'
 import { NarParser, type NarSink } from '@plumbline/common/store/nar/nar-parser'
 
 /** As narinfo files name them. */
@@ -57,7 +57,8 @@ export async function writeNarFile(
     await run(async (bytes) => {
       if (parser.done) return
       const mine = bytes.subarray(0, parser.push(bytes))
-      if (!compress.write(mine)) await Promise.race([once(compress, 'drain'), finished(compress)])
+      if (!compress.write(mine)) await drained(compress)
+      if (compress.destroyed) await writing
     })
     parser.end()
     compress.end()

@@ -3,6 +3,7 @@
 // A message is put together in one buffer that all connections share: a connection that is idle has none of its own.
 // It has to be built without waiting, and to end with commit() or flush(), before another connection has its turn.
 import type { Duplex } from 'node:stream'
+import { drained } from '../../process/drained.ts'
 import { paddingOf } from '../nar/nar-words.ts'
 import { tag } from './words.ts'
 
@@ -89,13 +90,7 @@ export class WireWriter {
     const bytes = this.#ready.length === 1 ? first : Buffer.concat(this.#ready)
     this.#ready = []
     if (this.#socket.destroyed || !this.#socket.writable || this.#socket.write(bytes)) return undefined
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#socket.off('drain', done).off('close', done)
-        resolve()
-      }
-      this.#socket.on('drain', done).on('close', done)
-    })
+    return drained(this.#socket)
   }
 
   #put(text: string): this {
