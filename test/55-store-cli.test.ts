@@ -88,7 +88,7 @@ describe('store-cli', () => {
       },
       { type: 'path', path: `${daemon.store}/x`, valid: false },
     ])
-    expect(ran.status).toBe(1)
+    expect([ran.status, ran.stderr]).toEqual([1, "store-cli: path `/nowhere' is not in the store\n"])
     expect(run(['valid', '-0'], `${text}\0${text}\0`).records).toHaveLength(2)
     expect(run(['from-hash-part', text.slice(daemon.store.length + 1).slice(0, 32)]).records).toEqual([
       { type: 'path', path: text },

@@ -37,7 +37,8 @@ export class Context {
     this.address = address
     this.isForPeople = stdout.isTTY && !this.has('json')
     client.onLog = (text) => {
-      if (!this.has('quiet')) tool.diagnose(text.trimEnd())
+      if (this.has('quiet')) return
+      for (const line of text.trimEnd().split('\n')) tool.diagnose(line)
     }
   }
 
@@ -65,8 +66,8 @@ export class Context {
     if (fatal.has(known.code)) throw known
     this.status = exitStatus.someFailed
     const record = makeErrorRecord('store-cli', known, more)
-    if (this.isForPeople) this.tool.diagnose(record.message)
-    else await this.tool.records.write(record as unknown as OutRecord)
+    this.tool.diagnose(record.message)
+    if (!this.isForPeople) await this.tool.records.write(record as unknown as OutRecord)
   }
 
   /** The last record of work. */
