@@ -245,3 +245,16 @@ describe('daemonize on a service that never becomes ready', () => {
     expect(service.hasRecords()).toBe(false)
   })
 })
+
+describe('reload', () => {
+  it('has failed when the program ends at the signal', async () => {
+    const { service } = await started(sleeper)
+    const { status, stderr } = await service.run('reload')
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: 'daemonize: it has ended at the reload signal\n',
+    })
+    expect((await service.run('status')).status).toBe(1)
+    await service.run('stop')
+  })
+})

@@ -16,6 +16,9 @@ import { clearAway, startAfresh } from './start.ts'
 /** To our own server: finish, without hurry. */
 const drainSignal = SIGUSR2
 
+/** For a program that does not catch the reload signal to be seen to end: most signals end who does not know them. */
+const endedByReloadMs = 50
+
 export async function restart(context: Context): Promise<Outcome> {
   requireAccounts(context.settings)
   return withLock(context, async (lock) => {
@@ -45,8 +48,11 @@ export function reload(context: Context): Promise<Outcome> {
     if (settings.command === undefined) return exchange(context, lock, seen)
     const handle = ProcessHandle.open(seen.main)
     handle?.signal(settings.reloadSignal)
+    const hasEnded = await handle?.ended(endedByReloadMs)
     handle?.close()
-    return answer(context, { exit: actionStatus.ok, changed: true })
+    const outcome = answer(context, { exit: actionStatus.ok, changed: true })
+    if (!hasEnded || outcome.seen.state !== 'dead') return outcome
+    return { ...outcome, exit: actionStatus.failed, reason: 'it has ended at the reload signal' }
   })
 }
 
