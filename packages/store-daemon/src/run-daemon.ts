@@ -79,7 +79,7 @@ export function parseAddress(text: string): Address {
     : colon < 0
       ? [text, undefined]
       : [text.slice(0, colon), text.slice(colon + 1)]
-  if (port !== undefined && !/^[0-9]{1,5}$/.test(port)) {
+  if (port !== undefined && !(/^[0-9]{1,5}$/.test(port) && Number(port) <= 65535)) {
     throw new ToolError('USAGE', { reason: `"${text}" is neither a file name nor HOST:PORT` })
   }
   return { host, port: port === undefined ? defaultPort : Number(port) }
