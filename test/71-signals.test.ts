@@ -153,6 +153,20 @@ const works = (signal: string): readonly Work[] => [
     says: 'daemonize: The run was cancelled\n',
   },
   {
+    does: 'daemonize stops a service that does not end',
+    async start() {
+      const name = `stubborn-${signal}`
+      const command = ['/bin/sh', '-c', `trap 'touch ${scratch.file(name)}' TERM; while :; do sleep 1; done`]
+      const conf = configure(name, { command, stop_timeout: 600_000 })
+      const start = new Job('daemonize', [conf, 'start'])
+      await once(start.child, 'close')
+      scratch.onEnd(async () => void (await once(new Job('daemonize', [conf, 'kill']).child, 'close')))
+      return new Job('daemonize', [conf, 'stop'])
+    },
+    ready: made(`stubborn-${signal}`),
+    says: 'daemonize: The run was cancelled\n',
+  },
+  {
     does: 'store-daemon serves',
     start() {
       const [items, state] = [scratch.file(`items-${signal}`), scratch.file(`state-${signal}`)]
