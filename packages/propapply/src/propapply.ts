@@ -1,6 +1,6 @@
 // The work of propapply from the site to the `end` record.
 import type { Tool } from '@plumbline/common/cli/run-tool'
-import { isTerminal } from '@plumbline/common/cli/terminal'
+import { canErase, isTerminal } from '@plumbline/common/cli/terminal'
 import { exitStatus } from '@plumbline/common/error/exit'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { applySite, planHost } from './apply-site.ts'
@@ -53,6 +53,7 @@ async function applyAndReport(
     hosts.map(({ name }) => name),
   )
   const progress = await makeProgress(
+    tool,
     hosts.reduce((sum, { name }) => sum + planHost(name, applications).length, 0),
   )
   reporter.onResult = () => progress?.step()
@@ -78,8 +79,8 @@ async function makeTable({ environment }: Tool, hosts: readonly string[]) {
 }
 
 /** Where results are shown as they come, they are the progress. */
-async function makeProgress(total: number) {
-  if (isTerminal(1) || !isTerminal(2)) return undefined
+async function makeProgress({ environment }: Tool, total: number) {
+  if (isTerminal(1) || !canErase(2, environment)) return undefined
   const { Progress } = await import('./report/progress.ts')
   return new Progress(total)
 }

@@ -6,6 +6,11 @@ export function isTerminal(fd: number): boolean {
   return isDevice(fd) && !isNull(fd) && process.getBuiltinModule('node:tty').isatty(fd)
 }
 
+/** True for a terminal on which a line can be taken away again. */
+export function canErase(fd: number, { TERM }: NodeJS.ProcessEnv): boolean {
+  return TERM !== 'dumb' && isTerminal(fd)
+}
+
 /** True for /dev/null, which is also what Node makes of a standard stream that was closed. */
 export function isNull(fd: number): boolean {
   return isDevice(fd) && fstatSync(fd).rdev === statSync('/dev/null').rdev

@@ -7,6 +7,7 @@ const erase = '\r\u001b[K'
 export class Progress {
   readonly #total: number
   #done = 0
+  #isShown = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(total: number) {
@@ -17,12 +18,13 @@ export class Progress {
     this.#done++
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
+      this.#isShown = true
       writeDiagnostic(`${erase}propapply: ${this.#done} of ${this.#total}`)
     }, redrawMs)
   }
 
   end(): void {
     clearTimeout(this.#timer)
-    writeDiagnostic(erase)
+    if (this.#isShown) writeDiagnostic(erase)
   }
 }

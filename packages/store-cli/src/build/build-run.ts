@@ -1,5 +1,5 @@
 // One run of `build`: what is planned, each step as the daemon tells of it, and the outputs at the end.
-import { isTerminal } from '@plumbline/common/cli/terminal'
+import { canErase } from '@plumbline/common/cli/terminal'
 import { bytesField } from '@plumbline/common/ndjson/bytes'
 import { fromByteString } from '@plumbline/common/store/byte-string'
 import { storeName } from '@plumbline/common/store/store-path'
@@ -39,7 +39,8 @@ export class BuildRun {
   async build(things: readonly string[], mode: BuildMode): Promise<void> {
     const { client } = this.#context
     const parser = new BuildEventParser()
-    this.#progress = new BuildProgress(this.counts.planned, isTerminal(2) && !this.#context.has('quiet'))
+    const isSeen = canErase(2, this.#context.tool.environment) && !this.#context.has('quiet')
+    this.#progress = new BuildProgress(this.counts.planned, isSeen)
     client.onLogBytes = async (bytes) => {
       for (const event of parser.push(bytes)) await this.#take(event)
     }
