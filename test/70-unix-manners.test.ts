@@ -227,6 +227,22 @@ test('after -- nothing is an option', async () => {
   expect({ status, code: recordsOf(answer)[0]?.['code'] }).toEqual({ status: 1, code: 'DAEMON_REFUSED' })
 })
 
+test('a dozen connections are none too many', async () => {
+  const dozen = Array.from({ length: 12 }, () => '/').join(' ')
+  const { stdout, stderr } = await run(`connect chroot.shell -n ${dozen} | connect exec -- true`)
+  expect(stderr).toBe('')
+  expect(recordsOf(stdout).filter(({ type }) => type === 'exit')).toHaveLength(12)
+})
+
+test('a working directory that is gone is no bug', async () => {
+  const gone = `mkdir gone && cd gone && rmdir ../gone && propapply -n -p 'file.does-not-exist path=/nowhere/x'`
+  const { status, stderr } = await run(gone)
+  expect({ status, stderr }).toEqual({
+    status: 66,
+    stderr: 'propapply: Cannot read ".": the working directory is gone\n',
+  })
+})
+
 test('- is standard input', async () => {
   const piped = (script: string, input: string) => run(script, { input })
   expect((await piped('connect exec -n -i - -- cat', 'hello')).stdout).toBe('hello')

@@ -1,5 +1,6 @@
 // Runs a program: its arguments, signals, the end of its reader, its exit status. With each main.ts the only owner
 // of `process`.
+import { setMaxListeners } from 'node:events'
 import { exitStatus } from '../error/exit.ts'
 import { ToolError } from '../error/tool-error.ts'
 import { toToolError } from '../error/translate.ts'
@@ -113,6 +114,8 @@ async function runArguments(
  */
 function handleSignals(records: RecordWriter, diagnose: Diagnose) {
   const controller = new AbortController()
+  // One listener for each host or item that is worked on is no leak.
+  setMaxListeners(0, controller.signal)
   const state: { signal: NodeJS.Signals | undefined } = { signal: undefined }
   const caught = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 

@@ -21,5 +21,13 @@ export function errnoOf(error: unknown): string | undefined {
 /** A ToolError as it is; anything else is a bug of ours. */
 export function toToolError(error: unknown): ToolError {
   if (error instanceof ToolError) return error
+  // Relative names are resolved in many places; all of them fail alike, once somebody has removed where we are.
+  if (error instanceof Error && (error as NodeJS.ErrnoException).syscall === 'uv_cwd') {
+    return new ToolError(
+      'INPUT_FAILED',
+      { path: '.', reason: 'the working directory is gone' },
+      { cause: error },
+    )
+  }
   return new ToolError('INTERNAL', { reason: reasonOf(error) }, { cause: error })
 }
