@@ -12,6 +12,8 @@ export const environment = {
   ...rest,
   TURBO_TELEMETRY_DISABLED: '1',
   DO_NOT_TRACK: '1',
+  // What has been built for one version of Node is built anew for another.
+  NODE_ABI: process.versions.modules,
   PATH: `${root}/node_modules/.bin:${process.env.PATH}`,
 }
 

@@ -23,20 +23,43 @@ function place(from, to) {
   renameSync(`${to}.${process.pid}`, to)
 }
 
-if (!existsSync(built) && existsSync(cache)) place(cache, built)
-if (!existsSync(built)) {
-  const env = { ...process.env, npm_config_ignore_scripts: 'false' }
-  delete env.NODE_EXTRA_CA_CERTS
-  // Debian ships the headers; without them node-gyp would fetch them from the network.
-  const prefix = dirname(dirname(process.execPath))
-  for (const dir of ['/usr', prefix])
-    if (existsSync(join(dir, 'include/node/node.h'))) env.npm_config_nodedir ??= dir
+/** Whether this Node can load it: what another version has compiled lies at the same place. */
+function isLoadable(file) {
+  try {
+    process.dlopen({ exports: {} }, file)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A directory with the headers of this Node: its own, the one that npm is told of, or Debian's. */
+function findHeaders() {
+  const [major] = process.versions.node.split('.')
+  const places = [dirname(dirname(process.execPath)), process.env.npm_config_nodedir, '/usr']
+  return places.find((place) => {
+    const file = place && join(place, 'include/node/node_version.h')
+    return file && existsSync(file) && readFileSync(file, 'utf8').includes(`NODE_MAJOR_VERSION ${major}\n`)
+  })
+}
+
+function compile() {
+  const { NODE_EXTRA_CA_CERTS: _, npm_config_nodedir: __, ...env } = process.env
+  const headers = findHeaders()
+  // An empty one has node-gyp fetch them, also where npm's own configuration names those of another version.
+  env.npm_config_nodedir = headers ?? ''
+  env.npm_config_ignore_scripts = 'false'
   const { status } = spawnSync('npm', ['rebuild', 'better-sqlite3', '--ignore-scripts=false'], {
     env,
     cwd: join(root, '../..'),
     stdio: ['ignore', 2, 2],
   })
-  if (status !== 0 || !existsSync(built)) throw new Error('Cannot compile better-sqlite3: npm rebuild failed')
+  if (status !== 0 || !isLoadable(built)) throw new Error('Cannot compile better-sqlite3: npm rebuild failed')
 }
-if (!existsSync(cache)) place(built, cache)
+
+if (!isLoadable(built)) {
+  if (isLoadable(cache)) place(cache, built)
+  else compile()
+}
+if (!isLoadable(cache)) place(built, cache)
 place(built, `dist/sqlite-abi${process.versions.modules}.node`)

@@ -12,12 +12,15 @@ import { native } from '@plumbline/common/syscall/native'
 import { readBuildConfig } from './build/build-config.ts'
 import { chooseIsolation, describeIsolation } from './build/isolation.ts'
 import { defaultSettings, defaultSocket, makeConfig, type Config } from './config.ts'
+import { findBinding } from './database/open.ts'
 import { StoreServer, type Address } from './server.ts'
 
 export async function runDaemon(tool: Tool): Promise<number> {
   const { arguments: args, environment, diagnose, signal } = tool
   if (args.operands.length > 0)
     throw new ToolError('USAGE', { reason: `Unexpected operand "${args.operands[0]}"` })
+  // Said to whoever starts the daemon, and not to its clients, for whom the store is opened.
+  findBinding()
   // Items have the same modes whatever the user's habit is.
   umask(0o022)
   const config = readConfig(tool)
