@@ -10,10 +10,12 @@ import { dirname, join } from 'node:path'
 const require = createRequire(import.meta.url)
 const root = dirname(require.resolve('better-sqlite3/package.json'))
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+/** To be raised when it is compiled in another way. */
+const way = 2
 const built = join(root, 'build/Release/better_sqlite3.node')
 const cache = join(
   process.env.PLUMBLINE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'plumbline'),
-  `better-sqlite3-${version}-abi${process.versions.modules}-${process.platform}-${process.arch}.node`,
+  `better-sqlite3-${version}-${way}-abi${process.versions.modules}-${process.platform}-${process.arch}.node`,
 )
 
 function place(from, to) {
@@ -23,7 +25,7 @@ function place(from, to) {
   renameSync(`${to}.${process.pid}`, to)
 }
 
-/** Whether this Node can load it: what another version has compiled lies at the same place. */
+/** Whether it is there, and made for this Node: headers of another version make what cannot be loaded. */
 function isLoadable(file) {
   try {
     process.dlopen({ exports: {} }, file)
@@ -49,6 +51,7 @@ function compile() {
   // An empty one has node-gyp fetch them, also where npm's own configuration names those of another version.
   env.npm_config_nodedir = headers ?? ''
   env.npm_config_ignore_scripts = 'false'
+  env.CXXFLAGS = `${env.CXXFLAGS ?? ''} -include ${join(import.meta.dirname, 'object-wrap.h')}`
   const { status } = spawnSync('npm', ['rebuild', 'better-sqlite3', '--ignore-scripts=false'], {
     env,
     cwd: join(root, '../..'),
@@ -57,9 +60,8 @@ function compile() {
   if (status !== 0 || !isLoadable(built)) throw new Error('Cannot compile better-sqlite3: npm rebuild failed')
 }
 
-if (!isLoadable(built)) {
-  if (isLoadable(cache)) place(cache, built)
-  else compile()
+if (!isLoadable(cache)) {
+  compile()
+  place(built, cache)
 }
-if (!isLoadable(cache)) place(built, cache)
-place(built, `dist/sqlite-abi${process.versions.modules}.node`)
+place(cache, `dist/sqlite-abi${process.versions.modules}.node`)
