@@ -2,7 +2,18 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { openDatabase } from './support/database.ts'
@@ -36,8 +47,7 @@ describe('a second daemon on the same store', () => {
       [storeDaemon, '--store', first.store, '--state', first.state, '--listen', socket],
       { env: environment(), stdio: 'inherit' },
     )
-    while (!existsSync(socket)) await new Promise((resolve) => setImmediate(resolve))
-    const [one, other] = [await first.connect(), await WireClient.open(socket)]
+    const [one, other] = [await first.connect(), await openWhenListened(socket)]
     const path = await one.addText('shared', 'shared')
     expect(await other.isValid(path)).toBe(true)
     await expect(other.collect(3, [path])).rejects.toThrow(
@@ -82,8 +92,7 @@ describe('a second daemon on the same store', () => {
       [storeDaemon, '--store', first.store, '--state', first.state, '--listen', socket],
       { env: environment(), stdio: 'inherit' },
     )
-    while (!existsSync(socket)) await new Promise((resolve) => setImmediate(resolve))
-    const late = await WireClient.open(socket)
+    const late = await openWhenListened(socket)
     for (let number = 0; number < 50; number++) added.push(await late.addText(`0-${number}`, 'busy'))
     work.isOver = true
     await Promise.all(adding)
@@ -103,6 +112,44 @@ describe('a second daemon on the same store', () => {
     expect([status, stderr]).toEqual([69, expect.stringContaining('another daemon listens there')])
   })
 })
+
+describe('--listen', () => {
+  const listen = (path: string) => {
+    const folder = mkdtempSync(scratch.file('listen-'))
+    const args = [storeDaemon, '--store', join(folder, 'store'), '--state', join(folder, 'state')]
+    return spawnSync(process.execPath, [...args, '--listen', path], {
+      env: environment(),
+      encoding: 'utf8',
+    })
+  }
+
+  it('leaves what is no socket as it is', () => {
+    const file = scratch.file('letter.txt')
+    writeFileSync(file, 'Dear all')
+    const { status, stderr } = listen(file)
+    expect([status, stderr]).toEqual([69, expect.stringContaining(`"${file}": it is no socket`)])
+    expect(readFileSync(file, 'utf8')).toBe('Dear all')
+  })
+
+  it('leaves a link', () => {
+    const [file, link] = [scratch.file('other.txt'), scratch.file('link')]
+    writeFileSync(file, 'Dear all')
+    symlinkSync(file, link)
+    expect(listen(link).status).toBe(69)
+    expect([readlinkSync(link), readFileSync(file, 'utf8')]).toEqual([file, 'Dear all'])
+  })
+})
+
+/** The name is there a moment before anybody listens. */
+async function openWhenListened(socket: string): Promise<WireClient> {
+  for (;;) {
+    try {
+      return await WireClient.open(socket)
+    } catch {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+}
 
 describe('locks', () => {
   it('on a path: who adds it waits for the other process, and nobody else does', async () => {

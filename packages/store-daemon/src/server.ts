@@ -1,10 +1,11 @@
 // Accepts connections and serves each as what it speaks, told by its first byte: `{` begins a record, anything else
 // the worker protocol.
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
+import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { isRefused } from '@plumbline/common/connection/stale-socket'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import { native } from '@plumbline/common/syscall/native'
@@ -131,15 +132,14 @@ function maxConnections(): number {
   return soft === 'unlimited' ? Infinity : Math.max(8, Math.floor(Number(soft) * 0.75) - 64)
 }
 
-/** A socket's path has to be free; one that nobody listens on is left over. */
+/** A socket's path has to be free; one that nobody listens on is left over, and anything else is somebody's. */
 async function makeWayFor(path: string): Promise<void> {
   mkdirSync(dirname(path), { recursive: true })
-  const inUse = await new Promise<boolean>((resolve) => {
-    const socket = connect(path)
-    socket.on('connect', () => resolve(true)).on('error', () => resolve(false))
-    socket.on('connect', () => socket.destroy())
-  })
-  if (inUse) throw new ToolError('LISTEN_FAILED', { address: path, reason: 'another daemon listens there' })
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (!found) return
+  if (!found.isSocket()) throw new ToolError('LISTEN_FAILED', { address: path, reason: 'it is no socket' })
+  if (!(await isRefused(path)))
+    throw new ToolError('LISTEN_FAILED', { address: path, reason: 'another daemon listens there' })
   rmSync(path, { force: true })
 }
 
