@@ -1,6 +1,7 @@
 // A derivation as a record.
 // Pure: no I/O.
 import * as v from 'valibot'
+import { mapOf } from '@plumbline/common/records/map-of'
 import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import type { Derivation } from '@plumbline/common/store/derivation/derivation'
 import type { OutRecord } from '@plumbline/common/ndjson/encode'
@@ -19,13 +20,13 @@ export const derivationRecord = v.object({
   name: v.string(),
   /** The store that the paths are for, when it is not /gnu/store. */
   store: v.optional(v.string()),
-  outputs: v.optional(v.record(v.string(), output), { out: {} }),
-  input_derivations: v.optional(v.record(v.string(), v.array(v.string())), {}),
+  outputs: v.optional(mapOf(v.string(), output), { out: {} }),
+  input_derivations: v.optional(mapOf(v.string(), v.array(v.string())), {}),
   input_sources: v.optional(v.array(v.string()), []),
   system: v.string(),
   builder: v.string(),
   args: v.optional(v.array(v.string()), []),
-  env: v.optional(v.record(v.string(), v.string()), {}),
+  env: v.optional(mapOf(v.string(), v.string()), {}),
 })
 
 export type DerivationRecord = v.InferOutput<typeof derivationRecord>

@@ -1,6 +1,7 @@
 // Facts of a connection: what is known of the place where it leads, by looking.
 // Pure: no I/O.
 import * as v from 'valibot'
+import { mapOf } from './map-of.ts'
 
 const word = v.nullable(v.string())
 const number = v.nullable(v.number())
@@ -49,7 +50,7 @@ export function pickFacts(facts: Partial<Facts>, names: readonly FactName[]): Pa
 const value = v.nullable(v.union([v.string(), v.number()]), 'expected a text, a number, or null')
 
 /** Facts that must be so: each has the value given, or one of them. */
-export const factConditions = v.record(
+export const factConditions = mapOf(
   factName,
   v.union([value, v.array(value)], 'expected a value, or a list of them'),
 )

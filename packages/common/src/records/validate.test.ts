@@ -6,6 +6,7 @@ import { errorRecord, makeErrorRecord } from './error.ts'
 import { makeIdentifier } from './identifier.ts'
 import { propertyApplication, propertyRecord } from './property.ts'
 import { serviceReference } from './service.ts'
+import { mapOf } from './map-of.ts'
 import { formatMismatch, validate } from './validate.ts'
 import { answerRecord, requestRecord } from './verb.ts'
 import { ToolError } from '../error/tool-error.ts'
@@ -20,7 +21,7 @@ const schema = v.looseObject({
   name: v.string(),
   mode: v.optional(mode),
   sites: v.optional(v.array(v.strictObject({ host: v.string(), port: v.number() }))),
-  settings: v.optional(v.record(v.string(), v.string())),
+  settings: v.optional(mapOf(v.string(), v.string())),
   state: v.optional(v.nullable(v.picklist(['on', 'off']))),
 })
 
@@ -28,6 +29,11 @@ describe('validate() says', () => {
   test.each([
     ['what is missing', {}, ['field "name": missing, expected string']],
     ['what was expected, and found', { name: 3 }, ['field "name": expected string, found 3']],
+    [
+      'a list where keys are wanted',
+      { name: 'x', settings: ['a'] },
+      ['field "settings": expected Object, found Array'],
+    ],
     ['null', { name: null }, ['field "name": expected string, found null']],
     [
       'each fault',

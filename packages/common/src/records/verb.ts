@@ -20,6 +20,7 @@
 // is text, which both sides are much quicker at.
 // Pure: no I/O.
 import * as v from 'valibot'
+import { mapOf } from './map-of.ts'
 import { connectionRecord } from './connection.ts'
 import { factName, someFacts } from './facts.ts'
 
@@ -32,7 +33,7 @@ const command = {
   command_base64: text,
   cwd: text,
   cwd_base64: text,
-  env: v.optional(v.record(v.string(), v.nullable(v.string()))),
+  env: v.optional(mapOf(v.string(), v.nullable(v.string()))),
 }
 const encoding = v.optional(v.literal('base64'))
 const path = { path: text, path_base64: text }

@@ -1,6 +1,7 @@
 // The configuration of a service: its keys, their shapes, and nothing else.
 // Pure: no I/O.
 import * as v from 'valibot'
+import { mapOf } from '@plumbline/common/records/map-of'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { formatMismatch, validate } from '@plumbline/common/records/validate'
 import { suggestName } from '@plumbline/common/cli/suggest-name'
@@ -96,11 +97,11 @@ export const configSchema = v.strictObject({
   cwd: v.optional(path),
   chroot: v.optional(path),
   umask: v.optional(pattern(/^0?[0-7]{3}$/, 'an octal mode such as "022"')),
-  env: v.optional(v.record(pattern(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name'), v.string())),
+  env: v.optional(mapOf(pattern(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name'), v.string())),
   pass_env: v.optional(v.array(text)),
   nice: v.optional(v.pipe(v.number(), v.integer(), v.minValue(-20), v.maxValue(19))),
   oom_score: v.optional(v.pipe(v.number(), v.integer(), v.minValue(-1000), v.maxValue(1000))),
-  limits: v.optional(v.record(v.picklist(limitNames), v.union([limit, v.tuple([limit, limit])]))),
+  limits: v.optional(mapOf(v.picklist(limitNames), v.union([limit, v.tuple([limit, limit])]))),
   no_new_privileges: v.optional(v.boolean()),
   capabilities: v.optional(v.array(text)),
   cgroup: v.optional(v.boolean()),

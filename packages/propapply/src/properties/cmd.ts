@@ -1,5 +1,6 @@
 // cmd.single: a command, for what no property says yet.
 import * as v from 'valibot'
+import { mapOf } from '@plumbline/common/records/map-of'
 import { quoteCommand, quoteWord } from '@plumbline/common/process/quote'
 import { defineProperty } from '../property.ts'
 import { directory, path, text } from './fields.ts'
@@ -46,7 +47,7 @@ export const single = defineProperty({
     unless: v.optional(command),
     onlyif: v.optional(command),
     changed_if: v.optional(v.union([v.boolean(), command], 'a command, true or false')),
-    env: v.optional(v.record(name, v.nullable(text))),
+    env: v.optional(mapOf(name, v.nullable(text))),
     cwd: v.optional(directory),
   },
   describe: (given) =>

@@ -1,5 +1,6 @@
 // file.contains-conf-*: keys and values, a setting a line.
 import * as v from 'valibot'
+import { mapOf } from '@plumbline/common/records/map-of'
 import { defineProperty, type Property } from '../../property.ts'
 import { line, path } from '../fields.ts'
 import { lineNotes } from './lines.ts'
@@ -13,7 +14,7 @@ const wordKey = v.pipe(line, v.regex(/^[^\s#]\S*$/, 'expected a key without blan
 
 const settingsOf = <K extends typeof key | typeof wordKey>(keys: K) =>
   v.pipe(
-    v.record(keys, line),
+    mapOf(keys, line),
     v.check((settings) => Object.keys(settings).length > 0, 'expected at least one setting'),
   )
 
