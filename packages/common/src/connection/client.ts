@@ -1,6 +1,6 @@
 // A connection that another process serves: the four verbs as requests on its socket, or on any stream to it.
 import { connect, type Socket } from 'node:net'
-import type { Duplex, Readable } from 'node:stream'
+import { finished, type Duplex, type Readable } from 'node:stream'
 import { ToolError } from '../error/tool-error.ts'
 import { errnoOf, reasonOf, toToolError } from '../error/translate.ts'
 import { encodeBulk, fewBytes } from '../ndjson/bulk.ts'
@@ -156,7 +156,9 @@ class ServedConnection implements Connection {
 
   async close(): Promise<void> {
     // What was asked last is on its way before anybody may end the process.
-    const sent = new Promise<void>((resolve) => this.#stream.once('close', resolve).end(() => resolve()))
+    // Not end()'s own callback: from Node 24 on it is not called where a write was pending that will not be done.
+    const sent = new Promise<void>((resolve) => finished(this.#stream, { readable: false }, () => resolve()))
+    this.#stream.end()
     this.#lose(new ToolError('CONNECTION_LOST', { host: this.#serving.host, reason: 'it was closed' }))
     await Promise.all([sent, this.#cleared])
   }

@@ -4,10 +4,11 @@
 import type { Arguments, OptionTable } from '../cli/option-table.ts'
 import { ToolError } from '../error/tool-error.ts'
 
+export type SecretName = 'password' | 'passphrase'
 export type SecretSource = { file: string } | { descriptor: number } | { command: string }
 
 /** --NAME-file, --NAME-fd, --NAME-command. */
-export function secretOptions(name: string): OptionTable {
+export function secretOptions(name: SecretName): OptionTable {
   return {
     [`${name}-file`]: {
       type: 'string',
@@ -23,8 +24,8 @@ export function secretOptions(name: string): OptionTable {
   }
 }
 
-/** The source that was named, if any. Throws USAGE for more than one. */
-export function parseSecretSource(name: string, { values }: Arguments): SecretSource | undefined {
+/** The source that was named, if any. Throws USAGE for more than one, and for what is no descriptor. */
+export function parseSecretSource(name: SecretName, { values }: Arguments): SecretSource | undefined {
   const [file] = values[`${name}-file`] ?? []
   const [descriptor] = values[`${name}-fd`] ?? []
   const [command] = values[`${name}-command`] ?? []
