@@ -4,6 +4,7 @@ import type { Tool } from '@plumbline/common/cli/run-tool'
 import type { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
 import type { OutRecord } from '@plumbline/common/ndjson/encode'
+import { aborted } from '@plumbline/common/process/aborted'
 import { Limit } from '@plumbline/common/process/limit'
 import type { ConnectionRecord } from '@plumbline/common/records/connection'
 import { makeErrorRecord } from '@plumbline/common/records/error'
@@ -34,12 +35,7 @@ export class Opener {
 
   constructor(run: Run) {
     this.#run = run
-    const { signal } = run.tool
-    this.#aborted = new Promise((_, reject) => {
-      if (signal.aborted) reject(signal.reason as ToolError)
-      signal.addEventListener('abort', () => reject(signal.reason as ToolError), { once: true })
-    })
-    this.#aborted.catch(() => undefined)
+    this.#aborted = aborted(run.tool.signal)
   }
 
   /** One outcome, a connection or an error record, for each target on this connection. */

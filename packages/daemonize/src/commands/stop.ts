@@ -1,6 +1,6 @@
 // stop and kill: the service and all that it has started is gone, or it is said what is not.
 import { existsSync } from 'node:fs'
-import type { ToolError } from '@plumbline/common/error/tool-error'
+import { aborted } from '@plumbline/common/process/aborted'
 import { ProcessHandle } from '../service/handle.ts'
 import { endIncarnation, endStrays } from '../service/end.ts'
 import { removeRecords } from '../service/folders.ts'
@@ -52,15 +52,8 @@ async function end(context: Context, signal: number | undefined): Promise<Outcom
     },
     () => interruptStart(context),
   )
-  return Promise.race([ended, abortOf(context.signal)])
-}
-
-/** Whoever has had enough of waiting is not made to; what has been told to end is left to do so. */
-function abortOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason as ToolError)
-    signal.addEventListener('abort', () => reject(signal.reason as ToolError), { once: true })
-  })
+  // Whoever has had enough of waiting is not made to; what has been told to end is left to do so.
+  return Promise.race([ended, aborted(context.signal)])
 }
 
 function notRunning(context: Context): Outcome {

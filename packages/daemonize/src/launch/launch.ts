@@ -1,4 +1,5 @@
 // Makes an incarnation of a service and waits until it is ready. If it is not to be, nothing of it is left.
+import { aborted } from '@plumbline/common/process/aborted'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import type { Settings } from '../config/settings.ts'
@@ -190,12 +191,4 @@ async function timeIsUp(
 ): Promise<never> {
   await pause(ms, signal)
   throw fail(`it was not ready within ${ms} ms`)
-}
-
-/** `settled`: nobody waits for it any more. */
-function aborted(signal: AbortSignal, settled: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: settled })
-  })
 }
