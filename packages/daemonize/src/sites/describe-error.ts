@@ -5,13 +5,15 @@ import { toToolError } from '@plumbline/common/error/translate'
 
 const parseMs = 5000
 
+/** Of a stack: lines of Node's own modules, and of ours. */
+const nodes = /^\s+at (?:async |.*\()?node:/
+const ours = /^\s+at .*(?:file:\/\/.*\/dist\/|\/dist\/(?:host|launch)\.cjs)/
+
 export function describeError(error: unknown): string {
   if (error instanceof ToolError) return toToolError(error).message
   if (!(error instanceof Error)) return String(error)
   const lines = (error.stack ?? error.message).split('\n')
-  const own = lines.filter(
-    (line) => !/^\s+at .*(\(node:|file:\/\/.*\/dist\/|\/dist\/(host|launch)\.cjs)/.test(line),
-  )
+  const own = lines.filter((line) => !nodes.test(line) && !ours.test(line))
   const [first = '', ...rest] = own
   // Of an error of syntax the place comes first, with the line itself.
   const at = own.findIndex((line) => /^\w*Error\b/.test(line))
@@ -42,7 +44,7 @@ export function describeLoadError(error: unknown, path: string): string {
 function withoutNode(stack = ''): string {
   return stack
     .split('\n')
-    .filter((line) => !line.includes('(node:'))
+    .filter((line) => !nodes.test(line))
     .join('\n')
 }
 
