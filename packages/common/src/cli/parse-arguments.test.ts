@@ -74,6 +74,9 @@ describe('parseArguments()', () => {
       operands: ['a'],
     })
     await expect(parseArguments(several, ['run', '--force'])).rejects.toThrow('There is no option --force')
+    await expect(parseArguments(several, ['--force', 'copy'])).rejects.toThrow(
+      'There is no option --force before the command',
+    )
     await expect(parseArguments(several, ['cpy'])).rejects.toThrow('There is no "cpy" (did you mean "copy"?)')
     await expect(parseArguments(several, ['constructor'])).rejects.toThrow('There is no "constructor"')
     expect([...(await parseArguments(several, ['--help'])).flags]).toEqual(['help'])

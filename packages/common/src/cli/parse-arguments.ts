@@ -20,7 +20,7 @@ export async function parseArguments(line: CommandLine, argv: readonly string[])
   const [first = '', ...rest] = argv
   if (first === '' || first.startsWith('-')) {
     const options = { operands: '', describe: '', options: {}, haltAtOperand: true }
-    return parseCommand('', options, argv)
+    return parseCommand('', options, argv, ' before the command')
   }
   const command = await loadCommand(line, first)
   if (command) return parseCommand(first, command, rest)
@@ -28,7 +28,7 @@ export async function parseArguments(line: CommandLine, argv: readonly string[])
   throw new ToolError('USAGE', { reason: `There is no "${first}"`, hint })
 }
 
-function parseCommand(name: string, command: Command, argv: readonly string[]): Arguments {
+function parseCommand(name: string, command: Command, argv: readonly string[], where = ''): Arguments {
   const options: OptionTable = { ...standardOptions, ...command.options }
   const { args, operands } = command.haltAtOperand
     ? splitAtOperand(options, argv)
@@ -39,7 +39,7 @@ function parseCommand(name: string, command: Command, argv: readonly string[]): 
     if (token.kind === 'positional') operands.push(token.value)
     if (token.kind !== 'option') continue
     const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined
-    if (!option) throw unknownOption(token.rawName, options)
+    if (!option) throw unknownOption(token.rawName, options, where)
     if (option.type === 'boolean') {
       const words = option.optionalArgument
       if (token.value === undefined) flags.add(token.name)
@@ -77,9 +77,9 @@ function splitAtOperand(table: OptionTable, argv: readonly string[]) {
   return { args: argv.slice(0, first.index), operands: argv.slice(from) }
 }
 
-function unknownOption(rawName: string, table: OptionTable): ToolError {
+function unknownOption(rawName: string, table: OptionTable, where: string): ToolError {
   const nearest = suggestName(rawName.replace(/^-+/, ''), Object.keys(table), '--')
-  return new ToolError('USAGE', { reason: `There is no option ${rawName}`, hint: nearest })
+  return new ToolError('USAGE', { reason: `There is no option ${rawName}${where}`, hint: nearest })
 }
 
 function usage(reason: string): ToolError {
