@@ -86,7 +86,8 @@ async function checkContents(session: Session, verify: Verify, valid: readonly s
       }
     }
     progress.checked += count
-    verify.onProgress?.({ ...progress })
+    // The last word on it says how far it is complete, too.
+    if (progress.checked < progress.total) verify.onProgress?.({ ...progress })
   }
   const run = async (part: readonly string[]) => {
     if (signal.aborted) return false
