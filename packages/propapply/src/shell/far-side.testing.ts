@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { afterAll } from 'vitest'
 import { formatProgram, type Mode } from '../program.ts'
 import { properties } from '../properties.ts'
 import type { Action, Call } from '../property.ts'
@@ -22,6 +23,7 @@ const locate = (program: string) =>
 /** dash with mawk, bash with gawk, busybox with nothing but itself; what is missing here is left out. */
 export function makeFarSides(): FarSide[] {
   const directory = mkdtempSync(join(tmpdir(), 'propapply-far-'))
+  afterAll(() => rmSync(directory, { recursive: true }))
   const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
   // Some programs are run as another user.
   chmodSync(directory, 0o755)
