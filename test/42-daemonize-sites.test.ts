@@ -1,8 +1,8 @@
 // Sites: virtual hosts, the default host, TLS by name, mounts, the shapes of modules, and exchanges without a gap.
-import Module from 'node:module'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { Agent, get, request as httpRequest } from 'node:http'
+import Module from 'node:module'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { daemonize, TestService, until } from './support/daemonize.ts'

@@ -56,9 +56,11 @@ export type CollectResult = {
 export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
   const { store, database, action, settings } = args
   const turn = makeTurns()
-  // Read while the graph is, and before it: what comes into the store after that is not taken for junk.
-  const names = readdir(store, 'latin1')
-  const graph = await readGraph(`${database}/db.sqlite`, settings, turn)
+  // The names before the graph: what comes into the store after that is not taken for junk.
+  const [names, graph] = await Promise.all([
+    readdir(store, 'latin1'),
+    readGraph(`${database}/db.sqlite`, settings, turn),
+  ])
   const nodes = indexPaths(graph.paths)
   const roots = await findAllRoots(args, nodes, port, turn)
   const alive = new Uint8Array(graph.paths.length)
@@ -66,7 +68,7 @@ export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
   if (action === 'delete' || args.keepDeadMs > 0) keepRecentlyDead(args, graph, nodes, alive)
 
   const result = { paths: [], stillAlive: undefined, chain: undefined }
-  const junk = listJunk(store, await names, graph.paths, roots)
+  const junk = listJunk(store, names, graph.paths, roots)
   if (action === 'live') return { ...result, paths: graph.paths.filter((_, node) => alive[node]) }
   if (action === 'dead') {
     const dead = graph.paths.filter((_, node) => !alive[node])
