@@ -72,6 +72,8 @@ describe('RecordWriter', () => {
     expect(first).toHaveLength(pipeBytes)
     await records.flush()
     expect(JSON.parse((first + read(reader)).slice(before.length))).toEqual({ type: 'a', text })
+    closeSync(reader)
+    closeSync(writer)
   })
 
   test('writes a record that no pipe holds', async () => {
