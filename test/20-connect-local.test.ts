@@ -176,6 +176,19 @@ describe('connect get and put', () => {
     expect((await run(`connect local | connect get ${target}`)).bytes.equals(large)).toBe(true)
   })
 
+  it('tell, among bytes, what has failed before, and of no other record', async () => {
+    const error = { type: 'error', tool: 'x', code: 'X', message: 'no way', host: 'web1', retryable: false }
+    const before = [{ type: 'note' }, error, { ...error, host: null }]
+      .map((each) => JSON.stringify(each))
+      .join('\n')
+    const got = await run(`(echo ${quote(before)}; connect local -n) | connect get ${file('y', 'y')}`)
+    expect(got).toMatchObject({
+      status: 1,
+      stdout: 'y',
+      stderr: 'connect: web1: no way\nconnect: x: no way\n',
+    })
+  })
+
   it('say why not', async () => {
     const none = await run(`connect local | connect get ${scratch.file('none')}`)
     expect([none.stdout, none.status]).toEqual(['', 66])

@@ -38,9 +38,11 @@ export async function runVerb(tool: Tool): Promise<number> {
     if (!raw) await tool.records.write(makeErrorRecord('connect', error, { host }))
     return raw ? error.exit : exitStatus.someFailed
   }
-  for (const { record, message } of failures) {
-    if (raw) tool.diagnose(message)
-    else await tool.records.write(record)
+  for (const { record, failed } of failures) {
+    if (!raw) await tool.records.write(record)
+    // Among bytes there is no place for a record, but what has failed is told.
+    else if (failed)
+      tool.diagnose(`${String(record['host'] ?? record['tool'])}: ${String(record['message'])}`)
   }
   const statuses = await Promise.all(
     items.map(async ({ host, lower }) => {
@@ -77,7 +79,7 @@ function mergeStatuses(statuses: readonly number[], failed: boolean): number {
 async function readAll(tool: Tool) {
   const items: UpstreamConnection[] = []
   let upstreamOk = true
-  const failures: { record: Parameters<Tool['records']['write']>[0]; message: string; failed: boolean }[] = []
+  const failures: { record: Parameters<Tool['records']['write']>[0]; failed: boolean }[] = []
   try {
     for await (const item of readUpstream(tool)) {
       if (item.kind === 'connection') {
@@ -85,8 +87,7 @@ async function readAll(tool: Tool) {
       } else if (item.kind === 'end') {
         upstreamOk = item.ok
       } else {
-        const { record, failed } = item
-        failures.push({ record, failed, message: `${String(record['tool'])}: ${String(record['message'])}` })
+        failures.push(item)
       }
     }
   } catch (error) {
