@@ -21,23 +21,23 @@ const isAwake = () => vi.getTimerCount() > 0
 it('is awake while questions come, sleeps when none does, and then through the next ones', () => {
   stayAwake()
   for (let question = 0; question < 100; question++) {
-    now += 0.04
+    now += 0.08
     turn()
     expect(isAwake()).toBe(true)
     stayAwake()
     expect(vi.getTimerCount()).toBe(1)
   }
-  now += 0.06
+  now += 0.11
   turn()
   expect(isAwake()).toBe(false)
 
-  now += 1
+  now += 0.5
   stayAwake()
   expect(isAwake()).toBe(false)
-  now += 5
+  now += 0.5
   stayAwake()
   expect(isAwake()).toBe(true)
-  now += 0.06
+  now += 0.11
   turn()
   expect(isAwake()).toBe(false)
 })
