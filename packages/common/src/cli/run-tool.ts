@@ -18,6 +18,8 @@ export type Tool = {
   /** Aborted by SIGINT, SIGTERM, SIGHUP, and when the reader of standard output has gone. */
   signal: AbortSignal
   environment: NodeJS.ProcessEnv
+  /** Set by a program that ends with its run: a quicker way to end the process. */
+  leave?: (status: number) => never
 }
 
 export type Program = {
@@ -67,9 +69,15 @@ export async function runTool(program: Program): Promise<void> {
   } finally {
     ending.finish()
     // All output is written by now: records are flushed, and diagnostics were never queued.
-    // oxlint-disable-next-line no-process-exit
-    if ((program.endsWithRun || !tool) && !ending.signal) process.exit()
+    if ((program.endsWithRun || !tool) && !ending.signal) endProcess(tool)
   }
+}
+
+function endProcess(tool: Tool | undefined): never {
+  // The last listener: whoever else listens is told.
+  if (tool?.leave) process.on('exit', tool.leave)
+  // oxlint-disable-next-line no-process-exit
+  process.exit()
 }
 
 /** Of the command that was named, if there is such a one: only its own help has its options. */

@@ -12,6 +12,8 @@ export type Native = {
   peerCredentials(fd: number): [pid: number, uid: number, gid: number]
   /** Becomes another program; returns only by throwing. */
   execve(argv: readonly string[], environment: readonly string[]): never
+  /** Ends the process; its memory is taken apart by another one afterwards, an orphan that ends by itself. */
+  leave(status: number): never
   setCloseOnExec(fd: number, close: boolean | number): number
   /** Memory with a descriptor and no name. */
   memfd(name: string): number

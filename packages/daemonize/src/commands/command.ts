@@ -18,6 +18,8 @@ export type Context = {
   records: RecordWriter
   values: Readonly<Record<string, readonly string[]>>
   flags: ReadonlySet<string>
+  /** Told when a service has been started. */
+  onStarted: () => void
 }
 
 export type Outcome = {

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import type { Tool } from '@plumbline/common/cli/run-tool'
 import { suggestName } from '@plumbline/common/cli/suggest-name'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { native } from '@plumbline/common/syscall/native'
 import { toToolError } from '@plumbline/common/error/translate'
 import { configFolder, configSuffixes, readConfig } from '../config/read-config.ts'
 import { resolveSettings } from '../config/settings.ts'
@@ -70,6 +71,8 @@ async function runOne(tool: Tool, action: string, command: ServiceCommand, conf:
       records: tool.records,
       values,
       flags,
+      // Who starts a service waits for it. Other commands leave no process behind that init has to reap.
+      onStarted: () => (tool.leave = native().leave),
     }
     try {
       const outcome = await command(context)

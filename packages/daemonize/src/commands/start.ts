@@ -49,11 +49,11 @@ export async function startAfresh(
   lock: Lock,
   taken?: ReadonlyMap<string, number>,
 ): Promise<number> {
-  const { settings, action, signal, environment, timeout, diagnose } = context
+  const { settings, action, signal, environment, timeout, diagnose, onStarted } = context
   makeCacheFolder(settings)
   const program = await chooseProgram(settings, taken)
   try {
-    return await launchService(settings, program, {
+    const pid = await launchService(settings, program, {
       action,
       lock: lock.fd,
       signal,
@@ -61,6 +61,8 @@ export async function startAfresh(
       timeout,
       onTail: (lines) => lines.forEach((line) => diagnose(`${settings.name}: ${line}`)),
     })
+    onStarted()
+    return pid
   } catch (error) {
     removePrepared(settings)
     throw error
