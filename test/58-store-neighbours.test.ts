@@ -157,6 +157,7 @@ describe('locks', () => {
     const [client, bystander] = [await daemon.connect(), await daemon.connect()]
     const path = await client.addText('locked', 'locked')
     await client.collect(3, [path])
+    const neighbour = await holdLock(`${daemon.state}/db/big-lock`, 'shared')
     const lock = await holdLock(`${path}.lock`, 'exclusive', { removes: true })
     const adding = client.addText('locked', 'locked')
     const state = watch(adding)
@@ -167,6 +168,7 @@ describe('locks', () => {
     expect(await adding).toBe(path)
     expect(await bystander.isValid(path)).toBe(true)
     expect(existsSync(`${path}.lock`)).toBe(false)
+    await neighbour.release()
   })
 
   it('gc.lock: a collector elsewhere is waited for by collections, and by the first temporary root', async () => {
@@ -199,6 +201,18 @@ describe('locks', () => {
     await lock.release()
     expect((await client.collect(2)).paths).toEqual([kept])
     expect(existsSync(file)).toBe(false)
+  })
+
+  it('temproots: who comes finds what was added while nobody was there', async () => {
+    const daemon = await startStore(scratch, 'sole')
+    const client = await daemon.connect()
+    const paths = []
+    for (const name of ['one', 'two', 'three']) paths.push(await client.addText(name, name))
+    const neighbour = await holdLock(`${daemon.state}/db/big-lock`, 'shared')
+    paths.push(await client.addText('four', 'four'))
+    const file = `${daemon.state}/temproots/${daemon.pid}`
+    expect(readFileSync(file, 'latin1')).toBe(paths.map((path) => `${path}\0`).join(''))
+    await neighbour.release()
   })
 
   it('big-lock is shared for as long as the store is open', async () => {

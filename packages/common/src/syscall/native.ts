@@ -42,9 +42,9 @@ export type Native = {
   recordLock(fd: number, type: number): 0 | 1
   /**
    * Appends up to 8 KiB to a file that is held with a shared lock, with the lock made exclusive meanwhile: 1 when
-   * done, 0 when another process has it shared as well. Without lock when the caller is `alone`.
+   * done, 0 when another process has it shared as well. All or nothing is written.
    */
-  appendExclusively(fd: number, bytes: string, alone: boolean): 0 | 1
+  appendExclusively(fd: number, bytes: string): 0 | 1
   /**
    * Makes a new file of these contents, mode (less the umask) and time in seconds since 1970: 1 when done, 0 when there
    * is something of that name. One call for five of Node's.

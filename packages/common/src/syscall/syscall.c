@@ -429,26 +429,25 @@ FUNCTION(record_lock_try) {
 }
 
 /**
- * appendExclusively(fd, bytes, alone): writes at the end of a file that is held with a shared record lock, with the
- * lock made exclusive for as long as that takes. 1 when written, 0 when another process has it shared as well. Who is
- * alone leaves the lock as it is.
+ * appendExclusively(fd, bytes): writes at the end of a file that is held with a shared record lock, with the lock made
+ * exclusive for as long as that takes. 1 when written, 0 when another process has it shared as well.
  */
 FUNCTION(append_exclusively) {
-  napi_value arguments[3];
-  size_t count = 3, size = 0;
+  napi_value arguments[2];
+  size_t count = 2, size = 0;
   int32_t fd = -1;
-  bool alone = false;
   char bytes[8192];
   napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
   napi_get_value_int32(env, arguments[0], &fd);
   napi_get_value_string_latin1(env, arguments[1], bytes, sizeof bytes, &size);
-  napi_get_value_bool(env, arguments[2], &alone);
   struct flock lock = record_lock(F_WRLCK), back = record_lock(F_RDLCK);
-  if (!alone && fcntl(fd, F_SETLK, &lock) < 0)
+  if (fcntl(fd, F_SETLK, &lock) < 0)
     return errno == EAGAIN || errno == EACCES ? from_int(env, 0) : fail(env, "fcntl");
   ssize_t written = write(fd, bytes, size);
-  int error = errno;
-  if (!alone) fcntl(fd, F_SETLK, &back);
+  int error = written < 0 ? errno : ENOSPC;
+  // Half of it would be taken for the beginning of what is written next.
+  if (written > 0 && written < (ssize_t)size && ftruncate(fd, lseek(fd, 0, SEEK_CUR) - written) < 0) error = errno;
+  fcntl(fd, F_SETLK, &back);
   errno = error;
   return written == (ssize_t)size ? from_int(env, 1) : fail(env, "write");
 }

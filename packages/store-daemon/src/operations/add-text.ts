@@ -18,14 +18,15 @@ export async function addText(session: Session, { name, contents, references }: 
   const { config, database } = session.store
   const sorted = [...new Set(references)].sort()
   const path = makeTextPath(config.store, name, hexDigest('sha256', contents), sorted)
-  await addItem(session, path, () => {
+  const place = () => {
+    // To make the file is the quickest way to see whether it is there.
+    if (!writeCanonicalFile(path, contents, () => database.idOf(path) !== undefined)) return undefined
     for (const reference of sorted) {
       if (database.idOf(reference) === undefined)
         throw new ToolError('REFERENCE_NOT_VALID', { path: reference })
     }
     const outputs = name.endsWith('.drv') ? checkDerivation(session.store, path, contents) : undefined
     const hash = endFileHash(startFileHash(contents.length, false).update(contents), contents.length)
-    writeCanonicalFile(path, contents)
     fault('add-text-written')
     if (config.deduplicate && contents.length >= deduplicationMinimum)
       deduplicateFile(config.store, path, hash)
@@ -37,14 +38,18 @@ export async function addText(session: Session, { name, contents, references }: 
       deriver: null,
       ...(outputs && { outputs }),
     }
-  })
+  }
+  await addItem(session, path, place, { looks: true })
   return path
 }
 
-function writeCanonicalFile(path: string, contents: Buffer): void {
+/** Whether it was written: not when there is something of that name which is valid. */
+function writeCanonicalFile(path: string, contents: Buffer, isValid: () => boolean): boolean {
   const create = () => native().createFile(path, contents, 0o444, 1) === 1
-  if (create()) return
+  if (create()) return true
+  if (isValid()) return false
   // What is there was left by somebody who died.
   removeTree(path)
-  if (!create()) throw new ToolError('STORE_FAILED', { reason: `creating file \`${path}': File exists` })
+  if (create()) return true
+  throw new ToolError('STORE_FAILED', { reason: `creating file \`${path}': File exists` })
 }

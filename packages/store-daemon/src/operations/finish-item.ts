@@ -7,19 +7,21 @@ import { exists, removeTree } from '../store/remove-tree.ts'
 
 /**
  * Makes `path` valid unless it is: `place` puts it on disk, in place of whatever was left there, and says what to
- * register. What was placed is removed again when it cannot be registered.
+ * register. What was placed is removed again when it cannot be registered. A `place` that `looks` itself returns
+ * undefined for what is there and valid.
  */
 export async function addItem(
   session: Session,
   path: string,
-  place: () => Promise<Registration> | Registration,
+  place: () => Promise<Registration> | Registration | undefined,
+  { looks = false } = {},
 ): Promise<void> {
   const { database, registrar, tempRoots, soleUse } = session.store
   const waiting = tempRoots.add(session.roots, path)
   if (waiting) await waiting
   // Of a path that is not on disk the database need not be asked, which costs as much as writing it.
   const isThere = () => exists(path) && database.idOf(path) !== undefined
-  if (isThere()) return
+  if (!(looks && soleUse.take()) && isThere()) return
   const locking = lockPath(path)
   if (locking) await locking
   try {
@@ -27,6 +29,7 @@ export async function addItem(
     if ((locking || !soleUse.take()) && isThere()) return
     const placing = place()
     const item = placing instanceof Promise ? await placing : placing
+    if (!item) return
     for (const reference of item.references) {
       if (reference !== path && database.idOf(reference) === undefined) {
         throw new ToolError('REFERENCE_NOT_VALID', { path: reference })
@@ -35,7 +38,8 @@ export async function addItem(
     }
     await registrar.register(item)
   } catch (error) {
-    removeTree(path)
+    // What was valid before is not ours to remove.
+    if (database.idOf(path) === undefined) removeTree(path)
     throw error
   } finally {
     unlockPath(path)

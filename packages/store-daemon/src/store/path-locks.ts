@@ -8,7 +8,6 @@
 import { closeSync, fstatSync, openSync, unlinkSync } from 'node:fs'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { linkLock, unlinkLock } from './lock-file.ts'
-import { exists } from './remove-tree.ts'
 import { markRemoved } from './removed-lock.ts'
 import type { SoleUse } from './sole-use.ts'
 
@@ -63,9 +62,9 @@ export function lockPath(path: string): void | Promise<void> {
   return tryLock(path, lockBriefly) ? undefined : waitForPath(path)
 }
 
-/** A lock file that is there is somebody's, or was left by somebody who died. */
+/** In sole use a lock file that is there was left by a daemon that died. */
 function lockBriefly(path: string): Release | undefined {
-  return soleUse?.take() && !exists(`${path}.lock`) ? underSoleUse : lockAmongProcesses(path)
+  return soleUse?.take() ? underSoleUse : lockAmongProcesses(path)
 }
 
 async function waitForPath(path: string): Promise<void> {

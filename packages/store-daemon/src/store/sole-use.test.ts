@@ -71,6 +71,23 @@ describe('SoleUse', () => {
     await second.leave()
   })
 
+  it('keeps others out until what they have to find could be written', async () => {
+    let [attempts, room] = [0, false]
+    const use = new SoleUse(bigLock, () => {
+      attempts++
+      if (!room) throw new Error('no space left on device')
+    })
+    expect(use.take()).toBe(true)
+    const coming = come(join(folder, 'path'))
+    while (attempts < 3) await new Promise((resolve) => setImmediate(resolve))
+    expect(use.take()).toBe(true)
+    room = true
+    const other = await coming
+    expect(use.take()).toBe(false)
+    await other.leave()
+    use.close()
+  })
+
   it('gives way to one who comes, however often it is wanted', async () => {
     let over = false
     const want = () => {

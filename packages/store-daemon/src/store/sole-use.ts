@@ -5,7 +5,7 @@
 // collect what a temporary root protects. Two system calls for many items then do what took several for each.
 //
 // It is held for a moment at a time, so that who comes does not wait long, and let go for another, so that it gets
-// its turn. Before that, what goes on is locked path by path.
+// its turn. Before that, what goes on is locked path by path, and the temporary roots are written down.
 import { fault } from '../fault.ts'
 import type { ProcessLock } from './process-lock.ts'
 
@@ -18,7 +18,7 @@ export class SoleUse {
   #timer: NodeJS.Timeout | undefined
   #isHeld = false
 
-  /** `bigLock` is shared by this process. `beforeEnd` runs while others are still kept out. */
+  /** `bigLock` is shared by this process. `beforeEnd` runs while others are still kept out, and longer if it throws. */
   constructor(bigLock: ProcessLock, beforeEnd: () => void) {
     this.#bigLock = bigLock
     this.#beforeEnd = beforeEnd
@@ -40,7 +40,13 @@ export class SoleUse {
 
   #end(): void {
     fault('sole-use-before-end')
-    this.#beforeEnd()
+    try {
+      this.#beforeEnd()
+    } catch {
+      // A full disk, where nobody could come before there is room again.
+      this.#timer = setTimeout(() => this.#end(), heldMs).unref()
+      return
+    }
     this.#isHeld = false
     // From exclusive to shared nothing has to be waited for.
     void this.#bigLock.share()

@@ -53,7 +53,10 @@ export class Store {
     this.#bigLock = new ProcessLock(join(config.database, 'big-lock'))
     this.gcLock = new ProcessLock(join(config.state, 'gc.lock'))
     this.registrar = new Registrar(this.database)
-    this.soleUse = new SoleUse(this.#bigLock, lockPathsOneByOne)
+    this.soleUse = new SoleUse(this.#bigLock, () => {
+      lockPathsOneByOne()
+      this.tempRoots.writeOut()
+    })
     lockPathsUnder(this.soleUse)
     this.tempRoots = new TempRoots(config.state, pid, this)
   }

@@ -2,9 +2,9 @@
 //
 // Other daemons see them in `temproots/PID`, each path followed by a NUL. The file is held with a shared record
 // lock, which says that the process lives; to add to it the lock is made exclusive, so that a collector which holds
-// it shared keeps additions out. Where there is no other daemon (sole-use.ts) there is no such collector, and the file
-// is just written. Within the process every connection has its own set.
-import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs'
+// it shared keeps additions out. Where there is no other daemon (sole-use.ts) there is no such collector: what is added
+// meanwhile is written together, before one can come. Within the process every connection has its own set.
+import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { fault } from '../fault.ts'
@@ -29,6 +29,8 @@ export class TempRoots {
   readonly #soleUse: SoleUse
   #fd: number | undefined
   #written = new Set<string>()
+  /** Those of them that will have been, by the end of the sole use. */
+  #unwritten: string[] = []
   /** Path → its way into the file, while that takes time. */
   readonly #pending = new Map<string, Promise<void>>()
 
@@ -80,6 +82,19 @@ export class TempRoots {
     return adding
   }
 
+  /** Writes what other daemons, which may come from now on, have to find: all, or it throws and writes nothing. */
+  writeOut(): void {
+    if (this.#fd === undefined || this.#unwritten.length === 0) return
+    const { size } = fstatSync(this.#fd)
+    try {
+      writeFileSync(this.#fd, this.#unwritten.map((path) => `${path}\0`).join(''), 'latin1')
+    } catch (error) {
+      ftruncateSync(this.#fd, size)
+      throw error
+    }
+    this.#unwritten = []
+  }
+
   /** Takes the file away. */
   end(): void {
     if (this.#fd === undefined) return
@@ -92,7 +107,8 @@ export class TempRoots {
   /** Whether it could be done at once. */
   #append(fd: number, path: string): boolean {
     fault('temp-root-before-append')
-    if (native().appendExclusively(fd, `${path}\0`, this.#soleUse.take()) === 0) return false
+    if (this.#soleUse.take()) this.#unwritten.push(path)
+    else if (native().appendExclusively(fd, `${path}\0`) === 0) return false
     this.#written.add(path)
     return true
   }
@@ -125,8 +141,12 @@ export class TempRoots {
     if (this.#fd === undefined || this.#written.size === 0) return
     if (native().recordLock(this.#fd, recordLockType.exclusive) === 0) return
     this.#written = this.list()
-    ftruncateSync(this.#fd, 0)
-    writeSync(this.#fd, [...this.#written].map((path) => `${path}\0`).join(''), null, 'latin1')
-    native().recordLock(this.#fd, recordLockType.shared)
+    this.#unwritten = [...this.#written]
+    try {
+      ftruncateSync(this.#fd, 0)
+      this.writeOut()
+    } finally {
+      native().recordLock(this.#fd, recordLockType.shared)
+    }
   }
 }
