@@ -1,5 +1,6 @@
 // store-cli against a daemon: paths in, records out, statuses, and the same over TCP and ssh.
 import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -44,6 +45,26 @@ beforeAll(async () => {
 })
 
 describe('store-cli', () => {
+  it('goes on after a file that cannot be read, also when half of its tree was sent', () => {
+    const [first, second] = [scratch.file('first'), scratch.file('second')]
+    for (const file of [first, second]) writeFileSync(file, file)
+    const broken = scratch.file('broken')
+    mkdirSync(broken)
+    writeFileSync(`${broken}/a`, randomBytes(300_000))
+    spawnSync('mkfifo', [`${broken}/b`])
+    const added = run(['add', first, scratch.file('missing'), broken, second])
+    expect(added.status).toBe(1)
+    expect(added.records.map(({ type, source, path }) => [type, source ?? path])).toEqual([
+      ['path', first],
+      ['error', scratch.file('missing')],
+      ['error', broken],
+      ['path', second],
+      ['end', undefined],
+    ])
+    expect(added.records.at(-1)).toMatchObject({ ok: false, counts: { added: 2 } })
+    expect(run(['verify', '--contents']).status).toBe(0)
+  })
+
   it('adds trees, files and texts, and says what it knows of them', () => {
     const tree = scratch.file('tree')
     mkdirSync(`${tree}/sub`, { recursive: true })
@@ -200,6 +221,13 @@ describe('store-cli', () => {
     expect(run(['valid', '--frobnicate', 'x']).status).toBe(64)
     expect(run(['gc', '--live', '--dead']).status).toBe(64)
     expect(run(['add', '--hash', 'crc', 'x']).status).toBe(64)
+    // Also where there is no daemon: what is wrong with the command is said first.
+    const nobody = `${scratch.path}/nobody`
+    expect(run(['add', '--hash', 'crc', 'x'], '', nobody).status).toBe(64)
+    expect(run(['gc', '--live', '--dead'], '', nobody).status).toBe(64)
+    const unreachable = run(['valid', '/a', '/b'], '', nobody)
+    expect(unreachable.status).toBe(69)
+    expect(unreachable.stderr.trimEnd().split('\n')).toHaveLength(1)
     expect(run(['ping'], '', 'gopher://x').status).toBe(64)
   })
 

@@ -26,19 +26,22 @@ export const program: Program = {
 async function run(tool: Tool): Promise<number> {
   const { arguments: args, environment, signal } = tool
   const address = args.values['socket']?.[0] ?? defaultAddress(environment, getuid?.() ?? 0)
+  const target = parseAddress(address)
   const { openTransport } = await import('./open-transport.ts')
   const { StoreClient } = await import('./store-client.ts')
   const { Context } = await import('./context.ts')
-  const socket = await openTransport(parseAddress(address), args.values['ssh-config']?.[0])
-  // A daemon that is waited for has to be left when the user has had enough.
-  signal.addEventListener('abort', () => socket.destroy(), { once: true })
-  const client = await StoreClient.open(socket)
+  const client = new StoreClient(async () => {
+    const socket = await openTransport(target, args.values['ssh-config']?.[0])
+    // A daemon that is waited for has to be left when the user has had enough.
+    signal.addEventListener('abort', () => socket.destroy(), { once: true })
+    return socket
+  })
   try {
     const context = new Context(tool, client, address)
     const runCommand = await runners[args.command]?.()
     await runCommand?.(context)
     return context.status
   } finally {
-    client.close()
+    await client.close()
   }
 }

@@ -63,7 +63,7 @@ export class Context {
   /** One item's failure is data, and the run goes on; without a daemon it cannot. */
   async fail(error: unknown, more: Record<string, unknown> = {}): Promise<void> {
     const known = toToolError(error)
-    if (fatal.has(known.code)) throw known
+    if (fatal.has(known.code) || this.client.isUnreachable) throw known
     this.status = exitStatus.someFailed
     const record = makeErrorRecord('store-cli', known, more)
     this.tool.diagnose(record.message)

@@ -33,38 +33,45 @@ export type Wants = {
 
 const maxText = 2 ** 31
 
+type Connection = { socket: Duplex; reader: ByteReader; writer: WireWriter }
+
 export class StoreClient {
-  readonly #socket: Duplex
-  readonly #reader: ByteReader
-  readonly #writer: WireWriter
+  readonly #openTransport: () => Promise<Duplex>
+  #connecting: Promise<Connection> | undefined
+  #isUnreachable = false
   /** Text that the daemon has for people. */
   onLog: (text: string) => void = () => undefined
   /** Takes it as a byte string instead: what a builder prints need be no text. Nothing more is read until it is done. */
   onLogBytes: ((bytes: string) => Promise<void>) | undefined
 
-  private constructor(socket: Duplex) {
-    this.#socket = socket
-    this.#reader = new ByteReader(socket)
-    this.#writer = new WireWriter(socket)
-    socket.on('error', () => socket.destroy())
+  constructor(openTransport: () => Promise<Duplex>) {
+    this.#openTransport = openTransport
   }
 
-  /** Greets. Throws DAEMON_PROTOCOL, DAEMON_REFUSED, CONNECTION_LOST. */
-  static async open(socket: Duplex): Promise<StoreClient> {
-    const client = new StoreClient(socket)
-    await client.#guard(() => client.#greet())
-    return client
+  /** There is no daemon to ask. */
+  get isUnreachable(): boolean {
+    return this.#isUnreachable
+  }
+
+  /**
+   * Connects and greets, unless it has; the first call does so by itself, so that what is wrong with it can be said
+   * before. Throws DAEMON_PROTOCOL, DAEMON_REFUSED, CONNECTION_LOST, and what `openTransport` does.
+   */
+  async connect(): Promise<void> {
+    await this.#connect()
   }
 
   /** Throws DAEMON_REFUSED with the daemon's words, CONNECTION_LOST. */
   call<Result>(call: Call<Result>): Promise<Result> {
-    return this.#guard(async () => {
-      this.#writer.int(call.op)
-      call.write?.(this.#writer)
-      await this.#writer.flush()
-      await call.send?.(this.#socket)
-      await this.#frames(call)
-      return call.read(this.#reader)
+    return guard(async () => {
+      const connection = await this.#connect()
+      const { socket, reader, writer } = connection
+      writer.int(call.op)
+      call.write?.(writer)
+      await writer.flush()
+      await call.send?.(socket)
+      await this.#frames(connection, call)
+      return call.read(reader)
     })
   }
 
@@ -86,44 +93,64 @@ export class StoreClient {
     })
   }
 
-  close(): void {
-    this.#socket.end()
-    this.#socket.destroy()
+  /** Leaves the daemon, in the middle of a call too; another call connects again. */
+  async close(): Promise<void> {
+    const connecting = this.#connecting
+    this.#connecting = undefined
+    const connection = await connecting?.catch(() => undefined)
+    connection?.socket.end()
+    connection?.socket.destroy()
   }
 
-  async #greet(): Promise<void> {
-    await this.#writer.int(clientMagic).flush()
-    if ((await this.#reader.int()) !== daemonMagic) {
+  #connect(): Promise<Connection> {
+    return (this.#connecting ??= guard(async () => {
+      try {
+        const socket = await this.#openTransport()
+        socket.on('error', () => socket.destroy())
+        const connection = { socket, reader: new ByteReader(socket), writer: new WireWriter(socket) }
+        await this.#greet(connection)
+        return connection
+      } catch (error) {
+        this.#isUnreachable = true
+        throw error
+      }
+    }))
+  }
+
+  async #greet(connection: Connection): Promise<void> {
+    const { reader, writer } = connection
+    await writer.int(clientMagic).flush()
+    if ((await reader.int()) !== daemonMagic) {
       throw new ToolError('DAEMON_PROTOCOL', { reason: 'its greeting is not that of a store daemon' })
     }
-    const version = await this.#reader.int()
+    const version = await reader.int()
     if (version >> 8 !== daemonVersion >> 8) {
       throw new ToolError('DAEMON_PROTOCOL', { reason: `it speaks version 0x${version.toString(16)}` })
     }
     const [noPinning, keepReserve] = [0, 1]
-    await this.#writer.int(daemonVersion).int(noPinning).int(keepReserve).flush()
-    await this.#frames({ op: 0, read: () => undefined })
+    await writer.int(daemonVersion).int(noPinning).int(keepReserve).flush()
+    await this.#frames(connection, { op: 0, read: () => undefined })
   }
 
-  async #frames({ onData, onRead }: Call<unknown>): Promise<void> {
+  async #frames({ reader, writer }: Connection, { onData, onRead }: Call<unknown>): Promise<void> {
     for (;;) {
-      const found = await this.#reader.int()
+      const found = await reader.int()
       switch (found) {
         case tag.last:
           return
         case tag.next:
-          await this.#takeLog(await this.#reader.string(maxText))
+          await this.#takeLog(await reader.string(maxText))
           break
         case tag.write:
-          await onData?.(await this.#reader.bytes(maxText))
+          await onData?.(await reader.bytes(maxText))
           break
         case tag.read:
-          this.#writer.bytes((await onRead?.(await this.#reader.int())) ?? Buffer.alloc(0))
-          await this.#writer.flush()
+          writer.bytes((await onRead?.(await reader.int())) ?? Buffer.alloc(0))
+          await writer.flush()
           break
         case tag.error: {
-          const message = fromByteString(await this.#reader.string(maxText))
-          const status = await this.#reader.int()
+          const message = fromByteString(await reader.string(maxText))
+          const status = await reader.int()
           throw new ToolError('DAEMON_REFUSED', { message, status })
         }
         default:
@@ -136,14 +163,14 @@ export class StoreClient {
     if (this.onLogBytes) await this.onLogBytes(bytes)
     else this.onLog(fromByteString(bytes))
   }
+}
 
-  async #guard<T>(action: () => Promise<T>): Promise<T> {
-    try {
-      return await action()
-    } catch (error) {
-      if (!(error instanceof Disconnected)) throw error
-      throw new ToolError('CONNECTION_LOST', { host: 'the store daemon', reason: '' })
-    }
+async function guard<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    if (!(error instanceof Disconnected)) throw error
+    throw new ToolError('CONNECTION_LOST', { host: 'the store daemon', reason: '' })
   }
 }
 

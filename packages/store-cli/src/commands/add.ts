@@ -31,9 +31,9 @@ export async function add(context: Context): Promise<void> {
         await context.emit({ type: 'path', path: fromByteString(path), source: file })
         count++
       } catch (error) {
-        // In the middle of a nar the daemon cannot be told to forget it.
-        if (error instanceof ToolError && error.code === 'NAR_SOURCE_UNREADABLE') throw error
         await context.fail(error, { path: file })
+        // In the middle of a nar the daemon can be told to forget it only so.
+        if (error instanceof ToolError && error.code === 'NAR_SOURCE_UNREADABLE') await context.client.close()
       }
     }
   }

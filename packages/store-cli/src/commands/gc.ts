@@ -15,13 +15,13 @@ export async function gc(context: Context): Promise<void> {
   if (mode !== 'delete' && context.operands.length > 0) {
     throw new ToolError('USAGE', { reason: 'Paths to delete need --delete' })
   }
+  const limit = context.option('max-freed')
+  const maxFreed = limit === undefined ? undefined : parseSize(limit)
   const keepDead = context.option('keep-dead')
   if (keepDead !== undefined) {
     const ms = parseDurationOption(keepDead, '--keep-dead', Infinity)
     await context.client.setOptions({ 'gc-keep-dead-ms': String(ms) })
   }
-  const limit = context.option('max-freed')
-  const maxFreed = limit === undefined ? undefined : parseSize(limit)
   try {
     const paths = mode === 'delete' ? await readAllPaths(context) : []
     const collected = await collectGarbage(context.client, { action: chooseAction(mode), paths, maxFreed })

@@ -1,5 +1,5 @@
 // `verify` and `optimise`: work on the whole store, and the daemon's words about it on standard error. `ping`: whether
-// there is a daemon at all, which has answered before a command is run.
+// there is a daemon at all.
 import { exitStatus } from '@plumbline/common/error/exit'
 import { toByteString } from '@plumbline/common/store/byte-string'
 import { callNumber } from '@plumbline/common/store/wire/words'
@@ -33,5 +33,6 @@ export async function optimise(context: Context): Promise<void> {
 }
 
 export async function ping(context: Context): Promise<void> {
+  await context.client.connect()
   await context.emit({ type: 'pong', address: context.address })
 }

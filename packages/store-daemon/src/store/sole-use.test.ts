@@ -73,19 +73,22 @@ describe('SoleUse', () => {
 
   it('keeps others out until what they have to find could be written', async () => {
     let [attempts, room] = [0, false]
-    const use = new SoleUse(bigLock, () => {
-      attempts++
-      if (!room) throw new Error('no space left on device')
+    let use: SoleUse | undefined
+    const refused = new Promise<void>((resolve) => {
+      use = new SoleUse(bigLock, () => {
+        if (++attempts === 3) resolve()
+        if (!room) throw new Error('no space left on device')
+      })
     })
-    expect(use.take()).toBe(true)
+    expect(use?.take()).toBe(true)
     const coming = come(join(folder, 'path'))
-    while (attempts < 3) await new Promise((resolve) => setImmediate(resolve))
-    expect(use.take()).toBe(true)
+    await refused
+    expect(use?.take()).toBe(true)
     room = true
     const other = await coming
-    expect(use.take()).toBe(false)
+    expect(use?.take()).toBe(false)
     await other.leave()
-    use.close()
+    use?.close()
   })
 
   it('gives way to one who comes, however often it is wanted', async () => {
