@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { runDaemonize, TestService, until } from './support/daemonize.ts'
+import { daemonize, runDaemonize, TestService, until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
 
 const scratch = new Scratch('daemonize-readiness')
@@ -127,6 +127,33 @@ describe('start fails', () => {
     const { stderr } = await failing({ command: ['sleep', '1000'], ready: { port: port + 3 } })
     expect(stderr).toContain('something answers already where it is to be ready')
     await new Promise((resolve) => other.close(resolve))
+  })
+
+  it('in time when nobody but the asking connection itself answers', () => {
+    const service = new TestService(scratch, {
+      command: ['sleep', '1000'],
+      ready: { port },
+      start_timeout: 300,
+    })
+    // The only port that connections can be made from is the one that is asked for.
+    const range = `ip link set lo up && echo ${port} ${port} > /proc/sys/net/ipv4/ip_local_port_range`
+    const { status, stderr } = spawnSync(
+      'unshare',
+      [
+        '--net',
+        'sh',
+        '-c',
+        `${range} && exec "$@"`,
+        'sh',
+        process.execPath,
+        daemonize,
+        service.conf,
+        'start',
+      ],
+      { encoding: 'utf8' },
+    )
+    expect(stderr).toContain('it was not ready within 300 ms')
+    expect(status).toBe(1)
   })
 
   it('when it forks away and its main process ends, and takes what forked along', async () => {

@@ -38,6 +38,22 @@ static socklen_t read_address(const char *text, struct sockaddr_storage *address
   return inet_pton(AF_INET6, ip, &in6->sin6_addr) == 1 ? sizeof *in6 : 0;
 }
 
+/**
+ * Whether the connection is to somebody. The kernel chooses the port that a connection is made from, and when that is
+ * the very port that nobody listens at yet, it connects the socket with itself.
+ */
+static bool is_answered(int fd) {
+  struct sockaddr_storage own = {0}, peer = {0};
+  socklen_t own_length = sizeof own, peer_length = sizeof peer;
+  getsockname(fd, (struct sockaddr *)&own, &own_length);
+  getpeername(fd, (struct sockaddr *)&peer, &peer_length);
+  if (own.ss_family == AF_UNIX || memcmp(&own, &peer, sizeof own) != 0) return true;
+  // Not to be remembered (TIME_WAIT): the service is to have the port.
+  const struct linger reset = {1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  return false;
+}
+
 /** True when it is connected at once; else `attempt` is the connection that is being made, or -1. */
 static bool begin(const char *text) {
   struct sockaddr_storage address;
@@ -45,9 +61,11 @@ static bool begin(const char *text) {
   attempt = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (attempt < 0) return false;
   attempt_until = now_ms() + PATIENCE_MS;
-  bool connected = connect(attempt, (struct sockaddr *)&address, length) == 0;
-  if (connected || errno != EINPROGRESS) close(attempt), attempt = -1;
-  return connected;
+  bool made = connect(attempt, (struct sockaddr *)&address, length) == 0;
+  if (!made && errno == EINPROGRESS) return false;
+  bool answered = made && is_answered(attempt);
+  close(attempt), attempt = -1;
+  return answered;
 }
 
 static bool finish(int wait_ms) {
@@ -55,9 +73,10 @@ static bool finish(int wait_ms) {
   int error = 0;
   socklen_t length = sizeof error;
   if (poll(&writable, 1, wait_ms) <= 0 && now_ms() < attempt_until) return false;
-  bool connected = writable.revents && getsockopt(attempt, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0;
+  bool made = writable.revents && getsockopt(attempt, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0;
+  bool answered = made && is_answered(attempt);
   close(attempt), attempt = -1;
-  return connected;
+  return answered;
 }
 
 bool is_occupied(void) {
