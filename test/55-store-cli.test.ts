@@ -190,6 +190,10 @@ describe('store-cli', () => {
       name: 'e',
     })
     expect(run(['derivers', first.outputs.out.path]).records).toEqual([{ type: 'path', path: first.path }])
+    const misspelled = run(['derivation', '--make'], JSON.stringify({ ...record, arguments: ['x'] }))
+    expect(misspelled.status).toBe(1)
+    expect(misspelled.stderr).toContain('field "arguments": not known')
+
     const wrong = run(['derivation', '--make'], '{"type":"derivation","name":"x"}\n')
     expect([wrong.status, wrong.records[0]?.['code']]).toEqual([1, 'RECORD_INVALID'])
   })

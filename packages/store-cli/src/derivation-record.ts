@@ -7,13 +7,14 @@ import type { Derivation } from '@plumbline/common/store/derivation/derivation'
 import type { OutRecord } from '@plumbline/common/ndjson/encode'
 import { storeName } from '@plumbline/common/store/store-path'
 
-const output = v.object({
+const output = v.strictObject({
   path: v.optional(v.nullable(v.string()), null),
   hash_algorithm: v.optional(v.nullable(v.string()), null),
   hash: v.optional(v.nullable(v.string()), null),
 })
 
-export const derivationRecord = v.object({
+/** Strict: what is misspelled would make another derivation, and nobody would notice. */
+export const derivationRecord = v.strictObject({
   type: v.literal('derivation'),
   /** Where it is; not looked at when one is made. */
   path: v.optional(v.string()),

@@ -57,6 +57,11 @@ describe('validate() says', () => {
       ['field "settings.a": expected string, found 1'],
     ],
     ['that it is no object at all', [], ['field "name": missing, expected string']],
+    [
+      'which field there is not',
+      { sites: [{ host: 'a', port: 1, prot: 2 }] },
+      ['field "sites.0.prot": not known'],
+    ],
     ['that it is nothing', null, ['expected Object, found null']],
   ])('%s', (_, value, expected) => expect(says(schema, value)).toEqual(expected))
 

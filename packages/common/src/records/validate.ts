@@ -17,6 +17,7 @@ export function validate<T>(schema: AnySchema<T>, value: unknown): Validated<T> 
 function toMismatch(issue: v.BaseIssue<unknown>, schema: object): Mismatch {
   const field = v.getDotPath(issue) ?? ''
   if (issue.kind !== 'schema') return { field, reason: issue.message }
+  if (issue.type === 'strict_object' && issue.expected === 'never') return { field, reason: 'not known' }
   const missing = issue.received === 'undefined'
   // A schema's own sentence says more than the shapes that valibot lists.
   if (!missing && !issue.message.startsWith('Invalid '))
