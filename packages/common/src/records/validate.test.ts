@@ -59,7 +59,7 @@ describe('validate() says', () => {
     ['that it is no object at all', [], ['field "name": missing, expected string']],
     [
       'which field there is not',
-      { sites: [{ host: 'a', port: 1, prot: 2 }] },
+      { name: 'x', sites: [{ host: 'a', port: 1, prot: 2 }] },
       ['field "sites.0.prot": not known'],
     ],
     ['that it is nothing', null, ['expected Object, found null']],
