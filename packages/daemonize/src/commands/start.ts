@@ -7,7 +7,7 @@ import { endIncarnation, endStrays } from '../service/end.ts'
 import { makeCacheFolder, removePrepared, removeRecords } from '../service/folders.ts'
 import { inspectService, inspectStarting, type Seen } from '../service/inspect.ts'
 import type { Lock } from '../service/lock.ts'
-import { answer, withLock, type Context, type Outcome } from './command.ts'
+import { answer, makeServiceRecord, withLock, type Context, type Outcome } from './command.ts'
 import { actionStatus } from './lsb-status.ts'
 
 export async function start(context: Context): Promise<Outcome> {
@@ -59,6 +59,9 @@ export async function startAfresh(
       signal,
       environment,
       timeout,
+      // What runs for the first time takes a millisecond longer: this runs again once the service is ready.
+      meanwhile: () =>
+        void makeServiceRecord(settings, action, answer(context, { exit: 0, changed: true }), 0),
       onTail: (lines) => lines.forEach((line) => diagnose(`${settings.name}: ${line}`)),
     })
     onStarted()

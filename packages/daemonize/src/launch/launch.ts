@@ -28,6 +28,8 @@ export type Launch = {
   environment: NodeJS.ProcessEnv
   /** Told the last lines that a service said which did not start. */
   onTail: (lines: string[]) => void
+  /** Run while the service gets ready. */
+  meanwhile: () => void
   timeout?: number | undefined
 }
 
@@ -82,6 +84,7 @@ export async function launchService(settings: Settings, program: Program, launch
   output.follow(link, settings.log.kind === 'file' ? settings.log.path : undefined)
 
   const seen = new Started(link, program.argv[0] ?? '', launch.action, name)
+  link.listen(({ kind }) => kind === 'exec' && launch.meanwhile())
   const stop = new AbortController()
   try {
     await Promise.race([
