@@ -6,18 +6,25 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const common = fileURLToPath(new URL('../packages/common/', import.meta.url))
-const source = `${common}src/syscall/syscall.c`
+const sources = ['syscall.c', 'make-file.c', 'make-file.h'].map((name) => `${common}src/syscall/${name}`)
 const addon = `${common}dist/syscall.node`
 const headers = [`${dirname(dirname(process.execPath))}/include/node`, '/usr/include/node'].find((folder) =>
   existsSync(`${folder}/node_api.h`),
 )
 
-if (!existsSync(addon) || statSync(addon).mtimeMs < statSync(source).mtimeMs) {
+const changed = (file) => statSync(file).mtimeMs
+if (!existsSync(addon) || sources.some((source) => changed(addon) < changed(source))) {
   if (!headers) throw new Error('node_api.h not found: the headers of Node are needed to build')
   mkdirSync(dirname(addon), { recursive: true })
   const made = `${addon}.${process.pid}`
   const flags = ['-O2', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '-I', headers]
-  const { status, error } = spawnSync('cc', [...flags, '-o', made, source], { stdio: 'inherit' })
+  const { status, error } = spawnSync(
+    'cc',
+    [...flags, '-o', made, ...sources.filter((name) => name.endsWith('.c'))],
+    {
+      stdio: 'inherit',
+    },
+  )
   if (status !== 0) throw new Error(`cc: ${error?.message ?? `status ${status}`}`)
   renameSync(made, addon)
 }

@@ -46,10 +46,12 @@ export type Native = {
    */
   appendExclusively(fd: number, bytes: string): 0 | 1
   /**
-   * Makes a new file of these contents, mode (less the umask) and time in seconds since 1970: 1 when done, 0 when there
-   * is something of that name. One call for five of Node's.
+   * Begins to make a new file of these contents, mode (less the umask) and time in seconds since 1970: a number by which
+   * it has to be finished, once. Several are made beside what else is done meanwhile.
    */
-  createFile(path: string, contents: Uint8Array, mode: number, time: number): 0 | 1
+  beginFile(path: string, contents: Uint8Array, mode: number, time: number): number
+  /** Waits for such a file: 1 when it was made, 0 when there is something of that name; else it throws. */
+  finishFile(number: number): 0 | 1
   /** Whether there is something of that name, a byte string; symlinks are not followed. A third of fs.lstatSync's time. */
   exists(path: string): 0 | 1
   /** Two names in one file system change places at once: renameat2(2) with RENAME_EXCHANGE. */

@@ -23,6 +23,7 @@
 #include <unistd.h>
 #include <node_api.h>
 #include <uv.h>
+#include "make-file.h"
 
 #define MAX_ARGUMENTS 4
 #define FUNCTION(name) static napi_value name(napi_env env, napi_callback_info info)
@@ -452,17 +453,8 @@ FUNCTION(append_exclusively) {
   return written == (ssize_t)size ? from_int(env, 1) : fail(env, "write");
 }
 
-static bool write_all(int fd, const char *bytes, size_t left) {
-  while (left > 0) {
-    ssize_t written = write(fd, bytes, left);
-    if (written < 0 && errno != EINTR) return false;
-    if (written > 0) bytes += written, left -= (size_t)written;
-  }
-  return true;
-}
-
-/** createFile(path, contents, mode, time): 1 when made, 0 when something of that name is there. */
-FUNCTION(create_file) {
+/** beginFile(path, contents, mode, time): the number to finish it by. */
+FUNCTION(begin_to_make) {
   napi_value arguments[4];
   size_t count = 4, size = 0;
   char path[4096] = "";
@@ -474,15 +466,15 @@ FUNCTION(create_file) {
   napi_get_typedarray_info(env, arguments[1], NULL, &size, &contents, NULL, NULL);
   napi_get_value_int32(env, arguments[2], &mode);
   napi_get_value_int64(env, arguments[3], &time);
-  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (fd < 0) return errno == EEXIST ? from_int(env, 0) : fail(env, "open");
-  struct timespec times[2] = {{.tv_sec = time}, {.tv_sec = time}};
-  bool written = write_all(fd, contents, size) && futimens(fd, times) == 0;
-  int error = errno;
-  if (close(fd) == 0 && written) return from_int(env, 1);
-  // What was begun stays: its name is the caller's to free.
-  if (!written) errno = error;
-  return fail(env, "write");
+  return result_of(env, begin_file(path, contents, size, mode, time), "open");
+}
+
+/** finishFile(number): 1 when it was made, 0 when something of that name is there. */
+FUNCTION(finish_making) {
+  int32_t a[MAX_ARGUMENTS];
+  read_ints(env, info, a);
+  if (finish_file(a[0]) == 0) return from_int(env, 1);
+  return errno == EEXIST ? from_int(env, 0) : fail(env, "write");
 }
 
 /** exists(path): 1 when lstat(2) finds something, 0 when there is no such name. */
@@ -580,7 +572,8 @@ NAPI_MODULE_INIT() {
     EXPORT("isListening", is_listening),
     EXPORT("recordLock", record_lock_try),
     EXPORT("appendExclusively", append_exclusively),
-    EXPORT("createFile", create_file),
+    EXPORT("beginFile", begin_to_make),
+    EXPORT("finishFile", finish_making),
     EXPORT("exists", path_exists),
     EXPORT("exchange", exchange_names),
     EXPORT("recordLockWait", record_lock_wait),

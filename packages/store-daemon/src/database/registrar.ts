@@ -15,6 +15,8 @@ export type Registration = {
   deriver: string | null
   /** Output name → path, of a derivation. */
   outputs?: ReadonlyMap<string, string>
+  /** Waits until it is in place; false when another one was there already, which is registered. */
+  isPlaced?: () => boolean
 }
 
 /** Something that writes inside a transaction; it may throw, and then writes nothing. */
@@ -130,7 +132,8 @@ export class Registrar {
     }
   }
 
-  #register({ path, narHash, narSize, references, deriver, outputs }: Registration): void {
+  #register({ path, narHash, narSize, references, deriver, outputs, isPlaced }: Registration): void {
+    if (isPlaced?.() === false) return
     const hash = `sha256:${narHash}`
     const time = Math.floor(Date.now() / 1000)
     const id = this.#insert.get(path, hash, time, deriver, narSize)

@@ -18,18 +18,13 @@ export async function addText(session: Session, { name, contents, references }: 
   const { config, database } = session.store
   const sorted = [...new Set(references)].sort()
   const path = makeTextPath(config.store, name, hexDigest('sha256', contents), sorted)
-  const place = () => {
-    // To make the file is the quickest way to see whether it is there.
-    if (!writeCanonicalFile(path, contents, () => database.idOf(path) !== undefined)) return undefined
+  const register = (isWritten: () => boolean) => {
     for (const reference of sorted) {
       if (database.idOf(reference) === undefined)
         throw new ToolError('REFERENCE_NOT_VALID', { path: reference })
     }
     const outputs = name.endsWith('.drv') ? checkDerivation(session.store, path, contents) : undefined
     const hash = endFileHash(startFileHash(contents.length, false).update(contents), contents.length)
-    fault('add-text-written')
-    if (config.deduplicate && contents.length >= deduplicationMinimum)
-      deduplicateFile(config.store, path, hash)
     return {
       path,
       narHash: hash.toString('hex'),
@@ -37,19 +32,58 @@ export async function addText(session: Session, { name, contents, references }: 
       references: sorted,
       deriver: null,
       ...(outputs && { outputs }),
+      isPlaced: once(() => {
+        if (!isWritten()) return false
+        fault('add-text-written')
+        if (config.deduplicate && contents.length >= deduplicationMinimum)
+          deduplicateFile(config.store, path, hash)
+        return true
+      }),
+    }
+  }
+  const place = () => {
+    const isWritten = writeCanonicalFile(path, contents, () => database.idOf(path) !== undefined)
+    try {
+      return register(isWritten)
+    } catch (error) {
+      // What is to be removed has to be there.
+      isWritten()
+      throw error
     }
   }
   await addItem(session, path, place, { looks: true })
   return path
 }
 
-/** Whether it was written: not when there is something of that name which is valid. */
-function writeCanonicalFile(path: string, contents: Buffer, isValid: () => boolean): boolean {
-  const create = () => native().createFile(path, contents, 0o444, 1) === 1
-  if (create()) return true
-  if (isValid()) return false
-  // What is there was left by somebody who died.
-  removeTree(path)
-  if (create()) return true
-  throw new ToolError('STORE_FAILED', { reason: `creating file \`${path}': File exists` })
+/**
+ * Begins to write it, which is also the quickest way to see whether it is there. The function that is returned waits
+ * for it, and says whether it was written: not when there is something of that name which is valid.
+ */
+function writeCanonicalFile(path: string, contents: Buffer, isValid: () => boolean): () => boolean {
+  const begin = () => native().beginFile(path, contents, 0o444, 1)
+  const number = begin()
+  return once(() => {
+    if (native().finishFile(number) === 1) return true
+    if (isValid()) return false
+    // What is there was left by somebody who died.
+    removeTree(path)
+    if (native().finishFile(begin()) === 1) return true
+    throw new ToolError('STORE_FAILED', { reason: `creating file \`${path}': File exists` })
+  })
+}
+
+/** Runs once, whoever asks how often for what it returns or throws. */
+function once<T>(action: () => T): () => T {
+  let outcome: (() => T) | undefined
+  const run = () => {
+    try {
+      const value = action()
+      return () => value
+    } catch (error) {
+      return () => {
+        throw error
+      }
+    }
+  }
+  return () => (outcome ??= run())()
 }

@@ -7,13 +7,13 @@ import { exists, removeTree } from '../store/remove-tree.ts'
 
 /**
  * Makes `path` valid unless it is: `place` puts it on disk, in place of whatever was left there, and says what to
- * register. What was placed is removed again when it cannot be registered. A `place` that `looks` itself returns
- * undefined for what is there and valid.
+ * register. What was placed is removed again when it cannot be registered. A `place` that `looks` finds by itself
+ * whether there is one that is valid.
  */
 export async function addItem(
   session: Session,
   path: string,
-  place: () => Promise<Registration> | Registration | undefined,
+  place: () => Promise<Registration> | Registration,
   { looks = false } = {},
 ): Promise<void> {
   const { database, registrar, tempRoots, soleUse } = session.store
@@ -24,12 +24,12 @@ export async function addItem(
   if (!(looks && soleUse.take()) && isThere()) return
   const locking = lockPath(path)
   if (locking) await locking
+  let item: Registration | undefined
   try {
     // Another connection, or process, may have made it meanwhile.
     if ((locking || !soleUse.take()) && isThere()) return
     const placing = place()
-    const item = placing instanceof Promise ? await placing : placing
-    if (!item) return
+    item = placing instanceof Promise ? await placing : placing
     for (const reference of item.references) {
       if (reference !== path && database.idOf(reference) === undefined) {
         throw new ToolError('REFERENCE_NOT_VALID', { path: reference })
@@ -38,10 +38,20 @@ export async function addItem(
     }
     await registrar.register(item)
   } catch (error) {
+    settle(item)
     // What was valid before is not ours to remove.
     if (database.idOf(path) === undefined) removeTree(path)
     throw error
   } finally {
     unlockPath(path)
+  }
+}
+
+/** What is still being placed would come after its removal. */
+function settle(item: Registration | undefined): void {
+  try {
+    item?.isPlaced?.()
+  } catch {
+    // That is why it could not be registered.
   }
 }
