@@ -18,12 +18,13 @@ export async function addText(session: Session, { name, contents, references }: 
   const { config, database } = session.store
   const sorted = [...new Set(references)].sort()
   const path = makeTextPath(config.store, name, hexDigest('sha256', contents), sorted)
+  const isDerivation = name.endsWith('.drv')
   const register = (isWritten: () => boolean) => {
     for (const reference of sorted) {
       if (database.idOf(reference) === undefined)
         throw new ToolError('REFERENCE_NOT_VALID', { path: reference })
     }
-    const outputs = name.endsWith('.drv') ? checkDerivation(session.store, path, contents) : undefined
+    const outputs = isDerivation ? checkDerivation(session.store, path, contents) : undefined
     const hash = endFileHash(startFileHash(contents.length, false).update(contents), contents.length)
     return {
       path,
@@ -51,7 +52,8 @@ export async function addText(session: Session, { name, contents, references }: 
       throw error
     }
   }
-  await addItem(session, path, place, { looks: true })
+  // To check a derivation takes longer than to look for it, and most are added again and again.
+  await addItem(session, path, place, { looks: !isDerivation })
   return path
 }
 
