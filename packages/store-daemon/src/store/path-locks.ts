@@ -8,6 +8,7 @@
 import { closeSync, fstatSync, openSync, unlinkSync } from 'node:fs'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { linkLock, unlinkLock } from './lock-file.ts'
+import { exists } from './remove-tree.ts'
 import { markRemoved } from './removed-lock.ts'
 import type { SoleUse } from './sole-use.ts'
 
@@ -62,9 +63,9 @@ export function lockPath(path: string): void | Promise<void> {
   return tryLock(path, lockBriefly) ? undefined : waitForPath(path)
 }
 
-/** In sole use a lock file that is there was left by a daemon that died. */
+/** A lock file that is there is somebody's, or was left by somebody who died. */
 function lockBriefly(path: string): Release | undefined {
-  return soleUse?.take() ? underSoleUse : lockAmongProcesses(path)
+  return soleUse?.take() && !exists(`${path}.lock`) ? underSoleUse : lockAmongProcesses(path)
 }
 
 async function waitForPath(path: string): Promise<void> {
