@@ -19,13 +19,14 @@ export async function addText(session: Session, { name, contents, references }: 
   const sorted = [...new Set(references)].sort()
   const path = makeTextPath(config.store, name, hexDigest('sha256', contents), sorted)
   const isDerivation = name.endsWith('.drv')
-  const register = (isWritten: () => boolean) => {
+  const place = () => {
     for (const reference of sorted) {
       if (database.idOf(reference) === undefined)
         throw new ToolError('REFERENCE_NOT_VALID', { path: reference })
     }
     const outputs = isDerivation ? checkDerivation(session.store, path, contents) : undefined
     const hash = endFileHash(startFileHash(contents.length, false).update(contents), contents.length)
+    const number = beginFile(path, contents)
     return {
       path,
       narHash: hash.toString('hex'),
@@ -34,7 +35,11 @@ export async function addText(session: Session, { name, contents, references }: 
       deriver: null,
       ...(outputs && { outputs }),
       isPlaced: once(() => {
-        if (!isWritten()) return false
+        // To write it is also the quickest way to see whether it is there.
+        if (native().finishFile(number) === 0) {
+          if (database.idOf(path) !== undefined) return false
+          replaceRemains(path, contents)
+        }
         fault('add-text-written')
         if (config.deduplicate && contents.length >= deduplicationMinimum)
           deduplicateFile(config.store, path, hash)
@@ -42,36 +47,20 @@ export async function addText(session: Session, { name, contents, references }: 
       }),
     }
   }
-  const place = () => {
-    const isWritten = writeCanonicalFile(path, contents, () => database.idOf(path) !== undefined)
-    try {
-      return register(isWritten)
-    } catch (error) {
-      // What is to be removed has to be there.
-      isWritten()
-      throw error
-    }
-  }
   // To check a derivation takes longer than to look for it, and most are added again and again.
   await addItem(session, path, place, { looks: !isDerivation })
   return path
 }
 
-/**
- * Begins to write it, which is also the quickest way to see whether it is there. The function that is returned waits
- * for it, and says whether it was written: not when there is something of that name which is valid.
- */
-function writeCanonicalFile(path: string, contents: Buffer, isValid: () => boolean): () => boolean {
-  const begin = () => native().beginFile(path, contents, 0o444, 1)
-  const number = begin()
-  return once(() => {
-    if (native().finishFile(number) === 1) return true
-    if (isValid()) return false
-    // What is there was left by somebody who died.
-    removeTree(path)
-    if (native().finishFile(begin()) === 1) return true
-    throw new ToolError('STORE_FAILED', { reason: `creating file \`${path}': File exists` })
-  })
+function beginFile(path: string, contents: Buffer): number {
+  return native().beginFile(path, contents, 0o444, 1)
+}
+
+/** What is there was left by somebody who died. */
+function replaceRemains(path: string, contents: Buffer): void {
+  removeTree(path)
+  if (native().finishFile(beginFile(path, contents)) === 1) return
+  throw new ToolError('STORE_FAILED', { reason: `creating file \`${path}': File exists` })
 }
 
 /** Runs once, whoever asks how often for what it returns or throws. */
