@@ -27,6 +27,13 @@ const sources: Record<string, string> = {
   'first.mjs': `export default (req, res, next) => req.url === '/first' ? res.end('first\\n') : next()`,
   'old.cjs': `module.exports = (request) => new Response('cjs\\n', { headers: { 'x-made': 'by fetch' } })`,
   'defines.mjs': `defineSite('registered', (req, res) => res.end('registered\\n'))`,
+  'silent.js': `import { get } from 'node:http'
+    await get
+    export default (req, res) => res.end('silent\\n')`,
+  'requires.cjs': `module.exports = (req, res) => require('./part.mjs').whole(req, res)`,
+  'compiled.cjs': `Object.defineProperty(exports, '__esModule', { value: true })
+    exports.default = (req, res) => res.end('compiled\\n')`,
+  'part.mjs': `export const whole = (req, res) => res.end('part\\n')`,
   'broken.mjs': `export async function init() { throw new Error('no database') }
     export function handle() {}`,
 }
@@ -216,6 +223,21 @@ describe('modules', () => {
     expect(ask('e.test', '/')).toBe('hello2 GET /')
     await service.run('stop')
     expect(readFileSync(service.log, 'utf8')).toContain('closed')
+  })
+
+  it('may be ES modules that do not say so, CommonJS that needs ES modules, or was one', async () => {
+    const port = freePort()
+    await startSites({
+      sites: [
+        ['silent', 'a.test', port],
+        ['requires', 'b.test', port],
+        ['compiled', 'c.test', port],
+      ],
+    })
+    const ask = (host: string) => curl('-H', `Host: ${host}`, `http://127.0.0.1:${port}/`).body
+    expect(ask('a.test')).toBe('silent')
+    expect(ask('b.test')).toBe('part')
+    expect(ask('c.test')).toBe('compiled')
   })
 
   it.each([

@@ -5,7 +5,7 @@ import type { RequestListener } from 'node:http'
 import { pathToFileURL } from 'node:url'
 import { writeDiagnostic } from '@plumbline/common/cli/diagnose'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { openCompileCache } from './compile-cache.ts'
+import { openCompileCache, type CompileCache } from './compile-cache.ts'
 import { describeError, describeLoadError } from './describe-error.ts'
 import { dispatch, type Dispatching, type LiveSite } from './dispatch.ts'
 import type { HostConfiguration } from './host-configuration.ts'
@@ -70,13 +70,13 @@ function readConfiguration(fd: number): HostConfiguration {
 }
 
 async function openHost(config: HostConfiguration) {
-  const { name, load, modulePaths, conf, redirect, redirectStatus, readyFd, drainTimeout } = config
+  const { name, load, conf, redirect, redirectStatus, readyFd, drainTimeout } = config
   process.title = `daemonize: ${name}`
   const compiled = openCompileCache(config.cachedir)
   keepTransformed(config.cachedir)
   provideDefineSite()
-  for (const module of load) await loadModule(module, modulePaths, conf)
-  const sites = await loadSites(config)
+  for (const module of load) await loadModule(module, config, compiled)
+  const sites = await loadSites(config, compiled)
   let draining = false
   const dispatching: Dispatching = { table: new SiteTable([]), redirect, redirectStatus }
   const listener: RequestListener = (req, res) => {
@@ -114,11 +114,12 @@ async function openHost(config: HostConfiguration) {
   }
 }
 
-async function loadSites({ name, sites, modulePaths, conf }: HostConfiguration) {
+async function loadSites(config: HostConfiguration, compiled: CompileCache) {
+  const { name, sites } = config
   const live: (LiveSite & { socket: string })[] = []
   for (const { module: wanted, host, port, url, tls, socket } of sites) {
     const context = Object.freeze({ name, module: wanted, host, port, url })
-    const exported = findDefinedSite(wanted) ?? (await loadModule(wanted, modulePaths, conf))
+    const exported = findDefinedSite(wanted) ?? (await loadModule(wanted, config, compiled))
     const module: SiteModule = toSiteModule(findDefinedSite(wanted) ?? exported, wanted)
     try {
       await module.init(context)
@@ -130,10 +131,14 @@ async function loadSites({ name, sites, modulePaths, conf }: HostConfiguration) 
   return live
 }
 
-async function loadModule(module: string, modulePaths: readonly string[], conf: string): Promise<unknown> {
+async function loadModule(
+  module: string,
+  { modulePaths, conf }: HostConfiguration,
+  compiled: CompileCache,
+): Promise<unknown> {
   const path = resolveModule(module, modulePaths, conf)
   try {
-    return await importModule(pathToFileURL(path).href)
+    return compiled.load(path) ?? (await importModule(pathToFileURL(path).href))
   } catch (error) {
     throw new ToolError('MODULE_FAILED', { module, reason: describeLoadError(error, path) }, { cause: error })
   }

@@ -40,7 +40,10 @@ export function findDefinedSite(name: string): unknown {
 
 /** Throws MODULE_INVALID. */
 export function toSiteModule(exported: unknown, name: string): SiteModule {
-  const { default: whole = exported } = (exported ?? {}) as { default?: unknown }
+  const { default: given = exported } = (exported ?? {}) as { default?: unknown }
+  // Compilers that make CommonJS of an ES module leave this mark, and its default export below what is exported.
+  const compiled = (given ?? {}) as { __esModule?: boolean; default?: unknown }
+  const whole = compiled.__esModule ? (compiled.default ?? given) : given
   if (typeof whole === 'function')
     return { init: nothing, close: nothing, ...toHandler(whole as Functions[string] & object) }
   const { init, close, fetch, handle, handler, emit, listen } = (whole ?? {}) as Functions
