@@ -237,12 +237,26 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 const machine = `${execFileSync('uname', ['-sr'], { encoding: 'utf8' }).trim()}, node ${process.version}`
-const own = median(results.get('plain node').start)
-for (const [name, samples] of results) {
-  const row = Object.fromEntries(
-    Object.entries(samples).map(([key, values]) => [key, Math.round(median(values) * 10) / 10]),
+const medians = new Map(
+  [...results].map(([name, samples]) => [
+    name,
+    Object.fromEntries(Object.entries(samples).map(([key, values]) => [key, median(values)])),
+  ]),
+)
+const plain = medians.get('plain node')
+const round = (value, digits) => Number(value.toFixed(digits))
+
+/** Start within twice the service's own, status within 1.5 times a bare Node, ahead of pm2 and supervisor in every row. */
+function isAsAimed(row) {
+  const others = ['pm2', 'supervisor'].map((name) => medians.get(name)).filter(Boolean)
+  const isAhead = others.every((other) => Object.keys(row).every((key) => !(other[key] < row[key])))
+  return row.start <= 2 * plain.start && row.status <= 1.5 * plain.status && isAhead
+}
+
+for (const [name, row] of medians) {
+  const { memory, ...times } = Object.fromEntries(
+    Object.entries(row).map(([key, value]) => [key, round(value, 1)]),
   )
-  const { memory, ...times } = row
   console.log(
     JSON.stringify({
       type: 'bench',
@@ -250,7 +264,9 @@ for (const [name, samples] of results) {
       rounds,
       ...times,
       memory_kib: memory,
-      start_ratio: Math.round((row.start / own) * 100) / 100,
+      start_ratio: round(row.start / plain.start, 2),
+      status_ratio: round(row.status / plain.status, 2),
+      ok: name.startsWith('daemonize') ? isAsAimed(row) : null,
       machine,
     }),
   )
