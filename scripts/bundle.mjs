@@ -185,15 +185,14 @@ for (const name of used) {
 copyFileSync(`${here}/launch.cjs`, 'dist/launch.cjs')
 writeFileSync('dist/package.json', '{"type":"commonjs"}\n')
 
-// Shell lines: in each, what `$warm` compiles on its way is kept.
-const environment = {
-  ...process.env,
-  warm: `${process.execPath} ${here}/code-cache.cjs`,
-  program: `${process.execPath} dist/launch.cjs`,
-}
-for (const line of manifest.warm ?? ['$warm --version']) {
-  const { status, stderr } = spawnSync(line, {
-    shell: '/bin/sh',
+// Shell lines: in each, what `warm` compiles on its way is kept.
+const functions = `
+warm() { "$NODE" "$KEEP_CODE" "$@"; }
+program() { "$NODE" dist/launch.cjs "$@"; }
+`
+const environment = { ...process.env, NODE: process.execPath, KEEP_CODE: `${here}code-cache.cjs` }
+for (const line of manifest.warm ?? ['warm --version']) {
+  const { status, stderr } = spawnSync('/bin/sh', ['-c', `${functions}${line}`], {
     env: environment,
     stdio: ['ignore', 'ignore', 'pipe'],
     encoding: 'utf8',

@@ -2,7 +2,6 @@
 // changed. The folder stays, to be looked at; a later demo finds it as it should be.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-
 import { join } from 'node:path'
 import { buildPrograms, environment, installDependencies, root } from './prepare.mjs'
 
@@ -25,16 +24,17 @@ writeFileSync(
     },
     { property: 'file.contains-lines', path: `${target}/hosts`, lines: ['127.0.0.1 localhost'] },
     { property: 'file.symlinked', path: `${target}/issue`, target: 'motd' },
-    { property: 'cmd.single', command: `date >${target}/installed`, creates: `${target}/installed` },
+    { property: 'cmd.single', command: 'date >installed', cwd: target, creates: `${target}/installed` },
   ]
     .map((property) => `${JSON.stringify(property)}\n`)
     .join(''),
 )
 
-const command = `connect local -n | propapply ${site}`
+const command = 'connect local -n | propapply site.ndjson'
 for (const round of ['First run', 'Second run']) {
-  console.log(`\n${round}: ${command}\n`)
+  console.log(`\n${round}, in ${folder}: ${command}\n`)
   const { stdout, stderr, status } = spawnSync('/bin/sh', ['-c', command], {
+    cwd: folder,
     env: environment,
     encoding: 'utf8',
   })

@@ -17,8 +17,23 @@ export const environment = {
   PATH: `${root}/node_modules/.bin:${process.env.PATH}`,
 }
 
-/** Runs a command in the root of the tree; ends the script when it fails. */
-export function run(command, args, { env = environment, quiet = false } = {}) {
+export const searchPath = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`
+
+/** Of a table from command to Debian package, what is not there; and a sentence that says so. */
+export function findMissing(needed) {
+  const isThere = (name) =>
+    spawnSync('/bin/sh', ['-c', 'command -v "$1"', 'sh', name], { env: { PATH: searchPath } }).status === 0
+  const commands = Object.keys(needed).filter((name) => !isThere(name))
+  const packages = [...new Set(commands.map((name) => needed[name]))]
+  const sentence = `Missing: ${commands.join(', ')}. As root: apt-get install ${packages.join(' ')}`
+  return { packages, sentence: commands.length > 0 ? sentence : '' }
+}
+
+/** What compiles the parts that are C, and SQLite. */
+export const compilers = { cc: 'gcc', 'g++': 'g++', make: 'make', python3: 'python3' }
+
+/** Runs a command in the root of the tree; ends the script when it fails, with `advice` if there is some. */
+export function run(command, args, { env = environment, quiet = false, advice = () => '' } = {}) {
   const { status, error, stdout, stderr } = spawnSync(command, args, {
     cwd: root,
     env,
@@ -29,6 +44,8 @@ export function run(command, args, { env = environment, quiet = false } = {}) {
   if (status === 0) return
   if (quiet) process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`)
   console.error(`${[command, ...args].join(' ')}: ${error?.message ?? `status ${status}`}`)
+  const more = advice()
+  if (more) console.error(more)
   process.exit(1)
 }
 
@@ -47,5 +64,8 @@ export function installDependencies() {
 export function buildPrograms(...programs) {
   console.error(`Building ${programs.length > 0 ? programs.join(', ') : 'the programs'} …`)
   const filters = programs.map((name) => `--filter=@plumbline/${name}`)
-  run('turbo', ['run', 'build', '--output-logs=errors-only', ...filters], { quiet: true })
+  run('turbo', ['run', 'build', '--output-logs=errors-only', ...filters], {
+    quiet: true,
+    advice: () => findMissing(compilers).sentence,
+  })
 }

@@ -1,10 +1,20 @@
 // `npm test`: installs what the tests need, builds, and runs all of them. Arguments go to vitest.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
-import { buildPrograms, environment, installDependencies, root, run } from './prepare.mjs'
+import {
+  buildPrograms,
+  compilers,
+  environment,
+  findMissing,
+  installDependencies,
+  root,
+  run,
+  searchPath,
+} from './prepare.mjs'
 
 // Command that a test runs → Debian package that has it.
 const needed = {
+  ...compilers,
   awk: 'mawk',
   'bash-static': 'bash-static',
   bash: 'bash',
@@ -22,7 +32,6 @@ const needed = {
   ip: 'iproute2',
   jq: 'jq',
   'lxc-start': 'lxc',
-  make: 'make',
   mkfifo: 'coreutils',
   mount: 'mount',
   nc: 'netcat-openbsd',
@@ -33,7 +42,6 @@ const needed = {
   pass: 'pass',
   podman: 'podman',
   ps: 'procps',
-  python3: 'python3',
   runc: 'runc',
   runsv: 'runit',
   's6-svc': 's6',
@@ -50,22 +58,16 @@ const needed = {
   useradd: 'passwd',
 }
 
-const searchPath = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`
-const isThere = (name) =>
-  spawnSync('/bin/sh', ['-c', 'command -v "$1"', 'sh', name], { env: { PATH: searchPath } }).status === 0
-const missing = Object.keys(needed).filter((name) => !isThere(name))
-
-if (missing.length > 0) {
-  const packages = [...new Set(missing.map((name) => needed[name]))]
-  if (process.getuid() === 0 && isThere('apt-get')) {
-    console.error(`Installing ${packages.join(' ')} …`)
-    const env = { ...environment, DEBIAN_FRONTEND: 'noninteractive' }
-    run('apt-get', ['update', '-qq'], { env, quiet: true })
-    run('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...packages], { env, quiet: true })
-  } else {
-    console.error(`Missing: ${missing.join(', ')}. As root: apt-get install ${packages.join(' ')}`)
+const { packages, sentence } = findMissing(needed)
+if (packages.length > 0) {
+  if (process.getuid() !== 0 || findMissing({ 'apt-get': 'apt' }).sentence) {
+    console.error(sentence)
     process.exit(1)
   }
+  console.error(`Installing ${packages.join(' ')} …`)
+  const env = { ...environment, DEBIAN_FRONTEND: 'noninteractive' }
+  run('apt-get', ['update', '-qq'], { env, quiet: true })
+  run('apt-get', ['install', '-qq', '-y', '--no-install-recommends', ...packages], { env, quiet: true })
 }
 if (process.getuid() !== 0)
   console.error('Not root: the tests that make users, mounts and an sshd are skipped.')
