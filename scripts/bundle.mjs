@@ -71,6 +71,10 @@ const shims = {
     onLoad({ filter: /./, namespace: 'shim' }, ({ path }) => ({
       contents: path === 'string-width' ? 'export default (s) => s.length' : 'export default (s) => s',
     }))
+    // It asks for the working directory, which may be gone, and has no use for it here.
+    onLoad({ filter: /yargs.lib.platform-shims.esm\.mjs$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace('process.cwd()', "'/'"),
+    }))
     // The copy of Node's streams that some packages bring takes as long to load as the program.
     onResolve({ filter: /^readable-stream$/ }, () => ({ path: 'node:stream', external: true }))
     // Parts of ssh2 that nobody here uses, and that take a third of the time to load: they bring http, https and tls.

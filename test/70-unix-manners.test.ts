@@ -203,6 +203,13 @@ describe.each(programs)('$program', ({ program, job, flood, usage, ioError, wron
     }
   })
 
+  test.each(['--help', '--version', '--schema'])('needs no working directory for %s', async (option) => {
+    const { status, stderr } = await run(
+      `mkdir gone-${program}; cd gone-${program}; rmdir ../gone-${program}; ${program} ${option}`,
+    )
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  })
+
   test('tells its version', async () => {
     const { status, stdout } = await run(`${program} --version`)
     expect({ status, stdout }).toEqual({ status: 0, stdout: `${program} 0.1.0\n` })

@@ -16,7 +16,8 @@ export async function formatHelp(line: CommandLine, name: string): Promise<strin
         toSentence(command.describe),
       ]
     : [`${line.program} COMMAND [OPTION…] [OPERAND…]`, line.describe]
-  const help = yargs([])
+  // By itself it asks for the working directory, which may be gone.
+  const help = yargs([], '/')
     .scriptName(line.program)
     .locale('en')
     .help(false)
