@@ -300,6 +300,27 @@ test.each(readers)('%s ends at a fault, although its writer goes on', async (scr
   expect(status).toBe(data)
 })
 
+test.each([
+  'connect sudo',
+  'connect exec -- true',
+  'propapply site.ndjson',
+  'daemonize status',
+  'store-cli valid',
+])('%s passes on, byte for byte, what it does not know', async (script) => {
+  const lines = [
+    '{"type":"note","a":12345678901234567890,"b":1e400,"c":-0,"d":0.10}',
+    '{ "type": "note", "2":1, "1":2, "a":1, "a":2, "__proto__":{"a":1}}',
+    String.raw`{"type":"note","a":"\ud800 \u0000 \/ é"}`,
+    `{"type":"note","a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`,
+    `{"type":"note","data_base64":"${'A'.repeat(4096)}"}`,
+    '{"note":"of no type"}',
+  ]
+  const input = [...lines, '{"type":"end","tool":"x","ok":true,"counts":{}}', ''].join('\n')
+  const { status, stdout, stderr } = await run(script, { input })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  expect(stdout.split('\n').slice(0, lines.length)).toEqual(lines)
+})
+
 test('store-daemon answers a line that is wrong with an error record, and reads on', async () => {
   const input = Buffer.from(
     '{"type":"pin"}\n\n{"type":"\xff"}\n{"type":}\n{"type":"ping"}\n{"type":"p',

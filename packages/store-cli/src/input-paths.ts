@@ -7,8 +7,8 @@ import { exitStatus } from '@plumbline/common/error/exit'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { LineInvalid, makeDecoder, type WireRecord } from '@plumbline/common/ndjson/decode'
 import type { Line } from '@plumbline/common/ndjson/line-splitter'
+import { passOn } from '@plumbline/common/ndjson/pass-on'
 import { readLines } from '@plumbline/common/ndjson/read'
-import type { OutRecord } from '@plumbline/common/ndjson/encode'
 import { toByteString } from '@plumbline/common/store/byte-string'
 import type { Context } from './context.ts'
 
@@ -47,25 +47,27 @@ export async function readAllPaths(context: Context, operands?: readonly string[
   return paths
 }
 
-function readLine(
-  line: Line,
-  decode: (line: Line) => WireRecord | undefined,
-): string | WireRecord | undefined {
+type Read = { record: WireRecord; bytes: Buffer }
+
+function readLine(line: Line, decode: (line: Line) => WireRecord | undefined): string | Read | undefined {
   if (!isUtf8(line.bytes)) throw new LineInvalid('not UTF-8', !line.terminated)
   const text = line.bytes.toString('utf8')
-  if (/^\uFEFF?\{/.test(text)) return decode(line)
+  if (/^\uFEFF?\{/.test(text)) {
+    const record = decode(line)
+    return record && { record, bytes: line.bytes }
+  }
   return text.trim() === '' ? undefined : text
 }
 
 /** The path that a record names; a record without one is passed on. */
-async function takeRecord(context: Context, record: WireRecord): Promise<string | undefined> {
+async function takeRecord(context: Context, { record, bytes }: Read): Promise<string | undefined> {
   const path = record['path']
   if (record.type === 'error' || (record.type === 'end' && record['ok'] === false)) {
     // What failed upstream has failed here too.
     context.status = exitStatus.someFailed
   }
   if (typeof path === 'string' && record.type !== 'error') return path
-  if (record.type !== 'end') await context.emit(record as OutRecord)
+  if (record.type !== 'end') await context.emit(passOn(record, bytes))
   return undefined
 }
 

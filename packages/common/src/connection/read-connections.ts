@@ -4,6 +4,7 @@ import { readStdin } from '../cli/input.ts'
 import { ToolError } from '../error/tool-error.ts'
 import type { WireRecord } from '../ndjson/decode.ts'
 import type { OutRecord } from '../ndjson/encode.ts'
+import { passOn } from '../ndjson/pass-on.ts'
 import { readRecords } from '../ndjson/read.ts'
 import { connectionRecord, type ConnectionRecord } from '../records/connection.ts'
 import { sweepSockets } from './sweep-sockets.ts'
@@ -33,7 +34,7 @@ export async function* readConnections({
 }): AsyncGenerator<ConnectionItem> {
   let ended = false
   for await (const batch of readRecords(readStdin(signal), { input })) {
-    for (const { record, line } of batch) {
+    for (const { record, line, bytes } of batch) {
       if (ended)
         throw new ToolError('RECORD_INVALID', { input, line, reason: 'a record after the "end" record' })
       if (record.type === 'connection') {
@@ -42,7 +43,7 @@ export async function* readConnections({
         ended = true
         yield { kind: 'end', ok: record['ok'] === true }
       } else {
-        yield { kind: 'other', record: record as OutRecord, failed: record.type === 'error' }
+        yield { kind: 'other', record: passOn(record, bytes), failed: record.type === 'error' }
       }
     }
     // Not the end of the input, which may be far: timeout(1) and sudo(8) have the pipe open as long as they run.

@@ -4,7 +4,8 @@ import { ToolError } from '../error/tool-error.ts'
 import { LineInvalid, makeDecoder, type WireRecord } from './decode.ts'
 import { LineSplitter, LineTooLong, type Line } from './line-splitter.ts'
 
-export type ReadRecord = { record: WireRecord; line: number }
+/** `bytes`: the line itself. */
+export type ReadRecord = { record: WireRecord; line: number; bytes: Buffer }
 export type ReadOptions = { input: string; maxLine?: number }
 
 /** LF not counted. */
@@ -18,7 +19,7 @@ export async function* readRecords(
   const decode = await makeDecoder()
   yield* readLines(source, options, (line) => {
     const record = decode(line)
-    return record && { record, line: line.number }
+    return record && { record, line: line.number, bytes: line.bytes }
   })
 }
 

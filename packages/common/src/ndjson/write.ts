@@ -8,6 +8,7 @@ import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'nod
 import { errnoOf, reasonOf } from '../error/translate.ts'
 import { ToolError } from '../error/tool-error.ts'
 import { encodeRecord, type OutRecord } from './encode.ts'
+import { passedLine } from './pass-on.ts'
 
 /** Bytes that may wait before write() asks its caller to wait. */
 const highWater = 256 * 1024
@@ -36,7 +37,7 @@ export class RecordWriter {
 
   /** Queues one record. Resolves at once while little is waiting, else when it has been written. */
   async write(record: OutRecord): Promise<void> {
-    await this.writeBytes(Buffer.from(encodeRecord(record), 'utf8'))
+    await this.writeBytes(passedLine(record) ?? Buffer.from(encodeRecord(record), 'utf8'))
   }
 
   /** The same for bytes that are no record (tables for people, a relayed command's output). */

@@ -132,16 +132,17 @@ async function* named(tool: Tool, operands: readonly string[]): AsyncGenerator<I
     return
   }
   const { isInputAbsent, readStdin } = await import('@plumbline/common/cli/input')
+  const { passOn } = await import('@plumbline/common/ndjson/pass-on')
   const { readRecords } = await import('@plumbline/common/ndjson/read')
   if (isInputAbsent()) throw new ToolError('USAGE', { reason: 'Expected a configuration before the command' })
   for await (const batch of readRecords(readStdin(tool.signal), { input: 'standard input' })) {
-    for (const { record, line } of batch) {
+    for (const { record, line, bytes } of batch) {
       if (record.type === 'service' && typeof record['conf'] === 'string') yield { conf: record['conf'] }
       else if (record.type === 'service') {
         const reason = 'a service record names its configuration in "conf"'
         throw new ToolError('RECORD_INVALID', { input: 'standard input', line, reason })
       } else {
-        await tool.records.write({ ...record, type: String(record.type) })
+        await tool.records.write(passOn(record, bytes))
         if (record.type === 'error') yield { passed: actionStatus.failed }
       }
     }
