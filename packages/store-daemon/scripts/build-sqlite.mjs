@@ -40,7 +40,7 @@ function keep() {
   try {
     place(target, cache)
   } catch (error) {
-    console.error(`Not kept for the next build: ${error.message}`)
+    process.stderr.write(`Not kept for the next build: ${error.message}\n`)
   }
 }
 

@@ -45,13 +45,13 @@ const probes: readonly [readonly FactName[], string][] = [
 ]
 
 /** Shell text that prints lines for parseProbe(); a command that is missing there leaves its fact unknown. */
-export function formatProbe(names: readonly FactName[]): string {
+function formatProbe(names: readonly FactName[]): string {
   const wanted = probes.filter(([facts]) => facts.some((fact) => names.includes(fact)))
   return `{ ${wanted.map(([, text]) => text).join('; ')}; :; } 2>/dev/null`
 }
 
 /** What the lines say; null for what they do not. */
-export function parseProbe(lines: readonly string[]): Facts {
+function parseProbe(lines: readonly string[]): Facts {
   const find = (key: string) => lines.find((line) => line.startsWith(`${key} `))?.slice(key.length + 1)
   const [uid = '', gid = ''] = find('id')?.split(' ') ?? []
   const [kernel, arch] = find('uname')?.split(' ') ?? []

@@ -2,15 +2,7 @@
 // Pure: no I/O.
 import * as v from 'valibot'
 
-export const serviceStates = [
-  'running',
-  'starting',
-  'restarting',
-  'stopped',
-  'dead',
-  'failed',
-  'unknown',
-] as const
+const serviceStates = ['running', 'starting', 'restarting', 'stopped', 'dead', 'failed', 'unknown'] as const
 
 export const serviceRecord = v.looseObject({
   type: v.literal('service'),
