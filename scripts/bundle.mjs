@@ -15,6 +15,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
 import { build } from 'esbuild'
+import { writeLicenses } from './licenses.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -165,6 +166,7 @@ for (const name of sent) {
   })
 }
 const bundled = []
+const inputs = []
 for (const { path, file } of [{ path: 'src/main.ts', file: './main.cjs' }, ...parts]) {
   const { metafile } = await build({
     ...common,
@@ -174,18 +176,22 @@ for (const { path, file } of [{ path: 'src/main.ts', file: './main.cjs' }, ...pa
     external: ['better-sqlite3'],
     metafile: true,
   })
+  inputs.push(...Object.keys(metafile.inputs))
   bundled.push(...Object.values(metafile.outputs).flatMap(({ imports }) => imports.map((each) => each.path)))
 }
 const external = new Set(bundled)
 const used = chunks.filter((name) => external.has(chunkFile(name)))
 for (const name of used) {
-  await build({
+  const { metafile } = await build({
     ...common,
     stdin: { contents: chunkSource(name), resolveDir: process.cwd() },
     outfile: `dist/${chunkFile(name)}`,
     plugins: [shims],
+    metafile: true,
   })
+  inputs.push(...Object.keys(metafile.inputs))
 }
+writeLicenses('dist', inputs)
 copyFileSync(`${here}/launch.cjs`, 'dist/launch.cjs')
 writeFileSync('dist/package.json', '{"type":"commonjs"}\n')
 

@@ -1,5 +1,5 @@
 // The build: in a tree whose path is not plain, and where there is no compiler.
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { execPath } from 'node:process'
 import { expect, test } from 'vitest'
 import { Scratch } from './support/scratch.ts'
@@ -9,7 +9,13 @@ const scratch = new Scratch('build')
 
 test('a program is built and runs in a tree with spaces and other letters in its path', async () => {
   const tree = scratch.file("the user's Gerät, 100% & more")
-  for (const part of ['scripts', 'packages/common/src', 'packages/common/package.json', 'packages/connect'])
+  for (const part of [
+    'LICENSE',
+    'scripts',
+    'packages/common/src',
+    'packages/common/package.json',
+    'packages/connect',
+  ])
     cpSync(`${root}/${part}`, `${tree}/${part}`, {
       recursive: true,
       filter: (path) => !path.endsWith('/dist'),
@@ -23,6 +29,22 @@ test('a program is built and runs in a tree with spaces and other letters in its
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   expect(recordsOf(stdout).map(({ type }) => type)).toEqual(['connection', 'end'])
 })
+
+test.each(['connect', 'propapply', 'daemonize', 'store-cli', 'store-daemon'])(
+  '%s is packed with its licence, and those of what is bundled into it',
+  async (program) => {
+    const { stdout } = await shell('npm pack --dry-run --json --silent', {
+      cwd: `${root}/packages/${program}`,
+    })
+    const [pack] = JSON.parse(stdout) as { files: { path: string }[] }[]
+    expect(pack?.files.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['dist/LICENSE', 'dist/LICENSES.bundled', 'dist/main.cjs', 'README.md']),
+    )
+    const texts = readFileSync(`${root}/packages/${program}/dist/LICENSES.bundled`, 'utf8')
+    for (const name of ['ndjson', 'valibot', 'yargs'])
+      expect(texts).toMatch(new RegExp(`^${name} [0-9.]+: `, 'm'))
+  },
+)
 
 test('a build that fails says which compilers are missing', async () => {
   const tree = scratch.file('no-compiler')
