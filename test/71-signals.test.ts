@@ -192,7 +192,7 @@ beforeAll(async () => {
   await store.start()
 })
 
-describe.each(['SIGTERM', 'SIGINT'] as const)('%s while', (signal) => {
+describe.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s while', (signal) => {
   test.each(works(signal))('$does', async ({ start, ready, says = '' }) => {
     const job = await start()
     const closed = once(job.child, 'close')
