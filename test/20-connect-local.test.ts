@@ -305,6 +305,14 @@ describe('the socket', () => {
 })
 
 describe('connect', () => {
+  it('says where no directory can be made, here and on an agent', async () => {
+    const here = await run('connect local', { XDG_RUNTIME_DIR: '/proc/x' })
+    expect(here.status).toBe(73)
+    expect(here.stderr).toBe('connect: Cannot create "/proc/x": no such file or directory\n')
+    const there = await run('connect node -n | connect exec -- echo in', { HOME: '/proc/x/y' })
+    expect([there.stdout, there.status]).toEqual(['in\n', 0])
+  })
+
   it.each(['TERM', 'INT', 'HUP'])('ends at SIG%s, and what runs on it', async (signal) => {
     const started = fifo(`signal-${signal}`)
     const { child, socket } = await serve()

@@ -8,6 +8,7 @@
 // Built for old versions of Node, so that those can say so.
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
+import { dirname } from 'node:path'
 import { Script } from 'node:vm'
 import { brotliDecompressSync } from 'node:zlib'
 
@@ -80,7 +81,10 @@ function readSome(bytes: Buffer, at: number): number {
 /** Without a place of its own that is private, it is not kept. */
 function keep(bytes: Buffer): void {
   try {
-    fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+    for (const folder of [dirname(directory), directory]) {
+      // Node's own recursive mkdir never returns where the kernel makes none (in /proc).
+      if (!fs.existsSync(folder)) fs.mkdirSync(folder, { mode: 0o700 })
+    }
     if (!isPrivate(fs.lstatSync(directory))) return
     const name = `${directory}/agent-${hash}`
     const part = `${name}.${process.pid}`

@@ -1,19 +1,11 @@
 // The directory of a process's sockets: nobody else may look into it.
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  rmdirSync,
-  unlinkSync,
-} from 'node:fs'
+import { accessSync, chmodSync, constants, lstatSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { privatePrefix } from '@plumbline/common/connection/stale-socket'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
+import { makeFolder } from '@plumbline/common/process/make-folder'
 
 /** sun_path holds 108 bytes with its NUL (unix(7)); a socket's name here is "/", 26 characters and ".sock". */
 const longestDirectory = 107 - 32
@@ -46,7 +38,7 @@ export function openRuntimeDirectory(environment: NodeJS.ProcessEnv): RuntimeDir
 
 function makePrivate(path: string): void {
   try {
-    mkdirSync(path, { mode: 0o700, recursive: true })
+    makeFolder(path, 0o700)
     const stat = lstatSync(path)
     if (!stat.isDirectory())
       throw new ToolError('DIRECTORY_UNSAFE', { path, reason: 'it is not a directory' })

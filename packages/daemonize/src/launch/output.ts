@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import type { Log } from '../config/settings.ts'
-import { makeFolder } from '../service/make-folder.ts'
+import { makeFolder } from '@plumbline/common/process/make-folder'
 import type { KeeperLink } from './keeper-link.ts'
 
 const { O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants

@@ -1,6 +1,6 @@
 // A cgroup (version 2) of its own for each incarnation: whatever a service starts, and however it hides, is in it.
 import { existsSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
-import { makeFolder } from './make-folder.ts'
+import { makeFolder } from '@plumbline/common/process/make-folder'
 
 /** What leaves room in a file name for a service's name and an incarnation's id. */
 const pathMax = 150

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Settings } from '../config/settings.ts'
-import { makeFolder } from './make-folder.ts'
+import { makeFolder } from '@plumbline/common/process/make-folder'
 import { findPathDanger } from './path-danger.ts'
 import { readPidfile } from './state.ts'
 

@@ -1,8 +1,8 @@
 // Makes a folder and those above it. Node's own recursive mkdir never returns where the kernel makes none (in /proc).
 import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { ToolError } from '@plumbline/common/error/tool-error'
-import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
+import { ToolError } from '../error/tool-error.ts'
+import { errnoOf, reasonOf } from '../error/translate.ts'
 
 /** True when it is new. Throws CANNOT_CREATE. */
 export function makeFolder(path: string, mode: number): boolean {
