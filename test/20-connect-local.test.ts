@@ -313,6 +313,19 @@ describe('connect', () => {
     expect([there.stdout, there.status]).toEqual(['in\n', 0])
   })
 
+  // With a zombie about, the pipe would be thought open for the 30 s that are the default of --linger.
+  it('does not take a process that has ended for a reader of its records', { timeout: 20_000 }, async () => {
+    const user = 'setsid -w setpriv --reuid 65534 --regid 65534 --clear-groups bash --norc -c'
+    const zombie = `sh -c 'true & exec sleep 1000' >/dev/null & pid=$!`
+    const script = `${zombie}; connect local -n | cat; kill $pid`
+    const { stdout } = await run(`${user} ${quote(script)}`, {
+      HOME: '/',
+      XDG_RUNTIME_DIR: undefined,
+      TMPDIR: undefined,
+    })
+    expect(recordsOf(stdout)).toMatchObject([{ type: 'connection', uid: 65534 }, { type: 'end' }])
+  })
+
   it.each(['TERM', 'INT', 'HUP'])('ends at SIG%s, and what runs on it', async (signal) => {
     const started = fifo(`signal-${signal}`)
     const { child, socket } = await serve()

@@ -30,11 +30,12 @@ function holds(pid: string, pipe: string, session = readSession('self')): boolea
   return descriptors.some((name) => readLink(`/proc/${pid}/fd/${name}`) === pipe)
 }
 
-/** proc(5): pid (command) state parent group session. */
+/** proc(5): pid (command) state parent group session. One that has ended, but not been waited for, has none. */
 function readSession(pid: string): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]
+    const [state, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return state === 'Z' ? undefined : session
   } catch {
     return undefined
   }
