@@ -168,6 +168,17 @@ describe('connect get and put', () => {
     expect(readFileSync(Buffer.from(`${folder}/${copy}`, 'latin1')).equals(bytes)).toBe(true)
   })
 
+  // The bits of the group are those of the list's mask: without the list, the group would gain them.
+  it.each(['local', 'node'])('keep the access list of a file, through %s', async (hop) => {
+    const path = file(`listed-${hop}`, 'old')
+    execFileSync('chmod', ['600', path])
+    execFileSync('setfacl', ['-m', 'u:daemon:rw', path])
+    expect((await run(`connect ${hop} | connect put ${file('x', 'x')} ${path}`)).status).toBe(0)
+    expect(readFileSync(path, 'utf8')).toBe('x')
+    const list = 'user::rw-\nuser:daemon:rw-\ngroup::---\nmask::rw-\nother::---\n\n'
+    expect(execFileSync('getfacl', ['-cp', path]).toString()).toBe(list)
+  })
+
   it('carry 50 MB each way', async () => {
     const large = Buffer.alloc(50_000_000, bytes)
     const [source, target] = [file('large', large), scratch.file('large-copy')]

@@ -39,7 +39,7 @@ export function formatWrite(path: string, temporary: string, { mode, bytes }: Wr
     `trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 141' PIPE; trap 'exit 143' TERM`,
     `( set -C; : >${part} ) || ${fail}`,
     ...(bytes === undefined ? takeBlocks(part) : takeBytes(part, bytes)),
-    mode === undefined ? keepMode(file, part) : `chmod ${quoteWord(mode)} ${part} || ${fail}`,
+    mode === undefined ? formatKeep(path, temporary) : `chmod ${quoteWord(mode)} ${part} || ${fail}`,
     `mv -f -- ${part} ${file} || ${fail}`,
     'trap - EXIT',
   ].join('\n')
@@ -63,10 +63,19 @@ const takeBlocks = (part: string) => [
   `[ "$pl_n" = 0 ] || exit ${fileStatus.short}`,
 ]
 
-// stat(1) is not POSIX; the fields of ls -ldn are. The owner is kept where the user may do so.
-const keepMode = (file: string, part: string) => `if [ -f ${file} ]; then
+/**
+ * Gives `temporary` the access that `path` has. stat(1) is not POSIX; the fields of ls -ldn are. The owner is kept
+ * where the user may do so. Where there is an access list, the bits of the group are those of its mask: without the
+ * list, the group would gain them.
+ */
+export function formatKeep(path: string, temporary: string): string {
+  const file = operand(path)
+  const part = operand(temporary)
+  return `if [ -f ${file} ]; then
   set -- $(LC_ALL=C ls -ldnL ${file})
   chown "$3:$4" ${part} 2>/dev/null || chgrp "$4" ${part} 2>/dev/null
   pl_m=$(echo "$1" | sed 's/^.\\(...\\)\\(...\\)\\(...\\).*/u=\\1,g=\\2,o=\\3/;s/-//g;s/s/xs/g;s/S/s/g;s/t/x/;s/T//')
   chmod "$pl_m" ${part} || exit ${fileStatus.unwritable}
+  case $1 in *+) cp --attributes-only --preserve=mode -- ${file} ${part} || exit ${fileStatus.unwritable} ;; esac
 else chmod 644 ${part} || exit ${fileStatus.unwritable}; fi`
+}

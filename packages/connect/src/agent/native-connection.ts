@@ -10,6 +10,7 @@ import type {
   RunRequest,
   WriteOptions,
 } from '@plumbline/common/connection/connection'
+import { formatKeep } from '@plumbline/common/connection/file-commands'
 import { makeLocalEntry } from '@plumbline/common/connection/open-local'
 import { ShellConnection } from '@plumbline/common/connection/shell-connection'
 import type { ToolError } from '@plumbline/common/error/tool-error'
@@ -47,7 +48,8 @@ export class NativeConnection implements Connection {
 
   writefile(path: string, content: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<void> {
     const guard = (temporary: string) => this.#shell.guard(temporary)
-    return writeNative(this.#at(path), content, options, { host: this.#native.host, guard })
+    const keep = (from: string, to: string) => this.runlines({ command: formatKeep(from, to) })
+    return writeNative(this.#at(path), content, options, { host: this.#native.host, guard, keep })
   }
 
   async evaluate(source: string, argument: unknown): Promise<unknown> {

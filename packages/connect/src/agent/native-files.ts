@@ -40,11 +40,14 @@ async function* readChunks(path: string, host: string): AsyncGenerator<Buffer> {
 /** What makes sure that a temporary file does not outlive this process; `done` that it need not any more. */
 export type Guard = (temporary: string) => Promise<() => void>
 
+/** Gives the temporary file the access of the one at the path, with the list that it may have. */
+export type Keep = (path: string, temporary: string) => Promise<unknown>
+
 export async function writeNative(
   path: string,
   content: AsyncIterable<Uint8Array>,
   options: WriteOptions,
-  { host, guard }: { host: string; guard: Guard },
+  { host, guard, keep }: { host: string; guard: Guard; keep: Keep },
 ): Promise<void> {
   const temporary = join(dirname(path), `.plumbline-${randomBytes(8).toString('hex')}`)
   let done: () => void = () => undefined
@@ -61,6 +64,7 @@ export async function writeNative(
       const written = await writeAll(file, content)
       if (written !== (options.bytes ?? written)) throw new Error('the content ended early')
       await giveAccess(file, old?.isFile() ? old : undefined, options.mode)
+      if (options.mode === undefined && old && mayHaveList(old)) await keep(path, temporary)
     } finally {
       await file.close()
     }
@@ -95,6 +99,9 @@ async function findOld(path: string): Promise<Stats | undefined> {
     throw error
   })
 }
+
+/** Node does not see access lists; where there is one, the bits of the group are those of its mask. */
+const mayHaveList = (old: Stats) => old.isFile() && (old.mode & constants.S_IRWXG) !== 0
 
 /** What the file had that is replaced, unless told otherwise; its owner where the user may give it away. */
 async function giveAccess(file: fs.FileHandle, old: Stats | undefined, mode: string | undefined) {

@@ -24,10 +24,13 @@ replace_bytes() {
 open_temporary() {
   settle
   resolve_owner || return
-  same= direct=
+  same= direct= listed=
   if [ -f "$path" ]; then
     if [ -z "$known" ]; then facts "$path" || return 1; fi
-    if [ -z "$mode" ]; then octal_mode; fi
+    if [ -z "$mode" ]; then
+      case $kind in *+) listed=yes ;; esac
+      octal_mode
+    fi
     if [ -z "$want_uid$want_gid" ] && is_ours "$path"; then
       same=yes
     else
@@ -83,6 +86,8 @@ abandon() {
 put_in_place() {
   if [ "$want_uid$want_gid" ]; then set_owner '' "$tmp" || { abandon; return; }; fi
   if [ -z "$direct" ] && [ "$mode$want_uid$want_gid" ]; then chmod "${mode:-0644}" "$tmp" || { abandon; return; }; fi
+  # The bits of the group are then those of the access list's mask: without the list, the group would gain them.
+  if [ "$listed" ]; then cp --attributes-only --preserve=mode -- "$path" "$tmp" || { abandon; return; }; fi
   mv -f -- "$tmp" "$path" || { abandon; return; }
   tmp=
   return 10
