@@ -44,7 +44,8 @@ take_facts() {
   kind=$1 uid=$3 gid=$4 bytes=$5
 }
 
-# Sets want_uid and want_gid from user and group, names or numbers; a name is looked up once a run.
+# Sets want_uid and want_gid from user and group, names or numbers; a name is looked up once a run. With --check, one
+# that is missing may come with a file before it (foresee.sh).
 resolve_owner() {
   want_uid= want_gid=
   if [ "$user" ]; then want_uid=$user; fi
@@ -53,7 +54,7 @@ resolve_owner() {
       case $users in
         *" $user="*) want_uid=${users#*" $user="} want_uid=${want_uid%% *} ;;
         *)
-          want_uid=$(id -u -- "$user" 2>/dev/null) || { fail "there is no user \"$user\""; return; }
+          want_uid=$(id -u -- "$user" 2>/dev/null) || { source=/etc/passwd; fail "there is no user \"$user\""; return; }
           users="$users $user=$want_uid "
           ;;
       esac
@@ -65,7 +66,7 @@ resolve_owner() {
       case $groups in
         *" $group="*) want_gid=${groups#*" $group="} want_gid=${want_gid%% *} ;;
         *)
-          find_group || { fail "there is no group \"$group\""; return; }
+          find_group || { source=/etc/group; fail "there is no group \"$group\""; return; }
           groups="$groups $group=$want_gid "
           ;;
       esac

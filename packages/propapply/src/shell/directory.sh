@@ -11,8 +11,8 @@ directory_exists() {
     return
   fi
   if [ -e "$path" ]; then fail "\"$path\" is not a directory"; return; fi
-  if [ "$check" ]; then return 10; fi
   resolve_owner || return
+  if [ "$check" ]; then return 10; fi
   if [ "$together" ] && is_plain "$path"; then
     if [ "$mode $user $group" != "$alike" ]; then settle; fi
     alike="$mode $user $group" new_mode=${mode:-0755} new_uid=$want_uid new_gid=$want_gid

@@ -17,6 +17,11 @@ foresee() {
   if [ $result = 10 ] && [ "$path" ]; then touched=$touched$nl$path$nl; fi
 }
 
+# What would be written with an owner fails now if there is none of that name.
+would_change() {
+  resolve_owner && return 10
+}
+
 # PATH, or something above or below it, is what an earlier step would have changed.
 would_touch() {
   if [ -z "$1" ]; then return 1; fi

@@ -4,7 +4,7 @@
 # Puts $new at $path with mode, user and group; what is not told is kept from the file that was there.
 replace_text() {
   show_diff
-  if [ "$check" ]; then return 10; fi
+  if [ "$check" ]; then would_change; return; fi
   open_temporary || return
   printf %s "$new" >>"$tmp" || { abandon; return; }
   put_in_place
@@ -12,7 +12,7 @@ replace_text() {
 
 # The same for bytes that a shell variable cannot hold: $new is a format of printf(1).
 replace_bytes() {
-  if [ "$check" ]; then return 10; fi
+  if [ "$check" ]; then would_change; return; fi
   open_temporary || return
   printf "$new" >>"$tmp" || { abandon; return; }
   put_in_place
@@ -48,7 +48,8 @@ open_temporary() {
   umask 022
   if [ $made != 0 ]; then
     tmp=
-    return 1
+    abandon
+    return
   fi
   # A directory may give its group to what is made in it.
   if [ "$same" ] && ! is_ours "$tmp"; then

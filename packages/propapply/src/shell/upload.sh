@@ -11,7 +11,7 @@ uploaded() {
   else
     need_parent || return
   fi
-  if [ "$check" ]; then return 10; fi
+  if [ "$check" ]; then would_change; return; fi
   open_temporary || return
   printf '%s want %s\n' "$token" "$step"
   # What does not fit is read all the same: other content may follow it.

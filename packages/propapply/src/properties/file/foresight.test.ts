@@ -1,6 +1,7 @@
 // --check and --diff, under three shells.
 import * as fs from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import type { Call } from '../../property.ts'
 import { makeCall, makeFarSides, runCalls } from '../../shell/far-side.testing.ts'
 import { useFiles } from './use-files.testing.ts'
 
@@ -53,6 +54,25 @@ describe.each(makeFarSides())('under $name', (side) => {
       'skipped',
     ])
     expect(fs.readdirSync(files.path)).toEqual([])
+  })
+
+  test('--check says that there is no such owner, unless one may come before', async () => {
+    const fields = { path: at('f'), content: '', owner: 'plumbline-nobody' }
+    const large = { ...fields, content: 'x'.repeat(1_000_000) }
+    const make = await makeCall('cmd.single', { command: 'useradd plumbline-nobody' })
+    const add = await makeCall('file.contains-lines', { path: '/etc/passwd', lines: ['x:y'] })
+    const calls = await Promise.all([
+      makeCall('file.has-content', fields),
+      makeCall('file.has-content', large),
+      makeCall('file.directory-exists', { path: at('d'), group: 'plumbline-nobody' }),
+    ])
+    const check = (before: readonly Call[]) =>
+      runCalls(side, [...before, ...calls], { mode: { check: true } })
+        .steps.slice(before.length)
+        .map(({ result }) => result)
+    expect(check([])).toEqual(['failed', 'failed', 'failed'])
+    expect(check([make])).toEqual(['skipped', 'skipped', 'skipped'])
+    expect(check([add])).toEqual(['changed', 'changed', 'failed'])
   })
 
   test('--diff shows what changes, with and without --check', async () => {

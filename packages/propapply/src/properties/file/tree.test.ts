@@ -92,7 +92,9 @@ describe.each(makeFarSides())('under $name', (side) => {
     fs.writeFileSync(at('secret'), 'a\n', { mode: 0o600 })
     const as = { as: '65534' }
     expect((await apply('file.has-content', { path: 'f', content: 'a\n' }, as)).result).toBe('ok')
-    expect((await apply('file.has-content', { path: 'f', content: 'b\n' }, as)).result).toBe('failed')
+    const refused = await apply('file.has-content', { path: 'f', content: 'b\n' }, as)
+    expect(refused.result).toBe('failed')
+    expect(refused.stderr).toContain(`"${at('f')}" could not be written and is as it was\n`)
     expect((await apply('file.contains-lines', { path: 'f', lines: ['b'] }, as)).result).toBe('failed')
     expect((await apply('file.lacks-lines', { path: 'secret', lines: ['b'] }, as)).result).toBe('failed')
     expect((await apply('file.directory-exists', { path: 'd' }, as)).result).toBe('failed')
