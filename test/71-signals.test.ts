@@ -23,9 +23,15 @@ class Job {
   stdout = ''
   stderr = ''
 
-  constructor(program: string, args: readonly string[]) {
+  constructor(program: string, args: readonly string[], runBy: readonly string[] = []) {
     const [name = '', value] = this.mark.split('=')
-    this.child = spawn(process.execPath, [`${root}/packages/${program}/bin/${program}.js`, ...args], {
+    const [first, ...words] = [
+      ...runBy,
+      process.execPath,
+      `${root}/packages/${program}/bin/${program}.js`,
+      ...args,
+    ]
+    this.child = spawn(first ?? '', words, {
       cwd: scratch.path,
       env: environment({
         XDG_RUNTIME_DIR: runtime,
@@ -207,6 +213,49 @@ describe.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s while', (signal) => 
     // In the foreground the process has become the service, and cannot take its pidfile away.
     expect(existsSync(scratch.file(`never-${signal}.d/pid`))).toBe(false)
   })
+})
+
+/** Its command is running and it never gets ready. */
+async function startNeverReady(name: string, more: object = {}): Promise<Job> {
+  const job = new Job('daemonize', [configure(name, { ready: 'notify', ...more }), 'start'])
+  await made(name)()
+  return job
+}
+
+// timeout(1) signals its command, and then the group that it is in. Two signals of one kind may become one.
+test('a signal that comes twice is one: the work is undone, and what became of it is told', async () => {
+  const job = await startNeverReady('twice')
+  const closed = once(job.child, 'close')
+  job.child.kill('SIGTERM')
+  job.child.kill('SIGINT')
+  const [, by] = await closed
+  expect(['SIGTERM', 'SIGINT']).toContain(by)
+  expect(JSON.parse(job.stdout)).toMatchObject({ name: 'twice', state: 'stopped', changed: false })
+  await until(() => job.left().length === 0)
+})
+
+test('timeout(1) may be told to end a program', async () => {
+  const conf = configure('timed', { ready: 'notify' })
+  const job = new Job('daemonize', [conf, 'start'], ['timeout', '1000'])
+  await made('timed')()
+  const closed = once(job.child, 'close')
+  job.child.kill('SIGTERM')
+  await closed
+  expect(JSON.parse(job.stdout)).toMatchObject({ name: 'timed', state: 'stopped', changed: false })
+  await until(() => job.left().length === 0)
+})
+
+test('a second signal some time after the first ends a program at once', async () => {
+  const command = ['/bin/sh', '-c', `trap '' TERM; ${sleeper('insisted')}`]
+  const job = await startNeverReady('insisted', { command, stop_timeout: 600_000 })
+  const closed = once(job.child, 'close')
+  job.child.kill('SIGTERM')
+  const insists = setInterval(() => job.child.kill('SIGINT'), 50)
+  const [, by] = await closed
+  clearInterval(insists)
+  for (const pid of job.left()) process.kill(Number(pid), 'SIGKILL')
+  // Made to end after five seconds it would have been by the first one.
+  expect(by).toBe('SIGINT')
 })
 
 // As Ctrl-C does it, which ends the writer of the pipe as well.

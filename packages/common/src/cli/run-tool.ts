@@ -41,6 +41,8 @@ export type Program = {
 declare const PROGRAM_VERSION: string
 
 const forceAfterMs = 5000
+/** What comes sooner after a signal is the same act: timeout(1) signals its command, and then the group it is in. */
+const sameActMs = 500
 
 export async function runTool(program: Program): Promise<void> {
   const name = program.line.program
@@ -117,8 +119,8 @@ async function runArguments(
 
 /**
  * The first signal aborts the work, which then has five seconds to clean up, and is raised again at the end so that
- * the parent sees it; the second ends the process at once. A reader that has gone counts as SIGPIPE, which Node
- * ignores and which every other filter dies of.
+ * the parent sees it; one that comes later on ends the process at once. A reader that has gone counts as SIGPIPE,
+ * which Node ignores and which every other filter dies of.
  */
 function handleSignals(records: RecordWriter, diagnose: Diagnose) {
   const controller = new AbortController()
@@ -135,9 +137,13 @@ function handleSignals(records: RecordWriter, diagnose: Diagnose) {
     }
     process.kill(process.pid, signal)
   }
+  let isLater = false
   const onSignal = (signal: NodeJS.Signals) => {
-    if (state.signal) return raise(signal)
+    if (isLater) return raise(signal)
+    if (state.signal) return
     state.signal = signal
+    // Whatever came in time is read before an immediate is run, however long the loop was busy.
+    setTimeout(() => setImmediate(() => (isLater = true)), sameActMs).unref()
     controller.abort(new ToolError('CANCELLED', { what: 'The run' }))
     setTimeout(raise, forceAfterMs, signal).unref()
   }
