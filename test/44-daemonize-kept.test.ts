@@ -196,6 +196,23 @@ describe('nodaemon', () => {
     expect(await ended).toBe('SIGTERM')
   })
 
+  it('leaves no pidfile when it ends, of which somebody would think that the service has died', async () => {
+    const service = new TestService(scratch, {})
+    service.configure({ command: service.script('service.sh', 'echo up\nexec sleep 1000\n') })
+    const child = spawn(process.execPath, [daemonize, service.conf, 'nodaemon'], {
+      env: environment(),
+      stdio: 'pipe',
+    })
+    await new Promise((resolve) => child.stdout.on('data', resolve))
+    const ended = new Promise((resolve) => child.on('close', (_, signal) => resolve(signal)))
+    child.kill('SIGINT')
+    expect(await ended).toBe('SIGINT')
+    expect(existsSync(service.pidfile)).toBe(false)
+    const { status, record } = await service.run('status')
+    expect({ status, ...record }).toMatchObject({ status: 3, state: 'stopped', pid: null })
+    expect((await service.run('start')).record).toMatchObject({ state: 'running', changed: true })
+  })
+
   it.each(['no', 'always'])('serves sites, and ends with INT; restart: %s', async (restart) => {
     const service = new TestService(scratch, {})
     writeFileSync(`${service.folder}/site.mjs`, 'export default (req, res) => res.end("here")\n')

@@ -34,6 +34,11 @@ static int format_state(char *text, size_t size, const struct specification *spe
     spec->keep ? start_time(getpid()) : 0, service->restarts);
 }
 
+/** In the foreground there may be nobody to take it away afterwards, and whoever runs it knows the number. */
+static bool has_pidfile(const struct specification *spec) {
+  return !spec->foreground;
+}
+
 static bool write_new(const char *path, const char *text, size_t length) {
   char name[4096];
   snprintf(name, sizeof name, "%s.new", path);
@@ -55,8 +60,8 @@ bool prepare_records(const struct specification *spec, const struct incarnation 
   int length = format_state(state, sizeof state, spec, service);
   if (length >= (int)sizeof state) return errno = ENAMETOOLONG, false;
   errno = 0;
-  return write_new(spec->state, state, length) &&
-    write_new(spec->pidfile, pid, snprintf(pid, sizeof pid, "%d\n", service->pid));
+  if (!write_new(spec->state, state, length)) return false;
+  return !has_pidfile(spec) || write_new(spec->pidfile, pid, snprintf(pid, sizeof pid, "%d\n", service->pid));
 }
 
 static bool put_in_place(const char *path) {
@@ -67,7 +72,7 @@ static bool put_in_place(const char *path) {
 
 bool publish_records(const struct specification *spec) {
   // The state first: it is what we trust, and without it the pidfile is a stranger's.
-  return published = put_in_place(spec->state) && put_in_place(spec->pidfile);
+  return published = put_in_place(spec->state) && (!has_pidfile(spec) || put_in_place(spec->pidfile));
 }
 
 static void overwrite(const char *path, const char *text, size_t length) {

@@ -68,6 +68,9 @@ function held(record: StateRecord): Omit<Seen, 'traces'> {
       left: [],
       reason: 'its keeper is about to make it again',
     }
+  // In the foreground, where the process itself had become the service, nobody was there to remove the record.
+  if (record.session === 0 && record.keeper === 0)
+    return { state: 'stopped', record, main, keeper, left: [], reason: `process ${record.pid} has ended` }
   const left = record.cgroup ? cgroupMembers(record.cgroup) : []
   const reason =
     left.length > 0 ? `process ${record.pid} has ended and left others` : `process ${record.pid} has ended`
