@@ -70,14 +70,17 @@ describe('supervision', () => {
     await service.run('stop')
   })
 
-  it('on-failure leaves a service that ends well, and its pidfile goes with it', async () => {
+  it('on-failure leaves a service that ends well, and its pidfile and cgroup go with it', async () => {
     const service = await startService(
       { restart: 'on-failure', ready: 'exec' },
       `while [ ! -e $0.end ]; do sleep 0.02; done\n`,
     )
     const keeper = await keeperOf(service)
+    const cgroup = cgroupOf(service)
+    expect(existsSync(cgroup)).toBe(true)
     writeFileSync(`${service.folder}/service.sh.end`, '')
     await until('the keeper has gone', () => !isAlive(keeper))
+    expect(existsSync(cgroup)).toBe(false)
     expect(service.hasRecords()).toBe(false)
     expect((await service.run('status')).status).toBe(3)
   })

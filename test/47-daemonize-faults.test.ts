@@ -1,6 +1,6 @@
 // Full disks, files that cannot be read or written, and what is found after a crash.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { daemonize, isAlive, TestService, until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
@@ -194,6 +194,16 @@ describe('after a power failure', () => {
     spawnSync('rm', ['-r', `${service.folder}/run`])
     expect((await service.run('stop')).status).toBe(0)
     expect(service.processes()).toEqual([])
+  })
+
+  it('zap removes the cgroup too of a service that was killed', async () => {
+    const service = new TestService(scratch, { command: 'exec sleep 1000' })
+    await service.run('start')
+    const { cgroup } = JSON.parse(readFileSync(service.state, 'utf8')) as { cgroup: string }
+    process.kill(service.pid(), 'SIGKILL')
+    await until('it is gone', () => readFileSync(`${cgroup}/cgroup.procs`, 'utf8') === '')
+    expect((await service.run('zap')).status).toBe(0)
+    expect(existsSync(cgroup)).toBe(false)
   })
 
   it('a service that outlived everything of ours is still known, and stopped', async () => {

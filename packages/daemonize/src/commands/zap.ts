@@ -1,4 +1,5 @@
 // zap: forgets what is left on disk of a service that is no more. One that lives would be lost by it: only --force.
+import { findCgroups, removeCgroup } from '../service/cgroup.ts'
 import { removeRecords } from '../service/folders.ts'
 import { findProcess } from '../service/process.ts'
 import { inspectService, inspectStarting } from '../service/inspect.ts'
@@ -24,6 +25,7 @@ export async function zap(context: Context): Promise<Outcome> {
       })
     }
     removeRecords(settings, { force })
+    if (!alive) findCgroups(settings.name, settings.pidfile).forEach(removeCgroup)
     return answer(context, { exit: actionStatus.ok, changed: traces || starting !== undefined })
   })
 }
