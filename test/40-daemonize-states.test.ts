@@ -1,6 +1,6 @@
 // Every command in every state: its LSB status, the state afterwards, and that no process is lost or hit by mistake.
 import { spawn, type ChildProcess } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { daemonize, isAlive, TestService, until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
@@ -190,9 +190,9 @@ describe.each(Object.keys(states))('daemonize on a service that is %s', (state) 
 })
 
 describe('daemonize on a service that never becomes ready', () => {
-  const never = (config: Record<string, unknown> = {}) => {
+  const never = (config: Record<string, unknown> = {}, first = '') => {
     const service = new TestService(scratch, {})
-    const command = service.script('service.sh', `echo waiting for the database >&2\n${waiting}`)
+    const command = service.script('service.sh', `${first}echo waiting for the database >&2\n${waiting}`)
     service.configure({ command, ready: { fd: 5 }, start_timeout: 60_000, stop_timeout: 300, ...config })
     return service
   }
@@ -218,6 +218,20 @@ describe('daemonize on a service that never becomes ready', () => {
     expect((await service.run('status')).status).toBe(3)
     const ended = await service.run(command)
     expect(ended.status).toBe(expected)
+    expect((await starting).status).toBe(1)
+    expect(service.processes()).toEqual([])
+    expect(service.hasRecords()).toBe(false)
+  })
+
+  it.each([
+    ['stop', { stop_timeout: 100 }],
+    ['kill', { stop_timeout: 600_000 }],
+  ] as const)('%s ends a start under way of what ignores TERM', async (command, config) => {
+    const service = never({ ...config, start_timeout: 600_000 }, `trap '' TERM\n`)
+    const starting = service.run('start')
+    const said = () => existsSync(service.log) && readFileSync(service.log).length > 0
+    await until('it ignores TERM', said)
+    expect((await service.run(command)).status).toBe(0)
     expect((await starting).status).toBe(1)
     expect(service.processes()).toEqual([])
     expect(service.hasRecords()).toBe(false)

@@ -248,12 +248,13 @@ test('timeout(1) may be told to end a program', async () => {
 test('a second signal some time after the first ends a program at once', async () => {
   const command = ['/bin/sh', '-c', `trap '' TERM; ${sleeper('insisted')}`]
   const job = await startNeverReady('insisted', { command, stop_timeout: 600_000 })
+  const conf = scratch.file('insisted.json')
+  scratch.onEnd(async () => void (await once(new Job('daemonize', [conf, 'kill']).child, 'close')))
   const closed = once(job.child, 'close')
   job.child.kill('SIGTERM')
   const insists = setInterval(() => job.child.kill('SIGINT'), 50)
   const [, by] = await closed
   clearInterval(insists)
-  for (const pid of job.left()) process.kill(Number(pid), 'SIGKILL')
   // Made to end after five seconds it would have been by the first one.
   expect(by).toBe('SIGINT')
 })

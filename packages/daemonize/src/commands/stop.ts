@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs'
 import { aborted } from '@plumbline/common/process/aborted'
 import { ProcessHandle } from '../service/handle.ts'
-import { endIncarnation, endStrays } from '../service/end.ts'
+import { endIncarnation, endStrays, type Ending } from '../service/end.ts'
 import { removeRecords } from '../service/folders.ts'
 import { inspectService, inspectStarting } from '../service/inspect.ts'
+import { SIGCONT, SIGKILL } from '../service/signals.ts'
 import { answer, withLock, type Context, type Outcome } from './command.ts'
 import { actionStatus } from './lsb-status.ts'
 
@@ -21,12 +22,12 @@ async function end(context: Context, signal: number | undefined): Promise<Outcom
   const seen = inspectService(settings)
   // Where there is no lock, nothing has ever been started.
   if (!seen.traces && seen.left.length === 0 && !existsSync(settings.lock)) return notRunning(context)
+  const timeout = context.timeout ?? settings.stopTimeout
+  const ending: Ending = { name: settings.name, action, signal, timeout }
   const ended = withLock(
     context,
     async () => {
       const { record, traces, state } = inspectService(settings)
-      const timeout = context.timeout ?? settings.stopTimeout
-      const ending = { name: settings.name, action, signal, timeout }
       const unfinished = inspectStarting(settings)
       if (unfinished) await endIncarnation(unfinished, ending)
       const strays = inspectService(settings).left
@@ -50,7 +51,7 @@ async function end(context: Context, signal: number | undefined): Promise<Outcom
         reason: changed ? reason : 'it was not running',
       })
     },
-    () => interruptStart(context),
+    interruptStarts(context, ending),
   )
   // Whoever has had enough of waiting is not made to; what has been told to end is left to do so.
   return Promise.race([ended, aborted(context.signal)])
@@ -60,10 +61,24 @@ function notRunning(context: Context): Outcome {
   return answer(context, { exit: actionStatus.ok, changed: false, reason: 'it was not running' })
 }
 
-/** Whoever starts it right now holds the lock until it is ready, which may be never: the start is made to fail. */
-function interruptStart({ settings }: Context): void {
-  const starting = inspectStarting(settings)
-  const handle = starting && ProcessHandle.open(starting)
-  handle?.signal(settings.stopSignal)
-  handle?.close()
+/**
+ * Whoever starts it right now holds the lock until it is ready, which may be never: the start is made to fail, by what
+ * would end the service if it ran.
+ */
+function interruptStarts({ settings }: Context, { signal, timeout }: Pick<Ending, 'signal' | 'timeout'>) {
+  const killAt = new Map<string, number>()
+  return () => {
+    const starting = inspectStarting(settings)
+    const handle = starting && ProcessHandle.open(starting)
+    if (!handle) return
+    const known = killAt.get(starting.id)
+    if (known === undefined) {
+      killAt.set(starting.id, Date.now() + timeout)
+      handle.signal(signal ?? SIGKILL)
+      handle.signal(SIGCONT)
+    } else if (Date.now() >= known) {
+      handle.signal(SIGKILL)
+    }
+    handle.close()
+  }
 }
