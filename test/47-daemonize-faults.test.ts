@@ -206,6 +206,19 @@ describe('after a power failure', () => {
     expect(existsSync(cgroup)).toBe(false)
   })
 
+  it.each(['stop', 'start'])('%s removes an empty cgroup that no record tells of', async (command) => {
+    const service = new TestService(scratch, { command: 'exec sleep 1000' })
+    await service.run('start')
+    const { cgroup } = JSON.parse(readFileSync(service.state, 'utf8')) as { cgroup: string }
+    const pid = service.pid()
+    await service.run('zap', '--force')
+    process.kill(pid, 'SIGKILL')
+    await until('it is gone', () => readFileSync(`${cgroup}/cgroup.procs`, 'utf8') === '')
+    const { status, record } = await service.run(command)
+    expect({ status, changed: record['changed'] }).toEqual({ status: 0, changed: command === 'start' })
+    expect(existsSync(cgroup)).toBe(false)
+  })
+
   it('a service that outlived everything of ours is still known, and stopped', async () => {
     const service = new TestService(scratch, {})
     service.configure({

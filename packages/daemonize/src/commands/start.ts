@@ -37,7 +37,6 @@ function isWell({ restart }: Settings, { state, record, keeper }: Seen): boolean
 export async function clearAway({ settings, action }: Context, seen: Seen): Promise<void> {
   const ending = { name: settings.name, action, signal: settings.stopSignal, timeout: settings.stopTimeout }
   const unfinished = inspectStarting(settings)
-  if (seen.state === 'stopped' && !seen.traces && !unfinished) return
   if (unfinished) await endIncarnation(unfinished, { ...ending, signal: undefined })
   if (seen.record) await endIncarnation(seen.record, ending)
   removeRecords(settings)

@@ -27,11 +27,10 @@ async function end(context: Context, signal: number | undefined): Promise<Outcom
   const ended = withLock(
     context,
     async () => {
-      const { record, traces, state } = inspectService(settings)
+      const { record, state } = inspectService(settings)
       const unfinished = inspectStarting(settings)
       if (unfinished) await endIncarnation(unfinished, ending)
       const strays = inspectService(settings).left
-      if (!record && !unfinished && !traces && strays.length === 0) return notRunning(context)
       const { forced, left: own } = record
         ? await endIncarnation(record, ending)
         : { forced: false, left: [] }
