@@ -115,6 +115,26 @@ describe('start fails', () => {
     expect(stderr).toContain('it ended with status 9 before it was ready: oh no')
   })
 
+  it.each(['no', 'on-failure'])('when it goes into the background; restart: %s', async (restart) => {
+    const service = new TestService(scratch, {})
+    const socket = `${service.folder}/s.sock`
+    const act = `s = socket.socket(socket.AF_UNIX); s.bind('${socket}'); s.listen()\nif os.fork(): os._exit(0)`
+    writeFileSync(`${service.folder}/service.py`, python(act))
+    // The file that it waits for is there.
+    service.configure({
+      command: ['/usr/bin/python3', `${service.folder}/service.py`, service.conf],
+      ready: { socket },
+      restart,
+    })
+    const { status, stderr } = await service.run('start')
+    expect(stderr).toMatch(
+      /it has gone into the background|it ended (with status 0 before|as soon as) it was ready/,
+    )
+    expect(status).toBe(1)
+    expect(service.processes()).toEqual([])
+    expect(service.hasRecords()).toBe(false)
+  })
+
   it('when a signal ends it', async () => {
     expect((await failing({ command: 'kill -SEGV $$' })).stderr).toContain(
       'it was ended by SIGSEGV before it was ready',

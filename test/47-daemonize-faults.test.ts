@@ -1,6 +1,14 @@
 // Full disks, files that cannot be read or written, and what is found after a crash.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { daemonize, isAlive, TestService, until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
