@@ -1,7 +1,8 @@
 // check: the configuration is sound, and what it names is there. Nothing is touched.
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { reasonOf } from '@plumbline/common/error/translate'
+import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
+import type { Tls } from '../config/site.ts'
 import { requireAccounts } from '../config/settings.ts'
 import { answer, type Context, type Outcome } from './command.ts'
 import { actionStatus } from './lsb-status.ts'
@@ -14,29 +15,47 @@ export async function check(context: Context): Promise<Outcome> {
     const { resolveModule } = await import('../sites/resolve-module.ts')
     const modules = [...(settings.config.load ?? []), ...settings.sites.map(({ module }) => module)]
     for (const module of modules) resolveModule(module, settings.modulePaths, settings.conf)
-    for (const { tls } of settings.sites) if (tls) [tls.cert, tls.key].forEach(checkReadable)
+    for (const { tls } of settings.sites) if (tls) await checkTls(tls)
   }
   return answer(context, { exit: actionStatus.ok, changed: false })
 }
 
 function checkProgram(program: string, path: string): void {
-  const candidates = program.includes('/')
-    ? [program]
-    : path.split(':').map((folder) => `${folder}/${program}`)
-  const found = candidates.some((candidate) => {
+  if (program.includes('/')) return checkExecutable(program)
+  const isThere = path.split(':').some((folder) => {
     try {
-      accessSync(candidate, constants.X_OK)
+      checkExecutable(`${folder}/${program}`)
       return true
     } catch {
       return false
     }
   })
-  if (!found) throw new ToolError('COMMAND_NOT_FOUND', { command: program })
+  if (!isThere) throw new ToolError('COMMAND_NOT_FOUND', { command: program })
 }
 
-function checkReadable(path: string): void {
+function checkExecutable(path: string): void {
+  const refuse = (reason: string) => new ToolError('COMMAND_NOT_EXECUTABLE', { command: path, reason })
   try {
-    accessSync(path, constants.R_OK)
+    accessSync(path, constants.X_OK)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw new ToolError('COMMAND_NOT_FOUND', { command: path })
+    throw refuse(reasonOf(error))
+  }
+  if (statSync(path).isDirectory()) throw refuse('is a directory')
+}
+
+/** That they go together too: what starts the sites reads them, and knows no more of the files. */
+async function checkTls({ cert, key, passphrase, passphraseFile }: Tls): Promise<void> {
+  const { describeTlsMistake } = await import('../sites/secure-context.ts')
+  const word = passphraseFile === undefined ? passphrase : readText(passphraseFile).replace(/\r?\n$/, '')
+  const mistake = describeTlsMistake({ cert: readText(cert), key: readText(key), passphrase: word })
+  if (mistake !== undefined)
+    throw new ToolError('CONFIG_INVALID', { where: cert, reason: `with key "${key}": ${mistake}` })
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
   } catch (error) {
     throw new ToolError('CONFIG_UNREADABLE', { path, reason: reasonOf(error) }, { cause: error })
   }

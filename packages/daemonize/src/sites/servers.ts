@@ -20,6 +20,7 @@ export async function openServer(
     const reason = `${socket.address} has sites with TLS and sites without`
     throw new ToolError('SERVICE_FAILED', { action: 'start', name, reason })
   }
+  if (secure.length > 0) await requireTls(secure, socket.address, name)
   const server = secure.length > 0 ? await makeSecureServer(secure, listener) : createServer(listener)
   await new Promise<void>((resolve, reject) => {
     server.on('error', reject)
@@ -29,6 +30,20 @@ export async function openServer(
     })
   })
   return server
+}
+
+async function requireTls(
+  sites: readonly (HostSite & { tls: HostTls })[],
+  address: string,
+  name: string,
+): Promise<void> {
+  const { describeTlsMistake } = await import('./secure-context.ts')
+  for (const { host, tls } of sites) {
+    const mistake = describeTlsMistake(tls)
+    if (mistake === undefined) continue
+    const reason = `the certificate and key of ${host ?? 'any host'} at ${address}: ${mistake}`
+    throw new ToolError('SERVICE_FAILED', { action: 'start', name, reason })
+  }
 }
 
 async function makeSecureServer(
