@@ -23,6 +23,14 @@ write('fine.mjs', 'export default (req, res) => res.end()\n')
 const noProgram = write('no-program', 'echo hello\n')
 const site = (module: string) => ({ sites: [[`./${module}`, null, 0]] })
 
+const makeKeyPair = (name: string) => {
+  const [cert, key] = [scratch.file(`${name}.crt`), scratch.file(`${name}.key`)]
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
+  const args = ['req', '-x509', ...kind, '-subj', '/CN=h.test', '-keyout', key, '-out', cert]
+  expect(spawnSync('openssl', args).status).toBe(0)
+  return { cert, key }
+}
+
 let configurations = 0
 const configure = (config: Record<string, unknown>) =>
   write(
@@ -70,6 +78,18 @@ describe('a service that cannot start', () => {
       { sites: [['./fine.mjs', 'h', 0, ['/no/cert.pem', '/no/key']]] },
       6,
       /Cannot read "\/no\/cert.pem": no such file/,
+    ],
+    [
+      'a certificate with the key of another',
+      { sites: [['./fine.mjs', 'h.test', 0, [makeKeyPair('one').cert, makeKeyPair('other').key]]] },
+      1,
+      /the certificate and key of h\.test at 0\.0\.0\.0:0: key values mismatch\n/,
+    ],
+    [
+      'a kept log that is a directory',
+      { command: ['sleep', '1'], log: { path: scratch.path } },
+      1,
+      /log: is a directory\n/,
     ],
     ['a program that is not there', { command: ['nonesuch'] }, 5, /nonesuch/],
     ['a program that is none', { command: [noProgram] }, 5, /Cannot run ".*no-program": permission denied/],
@@ -124,6 +144,23 @@ describe('a service that cannot start', () => {
     expect(answer.record).toMatchObject({ type: 'service', state: 'stopped' })
   })
 
+  it.each<[what: string, config: Record<string, unknown>, status: number, sentence: RegExp]>([
+    [
+      'a certificate with the key of another',
+      { sites: [['./fine.mjs', 'h.test', 0, [makeKeyPair('one').cert, makeKeyPair('other').key]]] },
+      6,
+      /Cannot use ".*one\.crt": with key ".*other\.key": key values mismatch\n/,
+    ],
+    ['a program that may not be run', { command: [noProgram] }, 5, /no-program": permission denied\n/],
+    ['a directory for a program', { command: ['/tmp'] }, 5, /Cannot run "\/tmp": is a directory\n/],
+  ])('check sees %s', async (_, config, status, sentence) => {
+    const answer = await runDaemonize([configure(config), 'check'])
+    expect({ status: answer.status, stderr: answer.stderr }).toEqual({
+      status,
+      stderr: expect.stringMatching(sentence) as string,
+    })
+  })
+
   it('a port that is taken', async () => {
     const other = createServer().listen(0, '0.0.0.0')
     await new Promise((resolve) => other.on('listening', resolve))
@@ -171,6 +208,16 @@ describe('a service that cannot start', () => {
 
 describe('a configuration that cannot be used', () => {
   it.each([
+    [
+      'json',
+      '{"name": "x", "command": "x", "start_timeout": 99999999999}',
+      /field "start_timeout": expected at most 1000000000/,
+    ],
+    [
+      'json',
+      '{"name": "x", "command": "x", "listen": [0, 0], "ready": {"fd": 4}}',
+      /descriptor 4 is a socket of "listen": expected 5 or more/,
+    ],
     ['json', '{\n "name": "x",\n "command": ["a"],,\n}', /in JSON at position 34 \(line 3 column 19\)\n/],
     [
       'json',

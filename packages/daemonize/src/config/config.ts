@@ -12,6 +12,8 @@ const path = v.pipe(
   v.check((value) => !value.includes('\0'), 'expected a path without NUL'),
 )
 const count = v.pipe(v.number(), v.integer('expected a whole number'), v.minValue(0, 'expected 0 or more'))
+/** Two of them together are still no more than a timer can be set to. */
+const time = v.pipe(count, v.maxValue(1_000_000_000, 'expected at most 1000000000 (milliseconds, 11 days)'))
 const port = v.pipe(count, v.maxValue(65535, 'expected a port, 0 to 65535'))
 const pattern = (expression: RegExp, what: string) =>
   v.pipe(v.string(), v.regex(expression, `expected ${what}`))
@@ -41,7 +43,7 @@ const site = v.lazy((value) => (isObject(value) ? siteObject : siteShort))
 const ready = v.union(
   [
     v.picklist(['exec', 'notify']),
-    v.strictObject({ delay: count }),
+    v.strictObject({ delay: time }),
     v.strictObject({ fd: v.pipe(count, v.minValue(3), v.maxValue(255)) }),
     v.strictObject({ port, host: v.optional(text) }),
     v.strictObject({ socket: path }),
@@ -108,16 +110,16 @@ export const configSchema = v.strictObject({
   listen: v.optional(v.array(v.union([port, text]))),
 
   ready: v.optional(ready),
-  start_timeout: v.optional(count),
-  stop_timeout: v.optional(count),
-  drain_timeout: v.optional(count),
+  start_timeout: v.optional(time),
+  stop_timeout: v.optional(time),
+  drain_timeout: v.optional(time),
   stop_signal: v.optional(signal),
   reload_signal: v.optional(signal),
   log: v.optional(log),
   restart: v.optional(v.picklist(['no', 'on-failure', 'always'])),
-  restart_delay: v.optional(count),
-  restart_max_delay: v.optional(count),
-  restart_reset: v.optional(count),
+  restart_delay: v.optional(time),
+  restart_max_delay: v.optional(time),
+  restart_reset: v.optional(time),
   restart_limit: v.optional(count),
 })
 

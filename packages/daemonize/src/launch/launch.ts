@@ -1,4 +1,5 @@
 // Makes an incarnation of a service and waits until it is ready. If it is not to be, nothing of it is left.
+import { getSystemErrorMap } from 'node:util'
 import { aborted } from '@plumbline/common/process/aborted'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
@@ -176,15 +177,9 @@ function describeFailure(
 }
 
 function describeErrno(name: string): string {
-  const words: Record<string, string> = {
-    ENOENT: 'no such file or directory',
-    EACCES: 'permission denied',
-    EPERM: 'operation not permitted',
-    ENOSPC: 'no space left on device',
-    ENOEXEC: 'no program: it has no "#!" line and is no binary',
-    EROFS: 'read-only file system',
-  }
-  return words[name] ?? name
+  if (name === 'ENOEXEC') return 'no program: it has no "#!" line and is no binary'
+  if (name === 'EISDIR') return 'is a directory'
+  return [...getSystemErrorMap().values()].find(([known]) => known === name)?.[1] ?? name
 }
 
 async function timeIsUp(
