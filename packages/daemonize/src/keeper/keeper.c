@@ -34,8 +34,8 @@ long long now_ms(void) {
 
 static void leave(int status) {
   finish_log();
-  // Refused while anything is in it. One with others inside is removed by the next command.
-  if (spec.cgroup && rmdir(spec.cgroup) < 0) errno = 0;
+  // One with others inside is removed by the next command.
+  if (spec.cgroup && !service.pid && rmdir(spec.cgroup) < 0) errno = 0;
   _exit(status);
 }
 
