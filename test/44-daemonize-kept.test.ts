@@ -173,6 +173,22 @@ describe('supervision', () => {
 })
 
 describe('nodaemon', () => {
+  it('kills in its time what ignores the signal, however often it is told to end', async () => {
+    const service = new TestService(scratch, {})
+    const command = service.script('service.sh', `trap '' TERM\necho up\nwhile :; do sleep 1; done\n`)
+    service.configure({ command, restart: 'always', stop_timeout: 500 })
+    const child = spawn(process.execPath, [daemonize, service.conf, 'nodaemon'], {
+      env: environment(),
+      stdio: 'pipe',
+    })
+    await new Promise((resolve) => child.stdout.on('data', resolve))
+    const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve([code, signal])))
+    const insists = setInterval(() => child.kill('SIGTERM'), 50)
+    expect(await ended).toEqual([0, null])
+    clearInterval(insists)
+    expect(service.processes()).toEqual([])
+  })
+
   it('becomes the service itself, with its output where ours goes, and is seen by status and stop', async () => {
     const service = new TestService(scratch, {})
     service.configure({

@@ -40,12 +40,13 @@ static void leave(int status) {
 }
 
 static void stop_service(int number) {
+  // Whoever asks again and again makes it no longer.
+  if (!stopping) kill_at = now_ms() + spec.stop_timeout;
   stopping = true;
   if (service.pid) {
     kill(service.pid, number);
     kill(service.pid, SIGCONT);
   }
-  kill_at = now_ms() + spec.stop_timeout;
 }
 
 /** It ended by itself, and well (systemd.service(5), Restart=). */
