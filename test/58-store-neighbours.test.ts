@@ -169,6 +169,25 @@ describe('locks', () => {
     expect(existsSync(`${path}.lock`)).toBe(false)
   })
 
+  it('on many paths: a collection reads the store while their adders wait', async () => {
+    const daemon = await startStore(scratch, 'paths')
+    const bystander = await daemon.connect()
+    const names = Array.from({ length: 8 }, (_, index) => `locked-${index}`)
+    const paths: string[] = []
+    for (const name of names) paths.push(await bystander.addText(name, name))
+    await bystander.collect(3, paths)
+    const locks = await Promise.all(
+      paths.map((path) => holdLock(`${path}.lock`, 'exclusive', { removes: true })),
+    )
+    const adding = names.map(async (name) => (await daemon.connect()).addText(name, name))
+    const state = watch(Promise.race(adding))
+    await askAround(bystander)
+    expect((await bystander.collect(0)).paths).toEqual([])
+    expect(state.isOver).toBe(false)
+    for (const lock of locks) await lock.release()
+    expect(await Promise.all(adding)).toEqual(paths)
+  })
+
   it('gc.lock: a collector elsewhere is waited for by collections, and by the first temporary root', async () => {
     const daemon = await startStore(scratch, 'gc')
     const [client, adder, bystander] = [

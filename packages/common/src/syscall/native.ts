@@ -56,7 +56,7 @@ export type Native = {
   exists(path: string): 0 | 1
   /** Two names in one file system change places at once: renameat2(2) with RENAME_EXCHANGE. */
   exchange(a: string, b: string): number
-  /** A record lock, waiting for it on a thread of libuv's pool. */
+  /** A record lock, waiting for it on a thread of its own. */
   recordLockWait(fd: number, type: number): Promise<1>
 }
 

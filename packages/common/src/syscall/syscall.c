@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -501,35 +502,56 @@ FUNCTION(exchange_names) {
   return result_of(env, renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE), "rename");
 }
 
-// Waiting for a record lock on a thread of libuv's pool.
+// Waiting for a record lock, each on a thread of its own: those of libuv's pool are few, and what reads and writes
+// files would wait for whoever holds the locks.
 typedef struct {
   int fd, type, error;
   napi_deferred deferred;
-  napi_async_work work;
+  napi_threadsafe_function tell;
 } lock_wait;
 
-static void wait_for_lock(napi_env env, void *data) {
-  (void)env;
+static void *wait_for_lock(void *data) {
   lock_wait *self = data;
   struct flock lock = record_lock(self->type);
   while (self->error = 0, fcntl(self->fd, F_SETLKW, &lock) < 0 && (self->error = errno) == EINTR) {
   }
+  // Once told, the other thread frees it.
+  napi_threadsafe_function tell = self->tell;
+  napi_call_threadsafe_function(tell, NULL, napi_tsfn_blocking);
+  napi_release_threadsafe_function(tell, napi_tsfn_release);
+  return NULL;
 }
 
-static void finish_lock_wait(napi_env env, napi_status status, void *data) {
-  (void)status;
-  lock_wait *self = data;
-  if (self->error) {
+static void finish_lock_wait(napi_env env, napi_value callback, void *context, void *data) {
+  (void)callback;
+  (void)data;
+  lock_wait *self = context;
+  if (env && self->error) {
     napi_value error;
     errno = self->error;
     fail(env, "fcntl");
     napi_get_and_clear_last_exception(env, &error);
     napi_reject_deferred(env, self->deferred, error);
-  } else {
+  } else if (env) {
     napi_resolve_deferred(env, self->deferred, from_int(env, 1));
   }
-  napi_delete_async_work(env, self->work);
   free(self);
+}
+
+/** Signals are for the threads of Node. Returns an error number. */
+static int start_thread(void *(*run)(void *), void *data) {
+  sigset_t all, before;
+  pthread_attr_t attributes;
+  pthread_t thread;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, 256 * 1024);
+  int error = pthread_create(&thread, &attributes, run, data);
+  pthread_attr_destroy(&attributes);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return error;
 }
 
 /** recordLockWait(fd, type): a promise, fulfilled when the lock is held. */
@@ -542,8 +564,12 @@ FUNCTION(record_lock_wait) {
   self->type = a[1];
   napi_create_promise(env, &self->deferred, &promise);
   napi_create_string_utf8(env, "recordLockWait", NAPI_AUTO_LENGTH, &name);
-  napi_create_async_work(env, NULL, name, wait_for_lock, finish_lock_wait, self, &self->work);
-  napi_queue_async_work(env, self->work);
+  napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL, self, finish_lock_wait, &self->tell);
+  napi_threadsafe_function tell = self->tell;
+  if ((self->error = start_thread(wait_for_lock, self)) != 0) {
+    napi_call_threadsafe_function(tell, NULL, napi_tsfn_blocking);
+    napi_release_threadsafe_function(tell, napi_tsfn_release);
+  }
   return promise;
 }
 
