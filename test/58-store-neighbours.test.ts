@@ -254,6 +254,22 @@ create index IndexDerivationOutputs on DerivationOutputs(path);
 create table FailedPaths (path text primary key not null, time integer not null);
 `
 
+describe('a database that takes no more', () => {
+  it('is no reason to keep what it does not know, nor what only that shares', async () => {
+    const daemon = await startStore(scratch, 'refusing')
+    const client = await daemon.connect()
+    const path = await client.addText('before', 'before')
+    const database = openDatabase(`${daemon.state}/db/db.sqlite`)
+    database.exec("create trigger refuse before insert on ValidPaths begin select raise(abort, 'full'); end")
+    database.close()
+    const large = 'x'.repeat(10_000)
+    await expect(client.addText('text', large)).rejects.toThrow('full')
+    await expect(client.addNar('file', fileNar(large))).rejects.toThrow('full')
+    expect(readdirSync(daemon.store).toSorted()).toEqual(['.links', path.slice(daemon.store.length + 1)])
+    expect(readdirSync(`${daemon.store}/.links`)).toEqual([])
+  })
+})
+
 describe('a database that Guix has made', () => {
   it('is served, and is the same afterwards but for what was added', async () => {
     const daemon = new TestStore(scratch, 'guix')

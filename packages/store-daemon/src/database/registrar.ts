@@ -15,6 +15,8 @@ export type Registration = {
   deriver: string | null
   /** Output name → path, of a derivation. */
   outputs?: ReadonlyMap<string, string>
+  /** Files of `.links` that may have been made for it. */
+  links?: readonly string[]
   /** Waits until it is in place; false when another one was there already, which is registered. */
   isPlaced?: () => boolean
 }

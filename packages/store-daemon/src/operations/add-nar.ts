@@ -44,7 +44,7 @@ async function placeNar(session: Session, { name, recursive, algorithm, nar }: A
     removeTree(path)
     moveItem(nar.target, path)
     fault('add-nar-renamed')
-    return { path, ...own, references: [], deriver: null }
+    return { path, ...own, references: [], deriver: null, links: unpacked.links }
   })
   return path
 }

@@ -5,7 +5,7 @@ import { makeTextPath } from '@plumbline/common/store/store-path'
 import { native } from '@plumbline/common/syscall/native'
 import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
-import { deduplicateFile, deduplicationMinimum } from '../store/deduplicate.ts'
+import { deduplicateFile, deduplicationMinimum, linkOf } from '../store/deduplicate.ts'
 import { removeTree } from '../store/remove-tree.ts'
 import { endFileHash, fileNarSize, startFileHash } from '../store/restore-sink.ts'
 import { checkDerivation } from './check-derivation.ts'
@@ -26,6 +26,7 @@ export async function addText(session: Session, { name, contents, references }: 
     }
     const outputs = isDerivation ? checkDerivation(session.store, path, contents) : undefined
     const hash = endFileHash(startFileHash(contents.length, false).update(contents), contents.length)
+    const isShared = config.deduplicate && contents.length >= deduplicationMinimum
     const number = beginFile(path, contents)
     return {
       path,
@@ -34,6 +35,7 @@ export async function addText(session: Session, { name, contents, references }: 
       references: sorted,
       deriver: null,
       ...(outputs && { outputs }),
+      ...(isShared && { links: [linkOf(config.store, hash)] }),
       isPlaced: once(() => {
         // To write it is also the quickest way to see whether it is there.
         if (native().finishFile(number) === 0) {
@@ -41,8 +43,7 @@ export async function addText(session: Session, { name, contents, references }: 
           replaceRemains(path, contents)
         }
         fault('add-text-written')
-        if (config.deduplicate && contents.length >= deduplicationMinimum)
-          deduplicateFile(config.store, path, hash)
+        if (isShared) deduplicateFile(config.store, path, hash)
         return true
       }),
     }

@@ -1,6 +1,7 @@
 // The last steps that every new item goes through, under the lock of its path.
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Registration } from '../database/registrar.ts'
+import { removeUnusedLink } from '../gc/unused-links.ts'
 import type { Session } from '../session.ts'
 import { lockPath, unlockPath } from '../store/path-locks.ts'
 import { exists, removeTree } from '../store/remove-tree.ts'
@@ -40,7 +41,10 @@ export async function addItem(
   } catch (error) {
     settle(item)
     // What was valid before is not ours to remove.
-    if (database.idOf(path) === undefined) removeTree(path)
+    if (database.idOf(path) === undefined) {
+      removeTree(path)
+      for (const link of item?.links ?? []) removeUnusedLink(link)
+    }
     throw error
   } finally {
     unlockPath(path)

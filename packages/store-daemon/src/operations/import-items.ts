@@ -79,7 +79,14 @@ async function importItem(session: Session, stream: ImportStream, nar: NarInProg
     moveItem(nar.target, path)
     fault('import-renamed')
     const known = deriver !== '' && database.idOf(deriver) !== undefined
-    return { path, ...own, references, deriver: known ? deriver : null, ...(outputs && { outputs }) }
+    return {
+      path,
+      ...own,
+      references,
+      deriver: known ? deriver : null,
+      links: unpacked.links,
+      ...(outputs && { outputs }),
+    }
   })
   return path
 }

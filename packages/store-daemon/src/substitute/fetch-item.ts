@@ -87,7 +87,7 @@ async function place(
     const outputs = isDerivation ? checkDerivation(store, path, readFileSync(target)) : undefined
     name(target, path)
     fault('substitute-renamed')
-    return { path, narHash, narSize, references, deriver, ...(outputs && { outputs }) }
+    return { path, narHash, narSize, references, deriver, links, ...(outputs && { outputs }) }
   } catch (error) {
     await store.pool.run('removeItems', { paths: [target], links })
     throw deadline.timedOut ?? error
