@@ -1,6 +1,6 @@
 // Users: a daemon without privileges, what its owner, root and others may do there, and connections in great number.
 import { spawn, spawnSync } from 'node:child_process'
-import { chownSync, lstatSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
@@ -101,6 +101,23 @@ describe('a daemon that is started with other limits', () => {
     await Promise.all(closed)
     client.close()
     expect([await daemon.stop(), daemon.stderr]).toEqual(['SIGTERM', ''])
+  })
+})
+
+describe.skipIf(process.getuid?.() !== 0)('a store that is mounted read-only', () => {
+  it('is written by its daemon, and by nobody beside it', async () => {
+    const store = scratch.file('read-only')
+    mkdirSync(store)
+    const mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro,nosuid "$0"'
+    const beside = '{ touch "$0/beside" 2>/dev/null; test $? != 0; }'
+    const prefix = ['unshare', '--mount', 'sh', '-c', `${mount} && ${beside} && exec "$@"`, store]
+    const daemon = await startStore(scratch, 'mounted', { prefix, store })
+    const client = await daemon.connect()
+    const paths = [await client.addText('text', 'text'), await client.addNar('file', fileNar('file'))]
+    expect((await client.collect(3, paths)).paths).toEqual(paths.toSorted())
+    expect(readdirSync(store)).toEqual(['.links'])
+    const mounts = readFileSync(`/proc/${daemon.pid}/mounts`, 'utf8').split('\n')
+    expect(mounts.find((line) => line.includes(` ${store} `))).toMatch(/ rw,nosuid,/)
   })
 })
 

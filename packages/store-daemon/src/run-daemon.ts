@@ -14,6 +14,7 @@ import { chooseIsolation, describeIsolation } from './build/isolation.ts'
 import { defaultSettings, defaultSocket, makeConfig, type Config } from './config.ts'
 import { findBinding } from './database/open.ts'
 import { StoreServer, type Address } from './server.ts'
+import { makeStoreWritable } from './store/writable-store.ts'
 
 export async function runDaemon(tool: Tool): Promise<number> {
   const { arguments: args, environment, diagnose, signal } = tool
@@ -24,6 +25,12 @@ export async function runDaemon(tool: Tool): Promise<number> {
   // Items have the same modes whatever the user's habit is.
   umask(0o022)
   const config = readConfig(tool)
+  const passed = passedSockets(environment)
+  if (getuid?.() === 0)
+    makeStoreWritable(
+      config.store,
+      passed.map(({ fd }) => fd),
+    )
   const say = args.flags.has('debug') ? diagnose : () => undefined
   say(describeIsolation(isolationOf(config)))
   const server = new StoreServer(config, pid, say)
@@ -31,9 +38,8 @@ export async function runDaemon(tool: Tool): Promise<number> {
     if (args.flags.has('stdio')) await serveStdio(server, config, tool)
     else {
       const listen = args.values['listen']
-      const passed = listen ? [] : passedSockets(environment)
-      const addresses =
-        listen?.map(parseAddress) ?? (passed.length > 0 ? passed : [{ path: defaultSocket(config) }])
+      const own = passed.length > 0 ? passed : [{ path: defaultSocket(config) }]
+      const addresses = listen?.map(parseAddress) ?? own
       for (const address of addresses) await server.listen(address)
       if (!signal.aborted) await once(signal, 'abort')
     }
@@ -89,7 +95,7 @@ export function parseAddress(text: string): Address {
 }
 
 /** Sockets that systemd (sd_listen_fds(3)) or s6 (s6-ipcserver-socketbinder, on descriptor 0) has opened. */
-function passedSockets(environment: Readonly<Record<string, string | undefined>>): Address[] {
+function passedSockets(environment: Readonly<Record<string, string | undefined>>): { fd: number }[] {
   if (environment['LISTEN_PID'] === String(pid)) {
     return Array.from({ length: Number(environment['LISTEN_FDS'] ?? 0) }, (_, index) => ({ fd: 3 + index }))
   }

@@ -56,6 +56,11 @@ export type Native = {
   exists(path: string): 0 | 1
   /** Two names in one file system change places at once: renameat2(2) with RENAME_EXCHANGE. */
   exchange(a: string, b: string): number
+  /**
+   * 1 when what is mounted read-only at `path` has become writable for this thread and what it starts, in a mount
+   * namespace of their own; 0 when it was writable, or still is not.
+   */
+  remountWritable(path: string): 0 | 1
   /** A record lock, waiting for it on a thread of its own. */
   recordLockWait(fd: number, type: number): Promise<1>
 }

@@ -16,8 +16,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -502,6 +504,28 @@ FUNCTION(exchange_names) {
   return result_of(env, renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE), "rename");
 }
 
+/**
+ * remountWritable(path): 1 when what is mounted read-only there has become writable for this thread and what it starts,
+ * in a mount namespace of their own; 0 when it was writable, or still is not.
+ */
+FUNCTION(remount_writable) {
+  napi_value argument;
+  size_t count = 1;
+  char path[4096] = "";
+  struct statvfs found;
+  napi_get_cb_info(env, info, &count, &argument, NULL, NULL);
+  if (!read_text(env, argument, path, sizeof path)) return errno = ENAMETOOLONG, fail(env, "mount");
+  if (statvfs(path, &found) < 0) return fail(env, "statvfs");
+  if (!(found.f_flag & ST_RDONLY)) return from_int(env, 0);
+  // These have the same values as for mount(2), which would clear them.
+  unsigned long kept = found.f_flag & (ST_NOSUID | ST_NODEV | ST_NOEXEC);
+  if (unshare(CLONE_NEWNS) < 0) return fail(env, "unshare");
+  if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) return fail(env, "mount");
+  if (mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | kept, NULL) < 0) return fail(env, "mount");
+  if (statvfs(path, &found) < 0) return fail(env, "statvfs");
+  return from_int(env, !(found.f_flag & ST_RDONLY));
+}
+
 // Waiting for a record lock, each on a thread of its own: those of libuv's pool are few, and what reads and writes
 // files would wait for whoever holds the locks.
 typedef struct {
@@ -602,6 +626,7 @@ NAPI_MODULE_INIT() {
     EXPORT("finishFile", finish_making),
     EXPORT("exists", path_exists),
     EXPORT("exchange", exchange_names),
+    EXPORT("remountWritable", remount_writable),
     EXPORT("recordLockWait", record_lock_wait),
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
