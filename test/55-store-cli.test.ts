@@ -2,7 +2,15 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Scratch } from './support/scratch.ts'
@@ -139,6 +147,37 @@ describe('store-cli', () => {
     rmSync(link)
     expect(run(['gc', '--delete', needed]).records.map((record) => record['path'])).toEqual(
       [needed, text].sort().concat([undefined as never]),
+    )
+  })
+
+  it('keeps the bytes of names that are not UTF-8', () => {
+    const file = Buffer.concat([Buffer.from(scratch.file('odd-')), Buffer.of(0xff)])
+    const link = Buffer.concat([file, Buffer.from('-link')])
+    writeFileSync(file, 'odd')
+    const added = run(['add', '-0', '--name', 'odd'], Buffer.concat([file, Buffer.of(0)]))
+    expect(added.records[0]).toMatchObject({ source_base64: file.toString('base64') })
+    const root = { link_base64: link.toString('base64'), path: path(added) }
+    // No string of JavaScript has these bytes.
+    const script = 'exec "$0" "$1" add-root "$(printf %s "$2" | base64 -d)" "$3"'
+    const { stdout } = spawnSync(
+      'sh',
+      ['-c', script, process.execPath, storeCli, root.link_base64, path(added)],
+      { env: environment({ GUIX_DAEMON_SOCKET: daemon.socket }), encoding: 'utf8' },
+    )
+    expect(JSON.parse(stdout)).toEqual({ type: 'root', ...root })
+    expect(readlinkSync(link)).toBe(path(added))
+    expect(run(['roots']).records).toContainEqual({ type: 'root', ...root })
+    expect(run(['gc', '--why', path(added)]).records[0]).toMatchObject({ root_base64: root.link_base64 })
+    const ask = spawnSync('nc', ['-N', '-U', daemon.socket], {
+      input: `{"type":"roots"}\n${JSON.stringify({ type: 'add-root', link_base64: root.link_base64 })}\n`,
+      encoding: 'utf8',
+    })
+    const answers = ask.stdout.trim().split('\n')
+    expect(answers.map((line) => JSON.parse(line) as Record_)).toEqual(
+      expect.arrayContaining([
+        { type: 'root', ...root },
+        { type: 'root', link_base64: root.link_base64, path: null },
+      ]),
     )
   })
 

@@ -1,12 +1,13 @@
 // A record as a person wants it on a terminal.
 // Pure: no I/O.
 import type { OutRecord } from '@plumbline/common/ndjson/encode'
+import { fieldText, showBytes } from '@plumbline/common/process/byte-text'
 
 export function formatForPeople(record: OutRecord): string {
   const { type, ...fields } = record
   switch (type) {
     case 'path':
-      return [fields['path'], fields['valid'] === false ? 'not valid' : '', fields['root'] ?? '']
+      return [fields['path'], fields['valid'] === false ? 'not valid' : '', show(fields, 'root')]
         .filter((part) => part !== '' && part !== null)
         .map(String)
         .join('  ')
@@ -16,7 +17,7 @@ export function formatForPeople(record: OutRecord): string {
     case 'edge':
       return `${String(fields['path'])} -> ${String(fields['reference'])}`
     case 'root':
-      return `${String(fields['link'])} -> ${String(fields['path'])}`
+      return `${show(fields, 'link')} -> ${String(fields['path'])}`
     case 'end':
       return Object.entries(fields['counts'] as Record<string, number>)
         .map(([name, count]) => `${name.replaceAll('_', ' ')}: ${count}`)
@@ -24,6 +25,11 @@ export function formatForPeople(record: OutRecord): string {
     default:
       return formatTable(fields)
   }
+}
+
+/** A name that need not be UTF-8. */
+function show(fields: Readonly<Record<string, unknown>>, name: string): string {
+  return showBytes(fieldText(fields, name) ?? '')
 }
 
 const steps: Readonly<Record<string, readonly [build: string, download: string]>> = {

@@ -9,7 +9,8 @@ import { LineInvalid, makeDecoder, type WireRecord } from '@plumbline/common/ndj
 import type { Line } from '@plumbline/common/ndjson/line-splitter'
 import { passOn } from '@plumbline/common/ndjson/pass-on'
 import { readLines } from '@plumbline/common/ndjson/read'
-import { toByteString } from '@plumbline/common/store/byte-string'
+import { fieldText } from '@plumbline/common/process/byte-text'
+import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import type { Context } from './context.ts'
 
 const input = 'standard input'
@@ -61,23 +62,22 @@ function readLine(line: Line, decode: (line: Line) => WireRecord | undefined): s
 
 /** The path that a record names; a record without one is passed on. */
 async function takeRecord(context: Context, { record, bytes }: Read): Promise<string | undefined> {
-  const path = record['path']
+  const path = fieldText(record, 'path')
   if (record.type === 'error' || (record.type === 'end' && record['ok'] === false)) {
     // What failed upstream has failed here too.
     context.status = exitStatus.someFailed
   }
-  if (typeof path === 'string' && record.type !== 'error') return path
+  if (path !== undefined && record.type !== 'error') return path
   if (record.type !== 'end') await context.emit(passOn(record, bytes))
   return undefined
 }
 
 async function* readNames(bytes: AsyncIterable<Buffer>): AsyncGenerator<string[]> {
   let rest = ''
-  const decoder = new TextDecoder()
   for await (const chunk of bytes) {
-    const names = (rest + decoder.decode(chunk, { stream: true })).split('\0')
+    const names = (rest + chunk.toString('latin1')).split('\0')
     rest = names.pop() ?? ''
-    yield names.filter((name) => name !== '')
+    yield names.filter((name) => name !== '').map(fromByteString)
   }
-  if (rest !== '') yield [rest]
+  if (rest !== '') yield [fromByteString(rest)]
 }

@@ -12,8 +12,10 @@ const path = v.looseObject({
   hash: v.optional(v.string()),
   /** The file that was added. */
   source: v.optional(v.string()),
+  source_base64: v.optional(v.string()),
   /** Of gc --why: the link that keeps the first path of the chain. */
   root: v.optional(v.nullable(v.string())),
+  root_base64: v.optional(v.string()),
   /** Which output of the derivation that was built. */
   output: v.optional(v.string()),
   /** The file that was published. */

@@ -14,4 +14,9 @@ export const pathInfoRecord = v.looseObject({
   nar_size: v.number(),
 })
 
-export const rootRecord = v.looseObject({ type: v.literal('root'), link: v.string(), path: v.string() })
+export const rootRecord = v.looseObject({
+  type: v.literal('root'),
+  link: v.optional(v.string()),
+  link_base64: v.optional(v.string()),
+  path: v.nullable(v.string()),
+})

@@ -1,6 +1,7 @@
 // Adds files and trees: their nars go to the daemon while they are read.
 import { basename, resolve } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { textField } from '@plumbline/common/process/byte-text'
 import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import { hashAlgorithms, isHashAlgorithm } from '@plumbline/common/store/hash'
 import { dumpNarInSteps } from '@plumbline/common/store/nar/dump-nar'
@@ -28,7 +29,7 @@ export async function add(context: Context): Promise<void> {
           algorithm,
           recursive,
         })
-        await context.emit({ type: 'path', path: fromByteString(path), source: file })
+        await context.emit({ type: 'path', path: fromByteString(path), ...textField('source', file) })
         count++
       } catch (error) {
         await context.fail(error, { path: file })

@@ -1,6 +1,7 @@
 // Collects garbage, lists what is dead or alive, or says why a path is alive.
 import { parseDurationOption } from '@plumbline/common/cli/duration'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { textField } from '@plumbline/common/process/byte-text'
 import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import type { Context } from '../context.ts'
 import { readAllPaths } from '../input-paths.ts'
@@ -62,7 +63,7 @@ async function explain(context: Context): Promise<void> {
       await context.emit({
         type: 'path',
         path: fromByteString(path),
-        root: length === 0 && link !== undefined ? fromByteString(link) : null,
+        ...(length === 0 && link !== undefined ? textField('root', fromByteString(link)) : { root: null }),
       })
       length++
     }

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { pid } from 'node:process'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
+import { textField, toFilePath } from '@plumbline/common/process/byte-text'
 import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import { callNumber } from '@plumbline/common/store/wire/words'
 import type { Context } from '../context.ts'
@@ -11,7 +12,11 @@ import { findRoots, isValid } from '../queries.ts'
 
 export async function listRoots(context: Context): Promise<void> {
   for (const { link, target } of await findRoots(context.client)) {
-    await context.emit({ type: 'root', link: fromByteString(link), path: fromByteString(target) })
+    await context.emit({
+      type: 'root',
+      ...textField('link', fromByteString(link)),
+      path: fromByteString(target),
+    })
   }
 }
 
@@ -26,17 +31,17 @@ export async function addRoot(context: Context): Promise<void> {
       write: (writer) => void writer.string(toByteString(file)),
       read: (reader) => reader.int(),
     })
-    await context.emit({ type: 'root', link: file, path })
+    await context.emit({ type: 'root', ...textField('link', file), path })
   } catch (error) {
     await context.fail(error, { path })
   }
 }
 
 function makeLink(file: string, target: string): void {
-  const scratch = `${file}.${pid}`
+  const scratch = toFilePath(`${file}.${pid}`)
   try {
     symlinkSync(target, scratch)
-    renameSync(scratch, file)
+    renameSync(scratch, toFilePath(file))
   } catch (error) {
     rmSync(scratch, { force: true })
     throw new ToolError('CANNOT_CREATE', { path: file, reason: reasonOf(error) })

@@ -3,6 +3,7 @@ import { mkdirSync, renameSync, symlinkSync, unlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { formatBase32 } from '@plumbline/common/store/base32'
 import { toPath } from '@plumbline/common/store/byte-string'
+import { ToolError } from '@plumbline/common/error/tool-error'
 import { digest } from '@plumbline/common/store/hash'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { fault } from '../fault.ts'
@@ -16,6 +17,7 @@ export async function addTempRoot({ store, roots }: Session, path: string): Prom
 
 /** Makes the user's symlink `file`, a byte string, a root for as long as it points into the store. */
 export function addIndirectRoot({ store }: Session, file: string): void {
+  if (file.includes('\0')) throw new ToolError('STORE_FAILED', { reason: 'a file name with a NUL' })
   // Textually: the file need not exist yet.
   const target = resolve('/', file)
   const directory = join(store.config.state, 'gcroots/auto')

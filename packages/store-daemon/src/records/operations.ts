@@ -4,6 +4,7 @@ import { getuid } from 'node:process'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { OutRecord } from '@plumbline/common/ndjson/encode'
 import { fieldBytes } from '@plumbline/common/ndjson/bytes'
+import { fieldText, textField } from '@plumbline/common/process/byte-text'
 import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import { parseHexHash, formatHash } from '@plumbline/common/store/hash'
 import { hashPartLength, isInStore } from '@plumbline/common/store/store-path'
@@ -76,16 +77,19 @@ export const operations: { readonly [Type in keyof Requests]: Operation<Type> } 
   'valid-paths': ({ store }, _, answer) => answerPaths(store.database.allPaths(), answer),
   roots: async (session, _, answer) => {
     for (const { link, target } of await findValidRoots(session)) {
-      await answer({ type: 'root', link: fromByteString(link), path: target })
+      await answer({ type: 'root', ...textField('link', fromByteString(link)), path: target })
     }
   },
   'add-temp-root': async (session, { path }, answer) => {
     await addTempRoot(session, inStore(session, path))
     await answer({ type: 'path', path })
   },
-  'add-root': (session, { link }, answer) => {
+  'add-root': (session, request, answer) => {
+    const link = fieldText(request, 'link')
+    if (link === undefined)
+      throw new ToolError('STORE_FAILED', { reason: 'expected "link" or "link_base64"' })
     addIndirectRoot(session, toByteString(link))
-    return answer({ type: 'root', link, path: null })
+    return answer({ type: 'root', ...textField('link', link), path: null })
   },
   'add-text': async (session, request, answer) => {
     const contents = fieldBytes(request, 'text')
@@ -117,7 +121,7 @@ export const operations: { readonly [Type in keyof Requests]: Operation<Type> } 
       await answer({
         type: 'path',
         path: link.path,
-        root: link.root === null ? null : fromByteString(link.root),
+        ...(link.root === null ? { root: null } : textField('root', fromByteString(link.root))),
       })
     }
     await answer(end(true, { paths: chain?.length ?? 0 }))

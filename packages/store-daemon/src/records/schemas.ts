@@ -24,7 +24,10 @@ export const requestSchemas = {
   'valid-paths': request('valid-paths', {}),
   roots: request('roots', {}),
   'add-temp-root': request('add-temp-root', path),
-  'add-root': request('add-root', { link: v.string() }),
+  'add-root': request('add-root', {
+    link: v.optional(v.string()),
+    link_base64: v.optional(v.string()),
+  }),
   'add-text': request('add-text', {
     name: v.string(),
     text: v.optional(v.string()),
