@@ -188,6 +188,21 @@ describe('locks', () => {
     expect(await Promise.all(adding)).toEqual(paths)
   })
 
+  it('on a path: of a process that waits for this one too', async () => {
+    const daemon = await startStore(scratch, 'mutual')
+    const client = await daemon.connect()
+    const path = await client.addText('locked', 'locked')
+    await client.collect(3, [path])
+    const waitsFor = `${daemon.state}/temproots/${daemon.pid}`
+    const lock = await holdLock(`${path}.lock`, 'exclusive', { removes: true, waitsFor })
+    const adding = client.addText('locked', 'locked')
+    const state = watch(adding)
+    await askAround(await daemon.connect())
+    expect(state.isOver).toBe(false)
+    await lock.release()
+    expect(await adding).toBe(path)
+  })
+
   it('gc.lock: a collector elsewhere is waited for by collections, and by the first temporary root', async () => {
     const daemon = await startStore(scratch, 'gc')
     const [client, adder, bystander] = [

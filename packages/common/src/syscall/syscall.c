@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <node_api.h>
 #include <uv.h>
@@ -537,7 +538,13 @@ typedef struct {
 static void *wait_for_lock(void *data) {
   lock_wait *self = data;
   struct flock lock = record_lock(self->type);
-  while (self->error = 0, fcntl(self->fd, F_SETLKW, &lock) < 0 && (self->error = errno) == EINTR) {
+  // Two processes that wait for each other are a deadlock to the kernel, which does not know that each does several
+  // things at once, and that others of these go on and release what is waited for.
+  const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
+  while (self->error = 0, fcntl(self->fd, F_SETLKW, &lock) < 0) {
+    self->error = errno;
+    if (errno == EDEADLK) nanosleep(&moment, NULL);
+    else if (errno != EINTR) break;
   }
   // Once told, the other thread frees it.
   napi_threadsafe_function tell = self->tell;
