@@ -9,12 +9,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
 import { startStore, storeDaemon, TestStore } from './support/store.ts'
-import { str } from './support/wire.ts'
+import { int, str } from './support/wire.ts'
 
 const scratch = new Scratch('store-trust')
 const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups']
@@ -178,5 +179,30 @@ describe('a daemon', () => {
       env: environment(),
     })
     expect([status, JSON.parse(stdout)]).toMatchObject([0, { type: 'path' }])
+  })
+
+  it('serves no longer on standard input than the connection lasts, whoever ends it', async () => {
+    const daemon = await startStore(scratch, 'relayed')
+    const alone = scratch.file('alone')
+    const connected = async (state: string, store: string) => {
+      const args = [storeDaemon, '--store', store, '--state', state, '--stdio']
+      const child = spawn(process.execPath, args, { env: environment(), stdio: ['pipe', 'pipe', 'inherit'] })
+      child.stdin.on('error', () => undefined).write(int(0x6e697863))
+      await once(child.stdout, 'data')
+      return child
+    }
+    const wrong = Buffer.concat([0x163, 0, 1, 999].map(int))
+    const children = [
+      await connected(daemon.state, daemon.store),
+      await connected(daemon.state, daemon.store),
+      await connected(`${alone}/state`, `${alone}/store`),
+    ]
+    const exits = children.map((child) => once(child, 'exit'))
+    children[0]?.stdin.write(wrong)
+    children[2]?.stdin.write(wrong)
+    expect(await exits[0]).toEqual([0, null])
+    expect(await exits[2]).toEqual([0, null])
+    await daemon.stop('SIGKILL')
+    expect(await exits[1]).toEqual([0, null])
   })
 })

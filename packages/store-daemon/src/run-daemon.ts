@@ -1,9 +1,9 @@
 // Runs the daemon that a command line asks for: on its sockets until it is told to end, or on standard input.
 import { once } from 'node:events'
-import { createReadStream, fstatSync } from 'node:fs'
+import { fstatSync } from 'node:fs'
 import { connect } from 'node:net'
 import { Duplex, Writable } from 'node:stream'
-import { arch, getuid, pid, umask } from 'node:process'
+import { arch, getuid, pid, stdin, umask } from 'node:process'
 import { pipeline } from 'node:stream/promises'
 import type { Tool } from '@plumbline/common/cli/run-tool'
 import { exitStatus } from '@plumbline/common/error/exit'
@@ -78,7 +78,7 @@ function readConfig({ arguments: { flags, values }, environment }: Tool): Config
 
 const defaultPort = 44146
 
-/** `/FILE`, `HOST`, `HOST:PORT`; an IPv6 address with a port goes in brackets. Throws USAGE. */
+/** `/FILE`, `HOST`, `HOST:PORT`; an IPv6 address goes in brackets. No host would be every address. Throws USAGE. */
 export function parseAddress(text: string): Address {
   if (text.startsWith('/')) return { path: text }
   const bracketed = /^\[(.*)\](?::([0-9]+))?$/.exec(text)
@@ -104,7 +104,6 @@ function passedSockets(environment: Readonly<Record<string, string | undefined>>
 
 /** Through the daemon that serves this state, if there is one; else by itself. */
 async function serveStdio(server: StoreServer, config: Config, { records, signal }: Tool): Promise<void> {
-  const input = createReadStream('', { fd: 0 })
   const output = new Writable({
     write: (bytes: Buffer, _, done) => void records.writeBytes(bytes).then(() => done(), done),
   })
@@ -113,12 +112,22 @@ async function serveStdio(server: StoreServer, config: Config, { records, signal
     daemon.once('connect', () => resolve(true)).once('error', () => resolve(false))
   })
   if (isThere) {
-    await Promise.all([pipeline(input, daemon), pipeline(daemon, output, { end: false })])
+    signal.addEventListener('abort', () => daemon.destroy(), { once: true })
+    // When the daemon has gone, or said all, nobody is there to hear more.
+    pipeline(stdin, daemon).catch(() => undefined)
+    try {
+      await pipeline(daemon, output, { end: false })
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      stdin.destroy()
+    }
     return
   }
   const uid = getuid?.()
-  const socket = Duplex.from({ readable: input, writable: output })
+  const socket = Duplex.from({ readable: stdin, writable: output })
   socket.on('error', () => socket.destroy())
   signal.addEventListener('abort', () => socket.destroy(), { once: true })
   await server.serve(socket, { uid, pid, name: 'standard input' }, false)
+  stdin.destroy()
 }
