@@ -181,6 +181,14 @@ describe('a daemon', () => {
     expect([status, JSON.parse(stdout)]).toMatchObject([0, { type: 'path' }])
   })
 
+  it('takes no for an answer to --discover, as Guix System gives it', () => {
+    const status = (option: string) => {
+      const args = [storeDaemon, '--store', scratch.file('none'), '--state', scratch.file('none'), '--stdio']
+      return spawnSync(process.execPath, [...args, option], { input: '', env: environment() }).status
+    }
+    expect(['--discover=no', '--discover', '--discover=yes'].map(status)).toEqual([0, 64, 64])
+  })
+
   it('serves no longer on standard input than the connection lasts, whoever ends it', async () => {
     const daemon = await startStore(scratch, 'relayed')
     const alone = scratch.file('alone')

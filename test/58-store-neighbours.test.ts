@@ -131,6 +131,11 @@ describe('--listen', () => {
     expect(readFileSync(file, 'utf8')).toBe('Dear all')
   })
 
+  it.each(['', ':', ':44146', '[]:44146'])('does not take %j for every address', (address) => {
+    const { status, stderr } = listen(address)
+    expect([status, stderr]).toEqual([64, expect.stringContaining('neither a file name nor HOST:PORT')])
+  })
+
   it('leaves a link', () => {
     const [file, link] = [scratch.file('other.txt'), scratch.file('link')]
     writeFileSync(file, 'Dear all')

@@ -34,6 +34,11 @@ const options = {
     optionalArgument: yesNo,
     describe: 'keep the derivations of outputs that are alive (default yes)',
   },
+  discover: {
+    type: 'boolean',
+    optionalArgument: yesNo,
+    describe: 'find substitute servers in the local network: not possible, only no is taken',
+  },
   ...buildOptions,
   debug: { type: 'boolean', describe: 'tell of each connection on standard error' },
 } as const satisfies OptionTable

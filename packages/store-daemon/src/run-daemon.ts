@@ -55,8 +55,10 @@ function isolationOf({ build, buildUsersGroup }: Config) {
 
 function readConfig({ arguments: { flags, values }, environment }: Tool): Config {
   const single = (name: string) => values[name]?.[0]
-  const choice = (name: 'gc-keep-outputs' | 'gc-keep-derivations', otherwise: boolean) =>
+  const choice = (name: 'gc-keep-outputs' | 'gc-keep-derivations' | 'discover', otherwise: boolean) =>
     flags.has(name) ? true : single(name) ? single(name) === 'yes' : otherwise
+  // The service of Guix System says so when it does not want it.
+  if (choice('discover', false)) throw new ToolError('USAGE', { reason: '--discover knows only no' })
   return makeConfig(
     { store: single('store'), state: single('state') },
     {
@@ -88,7 +90,8 @@ export function parseAddress(text: string): Address {
     : colon < 0
       ? [text, undefined]
       : [text.slice(0, colon), text.slice(colon + 1)]
-  if (port !== undefined && !(/^[0-9]{1,5}$/.test(port) && Number(port) <= 65535)) {
+  const isPort = port === undefined || (/^[0-9]{1,5}$/.test(port) && Number(port) <= 65535)
+  if (!host || !isPort) {
     throw new ToolError('USAGE', { reason: `"${text}" is neither a file name nor HOST:PORT` })
   }
   return { host, port: port === undefined ? defaultPort : Number(port) }
