@@ -7,13 +7,19 @@ import { errnoOf, reasonOf } from '../error/translate.ts'
 /** True when it is new. Throws CANNOT_CREATE. */
 export function makeFolder(path: string, mode: number): boolean {
   try {
+    // Most often it is there, and an error costs Node more than a look.
+    if (isFolder(path)) return false
     mkdirSync(path, { mode })
     return true
   } catch (error) {
     const errno = errnoOf(error)
-    if (errno === 'EEXIST' && statSync(path, { throwIfNoEntry: false })?.isDirectory()) return false
+    if (errno === 'EEXIST' && isFolder(path)) return false
     // The folders above are for passing through, whoever this one is for.
     if (errno === 'ENOENT' && makeFolder(dirname(path), 0o755)) return makeFolder(path, mode)
     throw new ToolError('CANNOT_CREATE', { path, reason: reasonOf(error) }, { cause: error })
   }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }

@@ -16,6 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/** For the first process of a program that goes into the background to end, once it listens. */
+enum { SETTLE_MS = 20 };
+
 struct specification spec;
 struct incarnation service;
 int output = -1, failures = -1;
@@ -24,7 +27,7 @@ long long started_at;
 
 static int signals = -1, notifications = -1, quick_failures;
 static bool stopping;
-static long long kill_at, respawn_at;
+static long long kill_at, respawn_at, settled_by;
 
 long long now_ms(void) {
   struct timespec now;
@@ -138,11 +141,24 @@ static void confirm(void) {
   rest();
 }
 
+/** Whoever is seen from outside to answer is ready once it is seen to stay. */
+static void begin_to_confirm(void) {
+  if (!spec.settles) return confirm();
+  settled_by = now_ms() + SETTLE_MS;
+}
+
+static void look_settled(void) {
+  if (!settled_by || ready || stopping || !service.pid) return;
+  if (now_ms() < settled_by && !is_staying(service.pid)) return;
+  settled_by = 0;
+  confirm();
+}
+
 static void read_control(void) {
   char byte;
   ssize_t length = read(CONTROL, &byte, 1);
   if (length < 0 && (errno == EINTR || errno == EAGAIN)) return;
-  if (length == 1 && byte == 'r') return confirm();
+  if (length == 1 && byte == 'r') return begin_to_confirm();
   // The starter is gone or has changed its mind: what was not said to be ready is undone.
   control_open = false;
   stop_service(spec.stop_signal);
@@ -150,8 +166,8 @@ static void read_control(void) {
 
 static int timeout(void) {
   long long now = now_ms(), next = -1;
-  const long long times[] = {kill_at, respawn_at, reach_due()};
-  for (int i = 0; i < 3; i++)
+  const long long times[] = {kill_at, respawn_at, reach_due(), settled_by ? now + 1 : 0};
+  for (int i = 0; i < 4; i++)
     if (times[i] && (next < 0 || times[i] < next)) next = times[i];
   int log = log_timeout();
   if (next < 0) return log;
@@ -185,8 +201,9 @@ static void keep(void) {
     shown |= look_reached();
     // Last, so that what has ended at the same moment is not ready.
     if (shown || ready_for[0].revents) read_signals();
-    if (shown && !ready && !stopping) confirm();
+    if (shown && !ready && !stopping) begin_to_confirm();
     if (control_open && ready_for[1].revents) read_control();
+    look_settled();
     do_what_is_due();
   }
 }

@@ -29,7 +29,8 @@ struct limit {
 struct specification {
   char **argv, **environment;
   int arguments, variables;
-  bool foreground, replace, keep;
+  /** `settles`: it is known to be ready by what answers, which may be about to go into the background. */
+  bool foreground, replace, keep, settles;
 
   // Where and how it runs.
   char *root, *cwd, *cgroup, *oom_score;
@@ -82,6 +83,8 @@ struct stage_failure confine_and_execute(struct specification *spec);
 /** The first number above those that the service's descriptors will have. */
 int above_targets(const struct specification *spec);
 
+/** What begins with field `number`, from 3 on, of /proc/PID/stat (proc(5)); NULL when it is gone. */
+const char *read_stat(pid_t pid, int number, char *text, size_t size);
 unsigned long long start_time(pid_t pid);
 /** Writes pidfile and state under their names plus ".new"; false with errno. */
 bool prepare_records(const struct specification *spec, const struct incarnation *service);

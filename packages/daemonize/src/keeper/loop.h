@@ -22,6 +22,9 @@ bool look_reached(void);
 int reach_descriptor(void);
 long long reach_due(void);
 
+/** Whether the process that is known to answer will not end by going into the background. */
+bool is_staying(pid_t pid);
+
 /** A line to the starter, while there is one. */
 void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** A line for the log, or in the foreground for the terminal. */

@@ -3,8 +3,10 @@
 #include "loop.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -107,4 +109,23 @@ int reach_descriptor(void) {
 long long reach_due(void) {
   if (reached || ready || spec.reach_count == 0 || !service.pid || failures >= 0) return 0;
   return attempt >= 0 ? attempt_until : retry_at ? retry_at : now_ms();
+}
+
+/**
+ * A program that goes into the background listens at first in the process that then forks and ends. It is not one that
+ * has threads, for they do not outlive a fork, nor one that waits for something to do and has started nobody to do it.
+ */
+bool is_staying(pid_t pid) {
+  char path[64], text[2048];
+  const char *threads = read_stat(pid, 20, text, sizeof text);
+  if (!threads) return false;
+  if (atoi(threads) > 1) return true;
+  const char *state = read_stat(pid, 3, text, sizeof text);
+  if (!state || *state != 'S') return false;
+  snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool has_none = read(fd, text, 1) == 0;
+  close(fd);
+  return has_none;
 }

@@ -11,20 +11,26 @@
 
 static bool published;
 
-/** Field 22 of /proc/PID/stat (proc(5)): with the boot, what tells a process from the next one with its number. */
-unsigned long long start_time(pid_t pid) {
-  char path[64], text[2048];
+const char *read_stat(pid_t pid, int number, char *text, size_t size) {
+  char path[64];
   snprintf(path, sizeof path, "/proc/%d/stat", pid);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  ssize_t length = read(fd, text, sizeof text - 1);
+  if (fd < 0) return NULL;
+  ssize_t length = read(fd, text, size - 1);
   close(fd);
-  if (length <= 0) return 0;
+  if (length <= 0) return NULL;
   text[length] = 0;
   // The name in parentheses may hold anything; what follows the last one is numbers.
   char *at = strrchr(text, ')');
-  for (int field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
-  return at ? strtoull(at + 1, NULL, 10) : 0;
+  for (int field = 2; at && field < number; field++) at = strchr(at + 1, ' ');
+  return at ? at + 1 : NULL;
+}
+
+/** With the boot, what tells a process from the next one with its number. */
+unsigned long long start_time(pid_t pid) {
+  char text[2048];
+  const char *field = read_stat(pid, 22, text, sizeof text);
+  return field ? strtoull(field, NULL, 10) : 0;
 }
 
 static int format_state(char *text, size_t size, const struct specification *spec, const struct incarnation *service) {

@@ -36,6 +36,7 @@ export type Launch = {
 
 const tailLines = 10
 const searchedLines = 60
+const hint = ' (a program has to stay in the foreground)'
 const occupied = 'something answers already where it is to be ready'
 
 /** The process. Throws SERVICE_FAILED, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, CANNOT_CREATE, CANCELLED. */
@@ -160,7 +161,7 @@ function describeFailure(
 ): ToolError | undefined {
   switch (event.kind) {
     case 'exit':
-      return fail(`it ended with status ${event.status} before it was ready`)
+      return fail(`it ended with status ${event.status} before it was ready${event.status === 0 ? hint : ''}`)
     case 'signal':
       return fail(`it was ended by ${signalName(event.number)} before it was ready`)
     case 'failed':

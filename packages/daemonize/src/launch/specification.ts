@@ -59,6 +59,7 @@ export function formatSpecification(settings: Settings, incarnation: Incarnation
     ['ready_target', incarnation.readyFd],
     ['notify', incarnation.notify],
     ...incarnation.reach.map((address): [string, Value] => ['reach', address]),
+    ['settles', ['port', 'socket', 'http'].includes(settings.ready.kind)],
     ['pidfile', settings.pidfile],
     ['state', settings.state],
     ['state_fields', stateFields(settings, incarnation)],

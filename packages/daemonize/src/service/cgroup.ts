@@ -94,3 +94,9 @@ export function removeCgroup(folder: string): void {
     // It is not empty yet, or not there any more.
   }
 }
+
+/** Of a service that runs, those of other incarnations. */
+export function removeEmptyCgroups(name: string, pidfile: string): void {
+  for (const folder of findCgroups(name, pidfile))
+    if (cgroupMembers(folder).length === 0) removeCgroup(folder)
+}

@@ -68,11 +68,11 @@ function held(record: StateRecord): Omit<Seen, 'traces'> {
       left: [],
       reason: 'its keeper is about to make it again',
     }
-  // In the foreground, where the process itself had become the service, nobody was there to remove the record.
-  if (record.session === 0 && record.keeper === 0)
-    return { state: 'stopped', record, main, keeper, left: [], reason: `process ${record.pid} has ended` }
   const left = record.cgroup ? cgroupMembers(record.cgroup) : []
   const reason =
     left.length > 0 ? `process ${record.pid} has ended and left others` : `process ${record.pid} has ended`
-  return { state: record.keeper !== 0 ? 'failed' : 'dead', record, main, keeper, left, reason }
+  // In the foreground, where the process itself had become the service, nobody was there to remove the record.
+  const isForeground = record.session === 0 && record.keeper === 0
+  const state = isForeground && left.length === 0 ? 'stopped' : record.keeper !== 0 ? 'failed' : 'dead'
+  return { state, record, main, keeper, left, reason }
 }
