@@ -1,4 +1,5 @@
 // `connect put FILE PATH`.
+import { readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { textField } from '@plumbline/common/process/byte-text'
@@ -39,7 +40,22 @@ export const put: Verb = {
 /** Ctrl-C also ends whoever writes into a pipe to us: an end of content that comes with the signal is not the end. */
 async function* untilCancelled(content: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
   yield* content
-  // A signal that came before the end may be told after it, in the same turn of the event loop.
-  await new Promise((resolve) => setImmediate(resolve))
+  // A bound, for one that is blocked stays pending.
+  for (let turns = 0; turns < 100 && hasPendingSignal(); turns++) await turn()
+  // One that a thread has taken is told in the next turn of the event loop at the latest.
+  await turn()
+  await turn()
   signal.throwIfAborted()
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+/** One that the process has been sent, and no thread of it has taken yet (proc(5)). */
+function hasPendingSignal(): boolean {
+  try {
+    const status = readFileSync('/proc/self/status', 'latin1')
+    return [...status.matchAll(/^(?:Sig|Shd)Pnd:\t(.*)$/gm)].some(([, set = '']) => /[^0]/.test(set))
+  } catch {
+    return false
+  }
 }
