@@ -78,13 +78,17 @@ function readSome(bytes: Buffer, at: number): number {
   }
 }
 
+/** Node's own recursive mkdir never returns where the kernel makes none (in /proc). */
+function makeFolder(path: string): void {
+  if (fs.existsSync(path)) return
+  makeFolder(dirname(path))
+  fs.mkdirSync(path, { mode: 0o700 })
+}
+
 /** Without a place of its own that is private, it is not kept. */
 function keep(bytes: Buffer): void {
   try {
-    for (const folder of [dirname(directory), directory]) {
-      // Node's own recursive mkdir never returns where the kernel makes none (in /proc).
-      if (!fs.existsSync(folder)) fs.mkdirSync(folder, { mode: 0o700 })
-    }
+    makeFolder(directory)
     if (!isPrivate(fs.lstatSync(directory))) return
     const name = `${directory}/agent-${hash}`
     const part = `${name}.${process.pid}`
