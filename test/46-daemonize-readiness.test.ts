@@ -208,6 +208,13 @@ describe('records', () => {
       input: '{"type":"error","tool":"x","code":"Y","message":"z","retryable":false}\n',
     })
     expect(upstream.status).toBe(1)
+    const end = (ok: boolean) => `{"type":"end","tool":"x","ok":${ok},"counts":{}}\n`
+    const ended = await runDaemonize(['stop'], { input: `${both.stdout}${end(true)}` })
+    expect(ended.status).toBe(0)
+    expect(ended.records.map(({ type }) => type)).toEqual(['service', 'service'])
+    const failed = await runDaemonize(['stop'], { input: `${both.stdout}${end(false)}` })
+    expect(failed.status).toBe(1)
+    expect(failed.records.map(({ type }) => type)).toEqual(['service', 'service'])
     const cut = await runDaemonize(['status'], { input: '{"type":"service","conf":"/x' })
     expect(cut.status).not.toBe(0)
   })

@@ -142,8 +142,10 @@ async function* named(tool: Tool, operands: readonly string[]): AsyncGenerator<I
         const reason = 'a service record names its configuration in "conf"'
         throw new ToolError('RECORD_INVALID', { input: 'standard input', line, reason })
       } else {
-        await tool.records.write(passOn(record, bytes))
-        if (record.type === 'error') yield { passed: actionStatus.failed }
+        // The end of another's stream is none of this one's; what failed upstream has failed here too.
+        if (record.type !== 'end') await tool.records.write(passOn(record, bytes))
+        if (record.type === 'error' || (record.type === 'end' && record['ok'] !== true))
+          yield { passed: actionStatus.failed }
       }
     }
   }
