@@ -330,7 +330,7 @@ describe('TLS', () => {
       ],
     })
     const { status, stderr } = await service.run('start')
-    expect(status).toBe(1)
+    expect(status).toBe(6)
     expect(stderr).toContain('sites with TLS and sites without')
   })
 })

@@ -87,9 +87,9 @@ describe('a service that cannot start', () => {
     ],
     [
       'a kept log that is a directory',
-      { command: ['sleep', '1'], log: { path: scratch.path } },
+      { command: ['sleep', '1'], log: { path: '/tmp' } },
       1,
-      /log: is a directory\n/,
+      /Cannot create "\/tmp": is a directory\n/,
     ],
     ['a program that is not there', { command: ['nonesuch'] }, 5, /nonesuch/],
     ['a program that is none', { command: [noProgram] }, 5, /Cannot run ".*no-program": permission denied/],
@@ -150,6 +150,17 @@ describe('a service that cannot start', () => {
       { sites: [['./fine.mjs', 'h.test', 0, [makeKeyPair('one').cert, makeKeyPair('other').key]]] },
       6,
       /Cannot use ".*one\.crt": with key ".*other\.key": key values mismatch\n/,
+    ],
+    [
+      'sites with TLS and sites without on one port',
+      {
+        sites: [
+          ['./fine.mjs', 'h.test', 0, ['cert', 'key']],
+          ['./fine.mjs', null, 0],
+        ],
+      },
+      6,
+      /Cannot use ".*\.json": 0\.0\.0\.0:0 has sites with TLS and sites without\n/,
     ],
     ['a program that may not be run', { command: [noProgram] }, 5, /no-program": permission denied\n/],
     ['a directory for a program', { command: ['/tmp'] }, 5, /Cannot run "\/tmp": is a directory\n/],
@@ -242,6 +253,11 @@ describe('a configuration that cannot be used', () => {
       'json',
       '{"name": "x", "sites": [{"module": "y", "tls": {"cert": "c", "key": "k", "pass": "p"}}]}',
       /there is no key "sites.0.tls.pass"/,
+    ],
+    [
+      'json',
+      '{"name": "x", "command": "y", "limits": {"nofiles": 1}}',
+      /there is no key "limits.nofiles" \(did you mean "nofile"\?\)/,
     ],
     ['json', '{"name": "x", "sites": [{"host": "y"}]}', /field "sites.0.module": missing, expected string/],
     [

@@ -134,16 +134,19 @@ function findUnknownKey(
   value: Record<string, unknown>,
 ): { place: string; key: string; known: string[] } | undefined {
   const sites = Array.isArray(value['sites']) ? (value['sites'] as unknown[]) : []
+  const { limits } = value
   const objects = [
-    { at: '', object: value, schema: configSchema },
+    { at: '', object: value, known: Object.keys(configSchema.entries) },
+    ...(isObject(limits) ? [{ at: 'limits.', object: limits, known: [...limitNames] }] : []),
     ...sites.filter(isObject).flatMap((object) => {
       const at = `sites.${sites.indexOf(object)}.`
-      const inner = isObject(object['tls']) ? [{ at: `${at}tls.`, object: object['tls'], schema: tls }] : []
-      return [{ at, object, schema: siteObject }, ...inner]
+      const inner = isObject(object['tls'])
+        ? [{ at: `${at}tls.`, object: object['tls'], known: Object.keys(tls.entries) }]
+        : []
+      return [{ at, object, known: Object.keys(siteObject.entries) }, ...inner]
     }),
   ]
-  for (const { at, object, schema } of objects) {
-    const known = Object.keys(schema.entries)
+  for (const { at, object, known } of objects) {
     const key = Object.keys(object).find((each) => !known.includes(each))
     if (key !== undefined) return { place: `${at}${key}`, key, known }
   }

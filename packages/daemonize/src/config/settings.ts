@@ -8,7 +8,7 @@ import { serverReadyFd } from '../sites/descriptors.ts'
 import type { Config } from './config.ts'
 import type { ConfigFile } from './read-config.ts'
 import { resolveReady, type Ready } from './ready.ts'
-import { parseListen, parseSite, type ListenAddress, type Site } from './site.ts'
+import { parseListen, parseSite, siteAddresses, type ListenAddress, type Site } from './site.ts'
 
 export type Log =
   | { kind: 'none' }
@@ -76,7 +76,9 @@ export function resolveSettings(
   const restart = config.restart ?? 'no'
   const sites = (config.sites ?? []).map((site) => parseSite(site, conf, at))
   const isCommand = config.command !== undefined
-  const listen = isCommand ? (config.listen ?? []).map((one) => parseListen(one, conf)) : siteAddresses(sites)
+  const listen = isCommand
+    ? (config.listen ?? []).map((one) => parseListen(one, conf))
+    : siteAddresses(sites, conf)
   const repl = isCommand ? undefined : resolveRepl(config, base, at)
   return {
     name,
@@ -209,11 +211,6 @@ function resolveRepl(config: Config, base: string, at: (file: string) => string)
   if (config.repl === undefined) return undefined
   if (typeof config.repl === 'string') return { socket: at(config.repl) }
   return { port: config.repl, tokenFile: at(config.repl_token_file ?? `${base}.token`) }
-}
-
-function siteAddresses(sites: readonly Site[]): ListenAddress[] {
-  const unique = new Map(sites.map(({ address, port }) => [`${address} ${port}`, { host: address, port }]))
-  return [...unique.values()]
 }
 
 function requireSignal(name: string, where: string): number {

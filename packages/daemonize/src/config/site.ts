@@ -69,6 +69,27 @@ function makeSite(given: Given): Site {
   return { module, host: host === '' ? null : host, port, address, url, tls }
 }
 
+export function formatAddress({ host, port }: ListenAddress): string {
+  if (port < 0) return host
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** Where the sites are served: each address once. Throws CONFIG_INVALID. */
+export function siteAddresses(sites: readonly Site[], where: string): ListenAddress[] {
+  const unique = new Map<string, Site>()
+  for (const site of sites) {
+    const { address, port, tls } = site
+    const text = formatAddress({ host: address, port })
+    const first = unique.get(text) ?? site
+    if ((first.tls === undefined) !== (tls === undefined)) {
+      const reason = `${text} has sites with TLS and sites without`
+      throw new ToolError('CONFIG_INVALID', { where, reason })
+    }
+    unique.set(text, first)
+  }
+  return [...unique.values()].map(({ address, port }) => ({ host: address, port }))
+}
+
 /** A port, "HOST:PORT", "[IPV6]:PORT", or the path of a socket. */
 export function parseListen(given: string | number, where: string): ListenAddress {
   if (typeof given === 'number') return { host: '0.0.0.0', port: given }

@@ -3,7 +3,7 @@ import { getSystemErrorMap } from 'node:util'
 import { aborted } from '@plumbline/common/process/aborted'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
-import type { Settings } from '../config/settings.ts'
+import type { Log, Settings } from '../config/settings.ts'
 import { answersHttp, reachAddresses, waitReady } from '../ready/wait-ready.ts'
 import { makeCgroup, removeCgroup } from '../service/cgroup.ts'
 import { makeIncarnationId } from '../service/incarnation-id.ts'
@@ -85,7 +85,7 @@ export async function launchService(settings: Settings, program: Program, launch
   const link = startKeeper()
   output.follow(link, settings.log.kind === 'file' ? settings.log.path : undefined)
 
-  const seen = new Started(link, program.argv[0] ?? '', launch.action, name)
+  const seen = new Started(link, program.argv[0] ?? '', launch.action, settings)
   link.listen(({ kind }) => kind === 'exec' && launch.meanwhile())
   const stop = new AbortController()
   try {
@@ -139,12 +139,12 @@ class Started {
   failure: ToolError | undefined
   readonly failed: Promise<never>
 
-  constructor(link: KeeperLink, program: string, action: string, name: string) {
+  constructor(link: KeeperLink, program: string, action: string, { name, log }: Settings) {
     const fail = (reason: string) => new ToolError('SERVICE_FAILED', { action, name, reason })
     this.failed = new Promise((_, reject) => {
       link.listen((event) => {
         if (event.kind === 'pid') this.pid = event.pid
-        const failure = describeFailure(event, program, fail)
+        const failure = describeFailure(event, program, log, fail)
         if (!failure) return
         this.failure ??= failure
         reject(this.failure)
@@ -157,6 +157,7 @@ class Started {
 function describeFailure(
   event: KeeperEvent,
   program: string,
+  log: Log,
   fail: (reason: string) => ToolError,
 ): ToolError | undefined {
   switch (event.kind) {
@@ -166,6 +167,8 @@ function describeFailure(
       return fail(`it was ended by ${signalName(event.number)} before it was ready`)
     case 'failed':
       if (event.stage === 'occupied') return fail(occupied)
+      if (event.stage === 'log' && log.kind === 'kept')
+        return new ToolError('CANNOT_CREATE', { path: log.path, reason: describeErrno(event.errno) })
       if (event.stage !== 'exec')
         return fail(`${event.stage.replaceAll('_', ' ')}: ${describeErrno(event.errno)}`)
       if (event.errno === 'ENOENT') return new ToolError('COMMAND_NOT_FOUND', { command: program })

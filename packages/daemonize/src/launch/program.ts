@@ -10,7 +10,8 @@ import type { HostConfiguration, HostTls } from '../sites/host-configuration.ts'
 import type { Program } from './launch.ts'
 import { makeIncarnationId } from '../service/incarnation-id.ts'
 import { firstSocket, serverReadyFd } from '../sites/descriptors.ts'
-import { configurationName, formatAddress, openSockets, type Socket } from './sockets.ts'
+import { formatAddress } from '../config/site.ts'
+import { configurationName, openSockets, type Socket } from './sockets.ts'
 
 export type ChosenProgram = Program & { /** Closes what the service has its own copies of. */ close(): void }
 

@@ -4,18 +4,13 @@ import { native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Settings } from '../config/settings.ts'
-import type { ListenAddress } from '../config/site.ts'
+import { formatAddress, type ListenAddress } from '../config/site.ts'
 import { isIpAddress } from './ip-address.ts'
 import { ProcessHandle } from '../service/handle.ts'
 import { firstSocket } from '../sites/descriptors.ts'
 import type { StateRecord } from '../service/state.ts'
 
 export type Socket = { fd: number; address: string }
-
-export function formatAddress({ host, port }: ListenAddress): string {
-  if (port < 0) return host
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
 
 /** Those already open for the address, else new ones. Throws SERVICE_FAILED. */
 export async function openSockets(

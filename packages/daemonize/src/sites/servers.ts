@@ -16,10 +16,6 @@ export async function openServer(
 ): Promise<SiteServer> {
   const own = sites.filter((site) => site.socket === socket.address)
   const secure = own.filter((site): site is HostSite & { tls: HostTls } => site.tls !== undefined)
-  if (secure.length > 0 && secure.length < own.length) {
-    const reason = `${socket.address} has sites with TLS and sites without`
-    throw new ToolError('SERVICE_FAILED', { action: 'start', name, reason })
-  }
   if (secure.length > 0) await requireTls(secure, socket.address, name)
   const server = secure.length > 0 ? await makeSecureServer(secure, listener) : createServer(listener)
   await new Promise<void>((resolve, reject) => {
