@@ -1,9 +1,11 @@
 // store-cli against a daemon: paths in, records out, statuses, and the same over TCP and ssh.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
+  closeSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -11,7 +13,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
+import { text as readText } from 'node:stream/consumers'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Scratch } from './support/scratch.ts'
 import { environment, shell } from './support/shell.ts'
@@ -41,6 +44,36 @@ function run(args: readonly string[], input?: string | Buffer, address = daemon.
     stderr: stderr.toString(),
     records: lines.map((line) => JSON.parse(line) as Record_),
   }
+}
+
+/** The same without blocking this process, which serves it. */
+async function runBeside(args: readonly string[], address: string): Promise<Pick<Ran, 'status' | 'records'>> {
+  const child = spawn(process.execPath, [storeCli, ...args], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: environment({ GUIX_DAEMON_SOCKET: address }),
+  })
+  const closed = once(child, 'close') as Promise<[number | null]>
+  const lines = (await readText(child.stdout)).split('\n').filter((line) => line !== '')
+  return { status: (await closed)[0], records: lines.map((line) => JSON.parse(line) as Record_) }
+}
+
+/** The daemon as guix-daemon would be: it closes a connection that begins with no greeting. */
+async function withoutRecords(): Promise<string> {
+  const server = createServer((client) => {
+    client.once('data', (first: Buffer) => {
+      if (first[0] === 0x7b) {
+        client.destroy()
+        return
+      }
+      const behind = connect(daemon.socket)
+      behind.write(first)
+      client.pipe(behind).pipe(client)
+    })
+  })
+  const address = scratch.file('without-records')
+  await once(server.listen(address), 'listening')
+  onTestFinished(() => void server.close())
+  return address
 }
 
 const path = (ran: Ran) => ran.records.find(({ type }) => type === 'path')?.['path'] as string
@@ -148,6 +181,32 @@ describe('store-cli', () => {
     expect(run(['gc', '--delete', needed]).records.map((record) => record['path'])).toEqual(
       [needed, text].sort().concat([undefined as never]),
     )
+  })
+
+  it('says that a process keeps a path, or that nothing is known to', async () => {
+    const needed = path(run(['add-text', 'needed'], 'by a process'))
+    const used = path(run(['add-text', 'used', '--reference', needed], 'used'))
+    expect(run(['gc', '--why', needed]).records).toEqual([
+      { type: 'end', tool: 'store-cli', ok: true, counts: { paths: 0 } },
+    ])
+    const descriptor = openSync(used, 'r')
+    onTestFinished(() => closeSync(descriptor))
+    expect(run(['gc', '--why', needed]).records).toEqual([
+      { type: 'path', path: used, root: 'a running process' },
+      { type: 'path', path: needed, root: null },
+      { type: 'end', tool: 'store-cli', ok: true, counts: { paths: 2 } },
+    ])
+    const plain = await withoutRecords()
+    const unknown = await runBeside(['gc', '--why', needed], plain)
+    expect(unknown).toMatchObject({
+      status: 1,
+      records: [{ code: 'STORE_FAILED', path: needed }, { ok: false }],
+    })
+    const dead = path(run(['add-text', 'dead'], 'dead'))
+    expect(await runBeside(['gc', '--why', dead], plain)).toMatchObject({
+      status: 0,
+      records: [{ ok: true }],
+    })
   })
 
   it('keeps the bytes of names that are not UTF-8', () => {

@@ -325,7 +325,7 @@ test.each([
 
 test('store-daemon answers a line that is wrong with an error record, and reads on', async () => {
   const input = Buffer.from(
-    '{"type":"pin"}\n\n{"type":"\xff"}\n{"type":}\n{"type":"ping"}\n{"type":"p',
+    '{"type":"pin"}\n\n{"type":"\xff"}\n{"type":}\n{"type":"ping"}\n{"id":"a"}\n{"type":"p',
     'latin1',
   )
   const { status, stdout } = await run(`${daemon} --stdio`, { input })
@@ -335,7 +335,8 @@ test('store-daemon answers a line that is wrong with an error record, and reads 
     'Cannot read the connection, line 3: not UTF-8',
     expect.stringContaining('Cannot read the connection, line 4: not JSON: Unexpected token'),
     'pong',
-    expect.stringContaining('Cannot read the connection, line 6: not JSON'),
+    'Cannot read the connection, line 6: "type" is missing',
+    expect.stringContaining('Cannot read the connection, line 7: not JSON'),
   ])
   expect(status).toBe(0)
 })

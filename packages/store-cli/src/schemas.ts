@@ -13,7 +13,7 @@ const path = v.looseObject({
   /** The file that was added. */
   source: v.optional(v.string()),
   source_base64: v.optional(v.string()),
-  /** Of gc --why: the link that keeps the first path of the chain. */
+  /** Of gc --why: what keeps the first path of the chain, a link or `a running process`. */
   root: v.optional(v.nullable(v.string())),
   root_base64: v.optional(v.string()),
   /** Which output of the derivation that was built. */

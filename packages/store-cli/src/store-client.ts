@@ -36,7 +36,8 @@ const maxText = 2 ** 31
 type Connection = { socket: Duplex; reader: ByteReader; writer: WireWriter }
 
 export class StoreClient {
-  readonly #openTransport: () => Promise<Duplex>
+  /** Another connection to the same daemon. */
+  readonly openTransport: () => Promise<Duplex>
   #connecting: Promise<Connection> | undefined
   #isUnreachable = false
   /** Text that the daemon has for people. */
@@ -45,7 +46,7 @@ export class StoreClient {
   onLogBytes: ((bytes: string) => Promise<void>) | undefined
 
   constructor(openTransport: () => Promise<Duplex>) {
-    this.#openTransport = openTransport
+    this.openTransport = openTransport
   }
 
   /** There is no daemon to ask. */
@@ -105,7 +106,7 @@ export class StoreClient {
   #connect(): Promise<Connection> {
     return (this.#connecting ??= guard(async () => {
       try {
-        const socket = await this.#openTransport()
+        const socket = await this.openTransport()
         socket.on('error', () => socket.destroy())
         const connection = { socket, reader: new ByteReader(socket), writer: new WireWriter(socket) }
         await this.#greet(connection)

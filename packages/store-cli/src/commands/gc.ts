@@ -1,11 +1,11 @@
 // Collects garbage, lists what is dead or alive, or says why a path is alive.
 import { parseDurationOption } from '@plumbline/common/cli/duration'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { textField } from '@plumbline/common/process/byte-text'
-import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
+import { fromByteString } from '@plumbline/common/store/byte-string'
 import type { Context } from '../context.ts'
 import { readAllPaths } from '../input-paths.ts'
-import { collectGarbage, findRoots, queryReferrers, type CollectAction } from '../queries.ts'
+import { collectGarbage, type CollectAction } from '../queries.ts'
+import { explain } from './why.ts'
 
 export async function gc(context: Context): Promise<void> {
   const chosen = ['live', 'dead', 'delete', 'why'].filter((name) => context.has(name))
@@ -37,41 +37,6 @@ export async function gc(context: Context): Promise<void> {
 function chooseAction(mode: string | undefined): CollectAction {
   if (mode === 'live' || mode === 'dead') return mode
   return mode === 'delete' ? 'delete-paths' : 'delete-dead'
-}
-
-/** From a root down to the path: referrers are followed upwards until one of them is a root. */
-async function explain(context: Context): Promise<void> {
-  const [given = ''] = context.expectOperands(1, 'one PATH')
-  const target = toByteString(given)
-  const { client } = context
-  try {
-    const roots = new Map((await findRoots(client)).map(({ link, target: path }) => [path, link]))
-    const next = new Map<string, string | undefined>([[target, undefined]])
-    // A Map's keys can be added to while they are gone through: breadth first.
-    let found: string | undefined
-    for (const path of next.keys()) {
-      if (roots.has(path)) {
-        found = path
-        break
-      }
-      for (const referrer of await queryReferrers(client, path))
-        if (!next.has(referrer)) next.set(referrer, path)
-    }
-    let length = 0
-    for (let path = found; path !== undefined; path = next.get(path)) {
-      const link = roots.get(path)
-      await context.emit({
-        type: 'path',
-        path: fromByteString(path),
-        ...(length === 0 && link !== undefined ? textField('root', fromByteString(link)) : { root: null }),
-      })
-      length++
-    }
-    await context.end({ paths: length })
-  } catch (error) {
-    await context.fail(error, { path: given })
-    await context.end({ paths: 0 })
-  }
 }
 
 const units: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 }

@@ -91,6 +91,7 @@ function decodeLine(line: Line, decode: Decode) {
 function checkRequest(record: { readonly [key: string]: unknown }, line: number) {
   const invalid = (reason: string) => new ToolError('RECORD_INVALID', { input, line, reason })
   const { type } = record
+  if (type === undefined) throw invalid('"type" is missing')
   if (typeof type !== 'string' || !Object.hasOwn(requestSchemas, type)) {
     throw invalid(`there is no operation ${JSON.stringify(type)}`)
   }
