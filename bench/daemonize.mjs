@@ -221,6 +221,12 @@ async function measure(each, samples) {
   await time('stop', async () => (await each.stop(), silent(each.port)))
 }
 
+const shuffled = (list) =>
+  list
+    .map((each) => [Math.random(), each])
+    .sort(([a], [b]) => a - b)
+    .map(([, each]) => each)
+
 const present = tools.filter(({ name, program }) => {
   const there = !program || spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
   if (!there) console.log(JSON.stringify({ type: 'bench', tool: name, missing: program }))
@@ -230,8 +236,9 @@ const results = new Map(present.map(({ name }) => [name, {}]))
 try {
   for (const { open } of present) await open?.()
   await pause(500)
+  // In another order each round: whoever comes after a tool that has filled the caches pays for it.
   for (let round = 0; round < rounds; round++)
-    for (const each of present) await measure(each, results.get(each.name))
+    for (const each of shuffled(present)) await measure(each, results.get(each.name))
 } finally {
   for (const { close } of present) await close?.()
   rmSync(folder, { recursive: true, force: true })
