@@ -89,6 +89,12 @@ function defineForm({ name, what, reads, separator, escape = (value) => value, e
     notes: [
       'The first line for a key, commented out with "#" or not, takes the value in its place; later ones are ' +
         'commented out; keys without a line are added at the end, in order.',
+      ...(name === 'space'
+        ? [
+            'Sections are not known: a key that is added at the end of an sshd_config with a "Match" block belongs to ' +
+              'that block. A file of its own in /etc/ssh/sshd_config.d does not.',
+          ]
+        : []),
       'A file that changes has all its settings written in this form. Lines that start with a blank are not looked at.',
       ...lineNotes,
     ],
