@@ -69,7 +69,9 @@ async function greet(
   open: () => Promise<Session>,
 ): Promise<Wire | undefined> {
   if ((await reader.int()) !== clientMagic) return undefined
-  await writer.int(daemonMagic).int(daemonVersion).flush()
+  const sent = writer.int(daemonMagic).int(daemonVersion).flush()
+  stayAwake()
+  if (sent) await sent
   const minor = (await reader.int()) & 0xff
   if (minor >= 14 && (await reader.int()) !== 0) await reader.int()
   const reserve = minor >= 11 ? (await reader.int()) !== 0 : true
@@ -77,7 +79,9 @@ async function greet(
     const session = await open()
     session.store.reserve(reserve)
     if (session.peer.uid !== undefined) makeUserProfile(session.store, session.peer.uid)
-    await writer.int(tag.last).flush()
+    const taken = writer.int(tag.last).flush()
+    stayAwake()
+    if (taken) await taken
     return { reader, writer, session, minor }
   } catch (error) {
     await writer.error(toWire(toToolError(error).message), minor >= 8 ? 1 : undefined).flush()
