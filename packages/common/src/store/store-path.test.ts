@@ -63,6 +63,12 @@ describe('store paths', () => {
     }
   })
 
+  it('isInStore() knows what is not one of the names of a directory, however it is spelt', () => {
+    for (const name of ['.', '..']) expect(isInStore(store, `${store}/${name}`)).toBe(false)
+    for (const name of ['...', '.a', 'a.', '..a', 'a'])
+      expect(isInStore(store, `${store}/${name}`)).toBe(true)
+  })
+
   it('isStorePath() wants a hash part and a name', () => {
     const hash = '26b8xvbkhrfwsi2kbr0yk5symm00w4b7'
     expect(isStorePath(store, `${store}/${hash}-hello`)).toBe(true)

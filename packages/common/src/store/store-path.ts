@@ -59,14 +59,22 @@ function isStoreName(name: string): boolean {
   return !name.startsWith('.') && name.length <= maxNameLength && !badCharacter.test(name)
 }
 
-/** Whether `path` is directly in `store`: textually, as guix-daemon checks its arguments. */
+/** Whether `path` is directly in `store`: textually, as guix-daemon checks its arguments, but `.` and `..` are not. */
 export function isInStore(store: string, path: string): boolean {
   const start = store.length + 1
   return (
     path.length > start &&
     path.charCodeAt(store.length) === 0x2f &&
     path.startsWith(store) &&
-    !path.includes('/', start)
+    !path.includes('/', start) &&
+    !isDots(path, start)
+  )
+}
+
+/** Whether nothing but `.` or `..` is left. */
+function isDots(path: string, start: number): boolean {
+  return (
+    path.length <= start + 2 && path.charCodeAt(start) === 0x2e && path.charCodeAt(path.length - 1) === 0x2e
   )
 }
 

@@ -154,7 +154,7 @@ function listJunk(
 
 /** The wanted paths in order, up to the first that is alive, with all that refers to them. */
 function chooseSpecific(
-  { paths }: CollectArgs,
+  { store, paths }: CollectArgs,
   graph: Graph,
   nodes: PathIndex,
   alive: Uint8Array,
@@ -164,6 +164,7 @@ function chooseSpecific(
   const junk: Candidate[] = []
   let stillAlive: string | undefined
   for (const path of paths.toSorted()) {
+    if (path === `${store}/.links`) continue
     const node = nodes.get(path)
     if (node === undefined ? roots.has(path) : alive[node]) {
       stillAlive = path

@@ -68,5 +68,5 @@ function statOrNothing(path: string) {
 }
 
 function isUnreadable(error: unknown): boolean {
-  return ['EACCES', 'ENOENT', 'ENOTDIR', 'EINVAL'].includes(errnoOf(error) ?? '')
+  return ['EACCES', 'ENOENT', 'ENOTDIR', 'EINVAL', 'ELOOP', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '')
 }

@@ -1,0 +1,124 @@
+// What a daemon says of a place where it cannot work, and what it does not do whoever asks.
+import { execFileSync } from 'node:child_process'
+import {
+  chownSync,
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { Scratch } from './support/scratch.ts'
+import { startStore, TestStore } from './support/store.ts'
+import { fileNar, list, int, str } from './support/wire.ts'
+
+const scratch = new Scratch('store-refusals')
+const isRoot = process.getuid?.() === 0
+const nobody = 65534
+const asNobody = ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups']
+
+/** In a mount namespace in which `place` is a tmpfs. */
+function withMount(place: string, options: string): string[] {
+  mkdirSync(place, { recursive: true })
+  return ['unshare', '--mount', 'sh', '-c', `mount -t tmpfs -o ${options} none "$0" && exec "$@"`, place]
+}
+
+describe('a collection', () => {
+  it('deletes nothing but items, by whatever name', async () => {
+    const daemon = await startStore(scratch, 'dots')
+    writeFileSync(`${daemon.folder}/beside`, '')
+    for (const name of ['.', '..']) {
+      const client = await daemon.connect()
+      const place = `${daemon.store}/${name}`
+      client.socket.write(Buffer.concat([int(20), int(3), list([place])]))
+      await expect(client.reply()).rejects.toThrow(`path \`${place}' is not in the store`)
+    }
+    const client = await daemon.connect()
+    expect((await client.collect(3, [`${daemon.store}/.links`])).paths).toEqual([])
+    expect([readdirSync(daemon.store), readdirSync(daemon.folder)]).toEqual([
+      ['.links'],
+      ['beside', 'state', 'store'],
+    ])
+  })
+
+  it('is not kept from its work by the name that somebody has given for a root', async () => {
+    const daemon = await startStore(scratch, 'names')
+    const client = await daemon.connect()
+    symlinkSync('loop', `${daemon.folder}/loop`)
+    const path = await client.addText('text', 'text')
+    for (const name of [`${daemon.folder}/loop/x`, `/${'a'.repeat(300)}/x`]) {
+      await client.call(12, str(name))
+      await client.int()
+      expect((await client.collect(1)).paths).toEqual([path])
+    }
+    expect(readdirSync(`${daemon.state}/gcroots/auto`)).toEqual([])
+  })
+})
+
+describe.skipIf(!isRoot)('a daemon', () => {
+  it('says which file of the database it cannot write', async () => {
+    const first = await startStore(scratch, 'database')
+    const known = await first.connect()
+    await known.addText('known', 'known')
+    await first.stop()
+    execFileSync('chown', ['-R', String(nobody), first.folder])
+    const file = `${first.state}/db/db.sqlite`
+    chownSync(file, 0, 0)
+    const daemon = await startStore(scratch, 'database', { prefix: asNobody })
+    const client = await daemon.connect()
+    await expect(client.addText('new', 'new')).rejects.toThrow(
+      `cannot use database \`${file}': the daemon cannot write to \`${file}' (permission denied)`,
+    )
+    expect(readdirSync(daemon.store)).toHaveLength(2)
+  })
+
+  it('says that the database is damaged', async () => {
+    const daemon = new TestStore(scratch, 'damaged')
+    mkdirSync(`${daemon.state}/db`, { recursive: true })
+    writeFileSync(`${daemon.state}/db/schema`, '7')
+    writeFileSync(`${daemon.state}/db/db.sqlite`, 'x'.repeat(10_000))
+    await expect(daemon.start()).rejects.toThrow(
+      `cannot use database \`${daemon.state}/db/db.sqlite': it is damaged, or no database`,
+    )
+  })
+
+  it('holds nothing open for clients whom it cannot serve', async () => {
+    const daemon = new TestStore(scratch, 'locked', { prefix: asNobody })
+    mkdirSync(`${daemon.state}/db`, { recursive: true })
+    writeFileSync(`${daemon.state}/gc.lock`, '')
+    chmodSync(`${daemon.state}/gc.lock`, 0o600)
+    for (const path of [daemon.folder, daemon.state, `${daemon.state}/db`]) chownSync(path, nobody, nobody)
+    const refused = `cannot open \`${daemon.state}/gc.lock': permission denied`
+    await expect(daemon.start()).rejects.toThrow(refused)
+    const fds = `/proc/${daemon.pid}/fd`
+    const files = readdirSync(fds).map((fd) => readlinkSync(`${fds}/${fd}`))
+    expect(files.filter((file) => file.startsWith(`${daemon.state}/db`))).toEqual([])
+  })
+
+  it('says that a file system is read-only', async () => {
+    const place = scratch.file('read-only')
+    const options = { store: `${place}/gnu/store`, prefix: withMount(place, 'ro') }
+    const daemon = new TestStore(scratch, 'erofs', options)
+    await expect(daemon.start()).rejects.toThrow(
+      `cannot make directory \`${place}/gnu': read-only file system`,
+    )
+  })
+
+  it('says for which file there was no space, and leaves nothing of it', async () => {
+    const place = scratch.file('small')
+    const daemon = await startStore(scratch, 'enospc', {
+      store: `${place}/store`,
+      prefix: withMount(place, 'size=2m'),
+    })
+    const client = await daemon.connect()
+    await expect(client.addNar('large', fileNar(Buffer.alloc(8_000_000)))).rejects.toThrow(
+      /^writing to file `\S+\/small\/store\/tmp-unpack-\S+': no space left on device$/,
+    )
+    const other = await daemon.connect()
+    const path = await other.addNar('less', fileNar(Buffer.alloc(1_500_000)))
+    expect(statSync(`/proc/${daemon.pid}/root${path}`).size).toBe(1_500_000)
+  })
+})
