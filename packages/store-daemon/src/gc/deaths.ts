@@ -13,8 +13,10 @@ export function recordDeaths(state: string, dead: Iterable<string>, now: number)
   let changed = false
   for (const path of dead) {
     const time = known.get(path)
-    deaths.set(path, time ?? now)
-    changed ||= time === undefined
+    // A clock that was ahead once would keep it until then.
+    const isKnown = time !== undefined && time <= now
+    deaths.set(path, isKnown ? time : now)
+    changed ||= !isKnown
   }
   if (changed || deaths.size !== known.size) {
     mkdirSync(dirname(file), { recursive: true })
