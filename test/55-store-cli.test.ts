@@ -106,6 +106,11 @@ describe('store-cli', () => {
     expect(run(['verify', '--contents']).status).toBe(0)
   })
 
+  it('takes no name for no file', () => {
+    const { status, records } = run(['add', ''])
+    expect([status, records]).toMatchObject([1, [{ type: 'error', path: '' }, { counts: { added: 0 } }]])
+  })
+
   it('adds trees, files and texts, and says what it knows of them', () => {
     const tree = scratch.file('tree')
     mkdirSync(`${tree}/sub`, { recursive: true })

@@ -24,6 +24,9 @@ export async function add(context: Context): Promise<void> {
     for (const file of batch) {
       context.tool.signal.throwIfAborted()
       try {
+        // To resolve() it is the directory where we are.
+        if (file === '')
+          throw new ToolError('NAR_SOURCE_UNREADABLE', { path: file, reason: 'no such file or directory' })
         const path = await addFile(context, file, {
           name: name ?? basename(resolve(file)),
           algorithm,
