@@ -96,6 +96,7 @@ const programs: readonly Manners[] = [
       ['store-daemon --stat x', 'There is no option --stat (did you mean "--state"?)'],
       ['store-daemon --store', 'Option --store needs an argument'],
       ['store-daemon --listen 127.0.0.1:99999', '"127.0.0.1:99999" is neither a file name nor HOST:PORT'],
+      ['store-daemon --listen ::1', '"::1" needs brackets: [::1]'],
       ['store-daemon extra', 'Unexpected operand "extra"'],
       ['store-daemon --gc-keep-outputs=maybe', 'Option --gc-keep-outputs takes yes or no, not "maybe"'],
     ],

@@ -1,7 +1,7 @@
 // Runs the daemon that a command line asks for: on its sockets until it is told to end, or on standard input.
 import { once } from 'node:events'
 import { fstatSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, isIPv6 } from 'node:net'
 import { Duplex, Writable } from 'node:stream'
 import { arch, getuid, pid, stdin, umask } from 'node:process'
 import { pipeline } from 'node:stream/promises'
@@ -83,6 +83,7 @@ const defaultPort = 44146
 /** `/FILE`, `HOST`, `HOST:PORT`; an IPv6 address goes in brackets. No host would be every address. Throws USAGE. */
 export function parseAddress(text: string): Address {
   if (text.startsWith('/')) return { path: text }
+  if (isIPv6(text)) throw new ToolError('USAGE', { reason: `"${text}" needs brackets: [${text}]` })
   const bracketed = /^\[(.*)\](?::([0-9]+))?$/.exec(text)
   const colon = text.lastIndexOf(':')
   const [host, port] = bracketed
