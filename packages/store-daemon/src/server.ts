@@ -1,7 +1,7 @@
 // Accepts connections and serves each as what it speaks, told by its first byte: `{` begins a record, anything else
 // the worker protocol.
 import { once } from 'node:events'
-import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, lstatSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -14,6 +14,7 @@ import { findUser } from './operations/user-profile.ts'
 import { ByteReader, Disconnected } from '@plumbline/common/store/wire/byte-reader'
 import { serveCalls } from './protocol/serve-calls.ts'
 import { endSession, makeSession, type Peer, type Session } from './session.ts'
+import { makeDirectory } from './store/make-directory.ts'
 import { Store } from './store/store.ts'
 
 /** Where to listen: a Unix socket, a TCP address, or a socket that is open already. */
@@ -134,7 +135,7 @@ function maxConnections(): number {
 
 /** A socket's path has to be free; one that nobody listens on is left over, and anything else is somebody's. */
 async function makeWayFor(path: string): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true })
+  makeDirectory(dirname(path))
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (!found) return
   if (!found.isSocket()) throw new ToolError('LISTEN_FAILED', { address: path, reason: 'it is no socket' })

@@ -3,6 +3,7 @@
 // without blocking the thread.
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { fault } from '../fault.ts'
+import { explainFailure } from './explain-failure.ts'
 import { isBusy } from './open.ts'
 import type { PathDatabase } from './path-database.ts'
 
@@ -97,7 +98,8 @@ export class Registrar {
         return
       }
       this.#database.forgetAll()
-      failures = batch.map(() => error)
+      const failure = this.#explain(error)
+      failures = batch.map(() => failure)
     }
     this.#scheduled = false
     fault('register-after-commit')
@@ -117,7 +119,7 @@ export class Registrar {
       if (isBusy(error)) throw error
       this.#database.forgetAll()
       // Seldom; each gets a savepoint then, which costs as much again as what it writes.
-      return batch.length === 1 ? [error] : this.#commitEach(batch)
+      return batch.length === 1 ? [this.#explain(error)] : this.#commitEach(batch)
     }
   }
 
@@ -130,8 +132,12 @@ export class Registrar {
       if (isBusy(error)) throw error
       // Ids that were handed out in what has just been rolled back.
       this.#database.forgetAll()
-      return error
+      return this.#explain(error)
     }
+  }
+
+  #explain(error: unknown): unknown {
+    return explainFailure(error, this.#database.connection.name)
   }
 
   #register({ path, narHash, narSize, references, deriver, outputs, isPlaced }: Registration): void {

@@ -50,6 +50,16 @@ export function openDatabase(directory: string): Connection {
   const isNew = !existsSync(schemaFile)
   if (!isNew) checkVersion(readFileSync(schemaFile, 'latin1'))
   const connection = openConnection(join(directory, 'db.sqlite'), { busyMs: 60_000 })
+  try {
+    prepare(connection, isNew, schemaFile)
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+  return connection
+}
+
+function prepare(connection: Connection, isNew: boolean, schemaFile: string): void {
   connection.pragma('foreign_keys = 1')
   connection.pragma('synchronous = normal')
   if (connection.pragma('main.journal_mode', { simple: true }) !== 'wal') {
@@ -63,7 +73,6 @@ export function openDatabase(directory: string): Connection {
   }
   // From here on a lock is waited for without blocking the thread: see Registrar.
   connection.pragma('busy_timeout = 0')
-  return connection
 }
 
 function checkVersion(text: string): void {
@@ -72,6 +81,6 @@ function checkVersion(text: string): void {
   const reason =
     found > version
       ? `current store schema is version ${found}, but I only support ${version}`
-      : `Your store database uses an implausibly old schema, version ${text.trim() || '0'}.`
+      : `Your store database uses an implausibly old schema, version ${Number.isNaN(found) ? 0 : found}.`
   throw new ToolError('SCHEMA_UNSUPPORTED', { reason })
 }

@@ -1,23 +1,25 @@
 // The directories of a store and its state, made when the first connection needs them.
-import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, readFileSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Config } from '../config.ts'
+import { makeDirectory } from './make-directory.ts'
 
 export function makeDirectories(config: Config): void {
   const { store, state } = config
   try {
-    const isNew = mkdirSync(store, { recursive: true }) !== undefined
+    const isNew = makeDirectory(store)
     // A store that is there keeps its owner and mode: they are the administrator's.
     if (isNew || config.buildUsersGroup) giveStoreItsMode(config)
-    mkdirSync(join(store, '.links'), { recursive: true })
+    makeDirectory(join(store, '.links'))
     for (const name of ['temproots', 'gcroots/auto', 'profiles/per-user', 'userpool']) {
-      mkdirSync(join(state, name), { recursive: true })
+      makeDirectory(join(state, name))
     }
     makeSymlink(join(state, 'profiles'), join(state, 'gcroots/profiles'))
-    mkdirSync(config.database, { recursive: true })
+    makeDirectory(config.database)
   } catch (error) {
+    if (error instanceof ToolError) throw error
     throw new ToolError('STORE_CONFIG', { reason: `Cannot make the store's directories: ${reasonOf(error)}` })
   }
   if (!config.ignoreSymlinkStore) refuseSymlinks(store)

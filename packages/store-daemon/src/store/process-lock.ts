@@ -3,6 +3,8 @@
 // One descriptor for the life of the process: closing any other of the same file would drop the lock. Among the
 // connections of this process a mutex excludes.
 import { closeSync, openSync } from 'node:fs'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { Mutex } from './mutex.ts'
 
@@ -12,7 +14,15 @@ export class ProcessLock {
   #isSole = false
 
   constructor(file: string) {
-    this.#fd = openSync(file, 'a+', 0o600)
+    try {
+      this.#fd = openSync(file, 'a+', 0o600)
+    } catch (error) {
+      throw new ToolError(
+        'STORE_CONFIG',
+        { reason: `cannot open \`${file}': ${reasonOf(error)}` },
+        { cause: error },
+      )
+    }
   }
 
   /** Takes it shared, whatever the mutex says. */

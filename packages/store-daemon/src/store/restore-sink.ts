@@ -144,8 +144,10 @@ export class RestoreSink implements NarSink {
     try {
       action(toPath(this.#root + path))
     } catch (error) {
-      if (errnoOf(error) === 'ENOSPC')
-        throw new ToolError('STORE_FAILED', { reason: reasonOf(error) }, { cause: error })
+      if (['ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? '')) {
+        const reason = `${verb} \`${this.#root}${path}': ${reasonOf(error)}`
+        throw new ToolError('STORE_FAILED', { reason }, { cause: error })
+      }
       const reason = errnoOf(error) === 'EEXIST' ? 'File exists' : reasonOf(error)
       this.failure = { verb, path, reason }
     }

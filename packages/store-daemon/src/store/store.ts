@@ -12,9 +12,9 @@ import {
 import { join } from 'node:path'
 import { native } from '@plumbline/common/syscall/native'
 import type { Config } from '../config.ts'
-import { makePathDatabase, type PathDatabase } from '../database/path-database.ts'
+import { openPathDatabase } from '../database/open-path-database.ts'
+import type { PathDatabase } from '../database/path-database.ts'
 import { Registrar } from '../database/registrar.ts'
-import { openDatabase } from '../database/schema.ts'
 import { holdForeignRoots } from '../gc/foreign-roots.ts'
 import { findUnknown } from '../work/sweep-store.ts'
 import { WorkerPool } from '../work/worker-pool.ts'
@@ -48,10 +48,17 @@ export class Store {
     this.config = config
     this.pid = pid
     makeDirectories(config)
-    // First what may be refused: nothing is open then that would have to be closed.
-    this.database = makePathDatabase(openDatabase(config.database))
-    this.#bigLock = new ProcessLock(join(config.database, 'big-lock'))
-    this.gcLock = new ProcessLock(join(config.state, 'gc.lock'))
+    const opened: { close: () => void }[] = []
+    try {
+      this.database = openPathDatabase(config.database)
+      opened.push(this.database.connection)
+      this.#bigLock = new ProcessLock(join(config.database, 'big-lock'))
+      opened.push(this.#bigLock)
+      this.gcLock = new ProcessLock(join(config.state, 'gc.lock'))
+    } catch (error) {
+      for (const each of opened) each.close()
+      throw error
+    }
     this.registrar = new Registrar(this.database)
     this.soleUse = new SoleUse(this.#bigLock, () => {
       lockPathsOneByOne()
@@ -61,7 +68,7 @@ export class Store {
     this.tempRoots = new TempRoots(config.state, pid, this)
   }
 
-  /** Throws STORE_CONFIG, SCHEMA_UNSUPPORTED. */
+  /** Throws STORE_CONFIG, SCHEMA_UNSUPPORTED, STORE_FAILED. */
   static async open(config: Config, pid: number): Promise<Store> {
     const now = Date.now()
     const store = new Store(config, pid)
