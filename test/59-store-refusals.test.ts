@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chownSync, chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { holdLock } from './support/record-lock.ts'
 import { Scratch } from './support/scratch.ts'
 import { startStore, TestStore } from './support/store.ts'
 import { fileNar, list, int, str } from './support/wire.ts'
@@ -28,11 +29,17 @@ describe('a collection', () => {
       await expect(client.reply()).rejects.toThrow(`path \`${place}' is not in the store`)
     }
     const client = await daemon.connect()
-    expect((await client.collect(3, [`${daemon.store}/.links`])).paths).toEqual([])
+    // What another daemon is making is a root there, and its lock not to be taken away.
+    const making = { contents: `${daemon.store}/made|` }
+    const lock = await holdLock(`${daemon.state}/temproots/1`, 'shared', making)
+    writeFileSync(`${daemon.store}/made.lock`, '')
+    const wanted = ['.links', 'made.lock', 'absent'].map((name) => `${daemon.store}/${name}`)
+    expect((await client.collect(3, wanted)).paths).toEqual([])
     expect([readdirSync(daemon.store), readdirSync(daemon.folder)]).toEqual([
-      ['.links'],
+      ['.links', 'made.lock'],
       ['beside', 'state', 'store'],
     ])
+    await lock.release()
   })
 
   it('is not kept from its work by the name that somebody has given for a root', async () => {

@@ -141,15 +141,18 @@ function listJunk(
   paths: readonly string[],
   roots: ReadonlyMap<string, string>,
 ): string[] {
-  const isNeeded = (name: string) => {
-    const path = `${store}/${name}`
-    const link = /^\.tmp-link-([0-9]+)-/.exec(name)
-    if (link) return existsSync(`/proc/${link[1]}`)
-    return roots.has(path) || roots.has(path.replace(/\.(lock|chroot)$/, ''))
-  }
   return namesWithout(names, paths, store.length + 1)
-    .filter((name) => name !== '.links' && !isNeeded(name))
     .map((name) => `${store}/${name}`)
+    .filter((path) => !isInUse(path, store, roots))
+}
+
+/** Whether what is no item is there for those that are, or for one that is being made. */
+function isInUse(path: string, store: string, roots: ReadonlyMap<string, string>): boolean {
+  const name = path.slice(store.length + 1)
+  if (name === '.links') return true
+  const link = /^\.tmp-link-([0-9]+)-/.exec(name)
+  if (link) return existsSync(`/proc/${link[1]}`)
+  return roots.has(path) || roots.has(path.replace(/\.(lock|chroot)$/, ''))
 }
 
 /** The wanted paths in order, up to the first that is alive, with all that refers to them. */
@@ -164,14 +167,13 @@ function chooseSpecific(
   const junk: Candidate[] = []
   let stillAlive: string | undefined
   for (const path of paths.toSorted()) {
-    if (path === `${store}/.links`) continue
     const node = nodes.get(path)
     if (node === undefined ? roots.has(path) : alive[node]) {
       stillAlive = path
       break
     }
     if (node !== undefined) wanted.push(node)
-    else if (exists(path)) junk.push({ node: -1, path })
+    else if (!isInUse(path, store, roots) && exists(path)) junk.push({ node: -1, path })
   }
   const reached = closeOverReferrers(graph.references, wanted)
   const order = orderReferrersFirst(graph.references, (node) => reached[node] === 1)
