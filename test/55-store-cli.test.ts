@@ -336,6 +336,9 @@ describe('store-cli', () => {
     expect(unreachable.status).toBe(69)
     expect(unreachable.stderr.trimEnd().split('\n')).toHaveLength(1)
     expect(run(['ping'], '', 'gopher://x').status).toBe(64)
+    // Not the socket whose name is the first bytes of it.
+    const long = run(['ping'], '', `${daemon.socket}${'x'.repeat(200)}`)
+    expect([long.status, long.stderr]).toEqual([69, expect.stringContaining('at most 107 bytes')])
   })
 
   it('asks no further when an answer makes no sense', async () => {

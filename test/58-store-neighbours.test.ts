@@ -136,6 +136,13 @@ describe('--listen', () => {
     expect([status, stderr]).toEqual([64, expect.stringContaining('neither a file name nor HOST:PORT')])
   })
 
+  it('takes no name that is too long for a socket, and makes none of a part of it', () => {
+    const folder = mkdtempSync(scratch.file('long-'))
+    const { status, stderr } = listen(join(folder, 'x'.repeat(100)))
+    expect([status, stderr]).toEqual([69, expect.stringContaining("a socket's name has at most 107 bytes")])
+    expect(readdirSync(folder)).toEqual([])
+  })
+
   it('leaves a link', () => {
     const [file, link] = [scratch.file('other.txt'), scratch.file('link')]
     writeFileSync(file, 'Dear all')

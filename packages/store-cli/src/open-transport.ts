@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect, type NetConnectOpts } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { findNameFault } from '@plumbline/common/connection/socket-name'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Address } from './address.ts'
@@ -18,6 +19,8 @@ export async function openTransport(address: Address, sshConfig?: string): Promi
   }
   const options = address.kind === 'unix' ? { path: address.path } : { ...address, noDelay: true }
   const where = address.kind === 'unix' ? address.path : `guix://${address.host}:${address.port}`
+  const fault = address.kind === 'unix' ? findNameFault(address.path) : undefined
+  if (fault) throw new ToolError('DAEMON_UNAVAILABLE', { address: where, reason: fault })
   for (let attempt = 0; ; attempt++) {
     try {
       return await open(options)

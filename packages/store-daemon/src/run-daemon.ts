@@ -1,11 +1,12 @@
 // Runs the daemon that a command line asks for: on its sockets until it is told to end, or on standard input.
 import { once } from 'node:events'
 import { fstatSync } from 'node:fs'
-import { connect, isIPv6 } from 'node:net'
+import { connect, isIPv6, type Socket } from 'node:net'
 import { Duplex, Writable } from 'node:stream'
 import { arch, getuid, pid, stdin, umask } from 'node:process'
 import { pipeline } from 'node:stream/promises'
 import type { Tool } from '@plumbline/common/cli/run-tool'
+import { findNameFault } from '@plumbline/common/connection/socket-name'
 import { exitStatus } from '@plumbline/common/error/exit'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { native } from '@plumbline/common/syscall/native'
@@ -111,11 +112,8 @@ async function serveStdio(server: StoreServer, config: Config, { records, signal
   const output = new Writable({
     write: (bytes: Buffer, _, done) => void records.writeBytes(bytes).then(() => done(), done),
   })
-  const daemon = connect({ path: defaultSocket(config), allowHalfOpen: true })
-  const isThere = await new Promise<boolean>((resolve) => {
-    daemon.once('connect', () => resolve(true)).once('error', () => resolve(false))
-  })
-  if (isThere) {
+  const daemon = await findDaemon(defaultSocket(config))
+  if (daemon) {
     signal.addEventListener('abort', () => daemon.destroy(), { once: true })
     // When the daemon has gone, or said all, nobody is there to hear more.
     pipeline(stdin, daemon).catch(() => undefined)
@@ -134,4 +132,12 @@ async function serveStdio(server: StoreServer, config: Config, { records, signal
   signal.addEventListener('abort', () => socket.destroy(), { once: true })
   await server.serve(socket, { uid, pid, name: 'standard input' }, false)
   stdin.destroy()
+}
+
+async function findDaemon(path: string): Promise<Socket | undefined> {
+  if (findNameFault(path)) return undefined
+  const socket = connect({ path, allowHalfOpen: true })
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(socket)).once('error', () => resolve(undefined))
+  })
 }

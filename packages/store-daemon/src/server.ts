@@ -5,6 +5,7 @@ import { chmodSync, lstatSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { findNameFault } from '@plumbline/common/connection/socket-name'
 import { isRefused } from '@plumbline/common/connection/stale-socket'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
@@ -135,6 +136,8 @@ function maxConnections(): number {
 
 /** A socket's path has to be free; one that nobody listens on is left over, and anything else is somebody's. */
 async function makeWayFor(path: string): Promise<void> {
+  const fault = findNameFault(path)
+  if (fault) throw new ToolError('LISTEN_FAILED', { address: path, reason: fault })
   makeDirectory(dirname(path))
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (!found) return
