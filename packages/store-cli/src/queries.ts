@@ -30,6 +30,8 @@ function ask<Result>(
 
 export const isValid = (client: StoreClient, path: string) =>
   ask(client, callNumber.validPath, path, (reader) => reader.bool())
+export const addTempRoot = (client: StoreClient, path: string) =>
+  ask(client, callNumber.addTempRoot, path, (reader) => reader.int())
 export const queryHash = (client: StoreClient, path: string) =>
   ask(client, callNumber.queryPathHash, path, readString)
 export const queryReferences = (client: StoreClient, path: string) =>

@@ -1,5 +1,5 @@
 // Roots: `roots` lists them, `add-root LINK PATH` makes LINK a symlink to PATH and a root of it.
-import { renameSync, rmSync, symlinkSync } from 'node:fs'
+import { lstatSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pid } from 'node:process'
 import { ToolError } from '@plumbline/common/error/tool-error'
@@ -8,7 +8,7 @@ import { textField, toFilePath } from '@plumbline/common/process/byte-text'
 import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import { callNumber } from '@plumbline/common/store/wire/words'
 import type { Context } from '../context.ts'
-import { findRoots, isValid } from '../queries.ts'
+import { addTempRoot, findRoots, isValid } from '../queries.ts'
 
 export async function listRoots(context: Context): Promise<void> {
   for (const { link, target } of await findRoots(context.client)) {
@@ -22,8 +22,14 @@ export async function listRoots(context: Context): Promise<void> {
 
 export async function addRoot(context: Context): Promise<void> {
   const [link = '', path = ''] = context.expectOperands(2, 'LINK and PATH')
+  if (/^(?!file|unix)[a-z]+:/.test(context.address)) {
+    const reason = `A link on this machine is no root of the daemon at ${context.address}`
+    throw new ToolError('USAGE', { reason })
+  }
   const file = resolve(link)
   try {
+    // Until the root is one, the connection is: a collection may come in between.
+    await addTempRoot(context.client, toByteString(path))
     if (!(await isValid(context.client, toByteString(path)))) throw new ToolError('PATH_NOT_VALID', { path })
     makeLink(file, path)
     await context.client.call({
@@ -40,9 +46,13 @@ export async function addRoot(context: Context): Promise<void> {
 function makeLink(file: string, target: string): void {
   const scratch = toFilePath(`${file}.${pid}`)
   try {
+    const found = lstatSync(toFilePath(file), { throwIfNoEntry: false })
+    if (found && !found.isSymbolicLink())
+      throw new ToolError('CANNOT_CREATE', { path: file, reason: 'it is there, and no symlink' })
     symlinkSync(target, scratch)
     renameSync(scratch, toFilePath(file))
   } catch (error) {
+    if (error instanceof ToolError) throw error
     rmSync(scratch, { force: true })
     throw new ToolError('CANNOT_CREATE', { path: file, reason: reasonOf(error) })
   }

@@ -24,6 +24,7 @@ export const callNumber = {
   addTextToStore: 8,
   buildThings: 9,
   ensurePath: 10,
+  addTempRoot: 11,
   addIndirectRoot: 12,
   findRoots: 14,
   exportPath: 16,
