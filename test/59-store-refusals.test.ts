@@ -1,6 +1,7 @@
 // What a daemon says of a place where it cannot work, and what it does not do whoever asks.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chownSync, chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { holdLock } from './support/record-lock.ts'
 import { Scratch } from './support/scratch.ts'
@@ -40,6 +41,28 @@ describe('a collection', () => {
       ['beside', 'state', 'store'],
     ])
     await lock.release()
+  })
+
+  it('that only lists deletes nothing, whatever paths are given; nor is what is no base64 taken for text', async () => {
+    const daemon = await startStore(scratch, 'records')
+    const client = await daemon.connect()
+    const path = await client.addText('text', 'text')
+    client.close()
+    const requests = [
+      { type: 'gc', action: 'live', paths: [path] },
+      { type: 'gc', action: 'dead', paths: [path] },
+      { type: 'add-text', name: 'x', text_base64: '***' },
+    ]
+    const { stdout } = spawnSync('nc', ['-N', '-U', daemon.socket], {
+      input: requests.map((request) => `${JSON.stringify(request)}\n`).join(''),
+      encoding: 'utf8',
+    })
+    const answers = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(answers.map(({ type }) => type)).toEqual(['error', 'error', 'error'])
+    expect(readdirSync(daemon.store).sort()).toEqual(['.links', basename(path)].sort())
   })
 
   it('is not kept from its work by the name that somebody has given for a root', async () => {

@@ -103,6 +103,10 @@ export const operations: { readonly [Type in keyof Requests]: Operation<Type> } 
       throw new ToolError('STORE_REFUSED', { reason: 'Garbage collection is disabled for remote hosts.' })
     }
     const { paths, action, max_freed_bytes: maxFreed = Infinity, keep_dead_ms: keepDeadMs } = request
+    if (paths && action !== 'delete')
+      throw new ToolError('STORE_FAILED', {
+        reason: `paths are to be deleted, and the action is "${action}"`,
+      })
     const wanted = paths?.map((path) => inStore(session, path))
     const result = await collect(session, {
       action: wanted ? 'specific' : action,

@@ -7,6 +7,7 @@ import { pathInfoRecord, rootRecord } from '@plumbline/common/records/store'
 
 const id = { id: v.optional(v.string()) }
 const path = { path: v.string() }
+const base64 = v.optional(v.pipe(v.string(), v.base64('expected base64')))
 const request = <Type extends string, Fields extends v.ObjectEntries>(type: Type, fields: Fields) =>
   v.object({ type: v.literal(type), ...id, ...fields })
 
@@ -26,12 +27,12 @@ export const requestSchemas = {
   'add-temp-root': request('add-temp-root', path),
   'add-root': request('add-root', {
     link: v.optional(v.string()),
-    link_base64: v.optional(v.string()),
+    link_base64: base64,
   }),
   'add-text': request('add-text', {
     name: v.string(),
     text: v.optional(v.string()),
-    text_base64: v.optional(v.string()),
+    text_base64: base64,
     references: v.optional(v.array(v.string()), []),
   }),
   gc: request('gc', {
