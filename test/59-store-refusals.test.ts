@@ -5,7 +5,8 @@ import { basename } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { holdLock } from './support/record-lock.ts'
 import { Scratch } from './support/scratch.ts'
-import { startStore, TestStore } from './support/store.ts'
+import { environment } from './support/shell.ts'
+import { startStore, storeCli, TestStore } from './support/store.ts'
 import { fileNar, list, int, str } from './support/wire.ts'
 
 const scratch = new Scratch('store-refusals')
@@ -141,5 +142,33 @@ describe.skipIf(!isRoot)('a daemon', () => {
     const other = await daemon.connect()
     const path = await other.addNar('less', fileNar(Buffer.alloc(1_500_000)))
     expect(statSync(`/proc/${daemon.pid}/root${path}`).size).toBe(1_500_000)
+  })
+
+  it.each(['store-cli', 'records'])('makes room on a full disk for %s', async (who) => {
+    const place = scratch.file(`full-${who === 'store-cli'}`)
+    const daemon = await startStore(scratch, who, {
+      store: `${place}/store`,
+      prefix: withMount(place, 'size=10m'),
+      env: { GUIX_DATABASE_DIRECTORY: `${place}/db` },
+    })
+    const client = await daemon.connect()
+    const paths: string[] = []
+    for (let index = 0; index < 50; index++) paths.push(await client.addText(`t${index}`, `t ${index}`))
+    client.close()
+    const there = `/proc/${daemon.pid}/root${place}`
+    // Whole blocks, until not one is left.
+    const filled = spawnSync('dd', ['if=/dev/zero', `of=${there}/filling`, 'bs=4k'], { encoding: 'utf8' })
+    expect(filled.stderr).toContain('No space left on device')
+    expect(statSync(`${there}/db/reserved`).size).toBe(8 * 1024 * 1024)
+    const [command = '', ...args] =
+      who === 'store-cli' ? [process.execPath, storeCli, 'gc'] : ['nc', '-N', '-U', daemon.socket]
+    const { stdout } = spawnSync(command, args, {
+      input: '{"type":"gc"}\n',
+      encoding: 'utf8',
+      env: environment({ GUIX_DAEMON_SOCKET: daemon.socket }),
+    })
+    const end = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as object
+    expect(end).toMatchObject({ type: 'end', ok: true, counts: { paths: paths.length } })
+    expect(readdirSync(`${there}/store`)).toEqual(['.links'])
   })
 })

@@ -40,6 +40,8 @@ export class StoreClient {
   readonly openTransport: () => Promise<Duplex>
   #connecting: Promise<Connection> | undefined
   #isUnreachable = false
+  /** Said when it connects: the daemon gives up the space that it reserves for when the disk is full, or makes it anew. */
+  keepsReserve = true
   /** Text that the daemon has for people. */
   onLog: (text: string) => void = () => undefined
   /** Takes it as a byte string instead: what a builder prints need be no text. Nothing more is read until it is done. */
@@ -128,8 +130,12 @@ export class StoreClient {
     if (version >> 8 !== daemonVersion >> 8) {
       throw new ToolError('DAEMON_PROTOCOL', { reason: `it speaks version 0x${version.toString(16)}` })
     }
-    const [noPinning, keepReserve] = [0, 1]
-    await writer.int(daemonVersion).int(noPinning).int(keepReserve).flush()
+    const noPinning = 0
+    await writer
+      .int(daemonVersion)
+      .int(noPinning)
+      .int(this.keepsReserve ? 1 : 0)
+      .flush()
     await this.#frames(connection, { op: 0, read: () => undefined })
   }
 

@@ -16,6 +16,8 @@ export async function gc(context: Context): Promise<void> {
   if (mode !== 'delete' && context.operands.length > 0) {
     throw new ToolError('USAGE', { reason: 'Paths to delete need --delete' })
   }
+  // On a full disk it is what a collection begins with.
+  context.client.keepsReserve = false
   const limit = context.option('max-freed')
   const maxFreed = limit === undefined ? undefined : parseSize(limit)
   const keepDead = context.option('keep-dead')

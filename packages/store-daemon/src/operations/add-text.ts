@@ -1,5 +1,6 @@
 // Adds a text: its path is a function of its name, contents and references.
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { reasonOf } from '@plumbline/common/error/translate'
 import { hexDigest } from '@plumbline/common/store/hash'
 import { makeTextPath } from '@plumbline/common/store/store-path'
 import { native } from '@plumbline/common/syscall/native'
@@ -38,7 +39,7 @@ export async function addText(session: Session, { name, contents, references }: 
       ...(isShared && { links: [linkOf(config.store, hash)] }),
       isPlaced: once(() => {
         // To write it is also the quickest way to see whether it is there.
-        if (native().finishFile(number) === 0) {
+        if (!finishFile(number, path)) {
           if (database.idOf(path) !== undefined) return false
           replaceRemains(path, contents)
         }
@@ -57,10 +58,20 @@ function beginFile(path: string, contents: Buffer): number {
   return native().beginFile(path, contents, 0o444, 1)
 }
 
+/** False when there is one. */
+function finishFile(number: number, path: string): boolean {
+  try {
+    return native().finishFile(number) === 1
+  } catch (error) {
+    const reason = `writing to file \`${path}': ${reasonOf(error)}`
+    throw new ToolError('STORE_FAILED', { reason }, { cause: error })
+  }
+}
+
 /** What is there was left by somebody who died. */
 function replaceRemains(path: string, contents: Buffer): void {
   removeTree(path)
-  if (native().finishFile(beginFile(path, contents)) === 1) return
+  if (finishFile(beginFile(path, contents), path)) return
   throw new ToolError('STORE_FAILED', { reason: `creating file \`${path}': File exists` })
 }
 

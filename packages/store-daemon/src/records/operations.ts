@@ -108,13 +108,15 @@ export const operations: { readonly [Type in keyof Requests]: Operation<Type> } 
         reason: `paths are to be deleted, and the action is "${action}"`,
       })
     const wanted = paths?.map((path) => inStore(session, path))
+    // On a full disk it is what a collection begins with.
+    session.store.reserve(false)
     const result = await collect(session, {
       action: wanted ? 'specific' : action,
       paths: wanted ?? [],
       ignoreLiveness: false,
       maxFreed,
       keepDeadMs,
-    })
+    }).finally(() => session.store.reserve(true))
     await answerPaths(result.paths, answer)
     await answer(end(true, { paths: result.paths.length, freed_bytes: result.bytesFreed }))
   },
