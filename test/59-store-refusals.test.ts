@@ -1,6 +1,15 @@
 // What a daemon says of a place where it cannot work, and what it does not do whoever asks.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chownSync, chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { holdLock } from './support/record-lock.ts'
@@ -170,5 +179,43 @@ describe.skipIf(!isRoot)('a daemon', () => {
     const end = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as object
     expect(end).toMatchObject({ type: 'end', ok: true, counts: { paths: paths.length } })
     expect(readdirSync(`${there}/store`)).toEqual(['.links'])
+  })
+
+  it('serves where there is neither /proc nor a list of users, and collects nothing that it cannot see', async () => {
+    const bare = [
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      'mount --bind "$0" /etc && mount --bind "$0" /proc && exec "$@"',
+    ]
+    mkdirSync(scratch.file('nothing'))
+    const daemon = await startStore(scratch, 'bare', { prefix: [...bare, scratch.file('nothing')] })
+    const client = await daemon.connect()
+    const path = await client.addText('text', 'text')
+    expect(await client.isValid(path)).toBe(true)
+    await expect(client.collect(2)).rejects.toThrow('/proc is not mounted')
+    expect(await client.isValid(path)).toBe(true)
+  })
+
+  it('knows users who have come since it started', async () => {
+    const folder = scratch.file('users')
+    mkdirSync(folder)
+    const list = (...names: string[]) => {
+      const lines = names.map((name) => `${name}:x:${name === 'root' ? 0 : nobody}:${nobody}::/:/bin/sh\n`)
+      writeFileSync(`${folder}/passwd.new`, lines.join(''))
+      renameSync(`${folder}/passwd.new`, `${folder}/passwd`)
+    }
+    list('root')
+    const prefix = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc && exec "$@"', folder]
+    const daemon = await startStore(scratch, 'newcomer', { prefix })
+    const profiles = `${daemon.state}/profiles/per-user`
+    expect(readdirSync(profiles)).toEqual(['root'])
+    list('root', 'newcomer')
+    const greeting = Buffer.concat([0x6e697863, 0x163, 0, 1].map(int))
+    const [command = '', ...args] = asNobody
+    spawnSync(command, [...args, 'nc', '-N', '-U', daemon.socket], { input: greeting })
+    expect(readdirSync(profiles)).toEqual(['newcomer', 'root'])
+    expect(statSync(`${profiles}/newcomer`).uid).toBe(nobody)
   })
 })

@@ -24,6 +24,8 @@ export type Address = { path: string } | { host: string; port: number } | { fd: 
 type Say = (text: string) => void
 
 const lingerMs = 2000
+/** Of open files, where the kernel's word is not to be had. */
+const usualLimit = '1024'
 
 export class StoreServer {
   readonly #config: Config
@@ -130,8 +132,17 @@ function closeSlowly(socket: Duplex, reader: ByteReader): void {
 
 /** What the limit of open files leaves, once the store has what it needs. */
 function maxConnections(): number {
-  const [, soft = ''] = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
+  const [, soft = usualLimit] = /^Max open files\s+(\S+)/m.exec(readLimits()) ?? []
   return soft === 'unlimited' ? Infinity : Math.max(8, Math.floor(Number(soft) * 0.75) - 64)
+}
+
+function readLimits(): string {
+  try {
+    return readFileSync('/proc/self/limits', 'latin1')
+  } catch {
+    // A chroot may have no /proc.
+    return ''
+  }
 }
 
 /** A socket's path has to be free; one that nobody listens on is left over, and anything else is somebody's. */

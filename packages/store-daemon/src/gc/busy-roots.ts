@@ -1,13 +1,19 @@
 // Items that running processes use: their executable, directory, open files, mapped files and environment.
-import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
+import { ToolError } from '@plumbline/common/error/tool-error'
 import { storeItemOf } from '@plumbline/common/store/store-path'
 import type { Turn } from '../work/job.ts'
 
 /** Bytes of a file of /proc that are read at once. */
 const blockSize = 64 * 1024
 
-/** Paths of items, valid or not. What may not be read is passed over: only root sees all processes. */
+/** Paths of items, valid or not. What may not be read is passed over: only root sees all. Throws STORE_FAILED. */
 export async function findBusyRoots(store: string, turn: Turn): Promise<Set<string>> {
+  if (!existsSync('/proc/self')) {
+    throw new ToolError('STORE_FAILED', {
+      reason: 'cannot see what running processes use: /proc is not mounted',
+    })
+  }
   const found = new Set<string>()
   const add = (path: string) => {
     const item = storeItemOf(store, path)

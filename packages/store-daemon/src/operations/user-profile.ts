@@ -1,5 +1,5 @@
 // The directory of a user's profiles, made when that user first connects.
-import { chownSync, mkdirSync, readFileSync } from 'node:fs'
+import { chownSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { exists } from '../store/remove-tree.ts'
@@ -23,13 +23,22 @@ export function makeUserProfile(store: Store, user: string | number): void {
   }
 }
 
-let entries: User[] | undefined
+const file = '/etc/passwd'
+/** What the file held when it was last read; useradd(8) puts another in its place. */
+let known: { time: number; inode: number; users: User[] } | undefined
 
-/** An entry of /etc/passwd. */
+/** An entry of /etc/passwd, if there is such a file: a container may have none. */
 export function findUser(user: string | number): User | undefined {
-  entries ??= readFileSync('/etc/passwd', 'utf8')
+  const stat = statSync(file, { throwIfNoEntry: false })
+  if (!stat) return undefined
+  if (known?.time !== stat.mtimeMs || known.inode !== stat.ino)
+    known = { time: stat.mtimeMs, inode: stat.ino, users: readUsers() }
+  return known.users.find(({ name, uid }) => user === name || user === uid)
+}
+
+function readUsers(): User[] {
+  return readFileSync(file, 'utf8')
     .split('\n')
     .map((line) => line.split(':'))
     .map(([name = '', , uid, gid]) => ({ name, uid: Number(uid), gid: Number(gid) }))
-  return entries.find(({ name, uid }) => user === name || user === uid)
 }
