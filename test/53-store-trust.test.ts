@@ -125,6 +125,9 @@ describe('a daemon', () => {
       `cannot delete path \`${path}' since it is still alive`,
     )
     expect((await other.collect(2)).paths).toEqual([])
+    // To list what is dead is no collection.
+    expect((await one.collect(1)).paths).toEqual([path])
+    expect((await other.collect(2)).paths).toEqual([])
     // Its own collection is another matter: it knows what it does.
     expect((await one.collect(3, [path])).paths).toEqual([path])
     const again = await one.addText('mine', 'mine')

@@ -24,6 +24,7 @@ import { startStore, storeDaemon, TestStore } from './support/store.ts'
 import { fileNar, str, WireClient } from './support/wire.ts'
 
 const scratch = new Scratch('store-neighbours')
+const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 /** True once `promise` is settled; other connections' calls in between show that the daemon is not stuck. */
 function watch(promise: Promise<unknown>): { isOver: boolean } {
@@ -233,6 +234,31 @@ describe('locks', () => {
     await Promise.all(work)
     expect(client.log).toContain('waiting for the big garbage collector lock...')
     for (const each of [client, adder, bystander]) each.close()
+  })
+
+  it('gc.lock: neither the end of the daemon waits for a collector elsewhere, nor a collection whose client has gone', async () => {
+    const daemon = await startStore(scratch, 'gone')
+    const [client, other] = [await daemon.connect(), await daemon.connect()]
+    const path = await client.addText('text', 'text')
+    const untilItWaits = async (collector: WireClient) => {
+      collector.collect(2).catch(() => undefined)
+      while (!collector.log.includes('waiting for the big')) await turn()
+    }
+    const lock = await holdLock(`${daemon.state}/gc.lock`, 'exclusive')
+    await untilItWaits(client)
+    const sockets = () =>
+      spawnSync('ls', ['-l', `/proc/${daemon.pid}/fd`], { encoding: 'utf8' }).stdout.split('socket:').length
+    const before = sockets()
+    client.close()
+    while (sockets() === before) await turn()
+    await lock.release()
+    await other.call(13)
+    await other.int()
+    expect(await other.isValid(path)).toBe(true)
+    const again = await holdLock(`${daemon.state}/gc.lock`, 'exclusive')
+    await untilItWaits(other)
+    expect(await daemon.stop()).toBe('SIGTERM')
+    await again.release()
   })
 
   it("temproots: another process's are spared while it lives, and removed when it is dead", async () => {

@@ -17,6 +17,7 @@ import { serveCalls } from './protocol/serve-calls.ts'
 import { endSession, makeSession, type Peer, type Session } from './session.ts'
 import { makeDirectory } from './store/make-directory.ts'
 import { Store } from './store/store.ts'
+import { endWaiting } from './store/wait-for-lock.ts'
 
 /** Where to listen: a Unix socket, a TCP address, or a socket that is open already. */
 export type Address = { path: string } | { host: string; port: number } | { fd: number }
@@ -75,6 +76,7 @@ export class StoreServer {
   async close(): Promise<void> {
     for (const server of this.#servers) server.close()
     for (const controller of this.#connections.values()) controller.abort()
+    endWaiting()
     await Promise.all(this.#connections.keys())
     const store = await this.#store?.catch(() => undefined)
     await store?.close()

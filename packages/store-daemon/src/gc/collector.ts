@@ -47,11 +47,13 @@ export function collectGarbage(store: Store, request: CollectRequest): Promise<C
   const { log } = request
   return store.gcLock.exclusively(
     async () => {
+      // Whoever has left while it had to wait does not want it any more.
+      request.signal.throwIfAborted()
       log(0, 'finding garbage collector roots...')
       const foreign = await holdForeignRoots(store.config.state, store.pid)
       for (const file of foreign.removed) log(0, `removing stale temporary roots file \`${file}'`)
       // The collector's own roots are dropped for good: its client knows what it deletes.
-      request.own.clear()
+      if (!isQuery(request.action)) request.own.clear()
       try {
         return await new Collection(store, request, foreign.paths).run()
       } finally {
@@ -60,6 +62,10 @@ export function collectGarbage(store: Store, request: CollectRequest): Promise<C
     },
     () => log(0, 'waiting for the big garbage collector lock...'),
   )
+}
+
+function isQuery(action: CollectAction): boolean {
+  return action === 'live' || action === 'dead' || action === 'why'
 }
 
 class Collection {
@@ -123,8 +129,7 @@ class Collection {
 
   #start(onMessage: (message: unknown) => void): RunningJob<CollectResult> {
     const { pool, database } = this.#store
-    const isQuery = ['live', 'dead', 'why'].includes(this.#request.action)
-    return isQuery && !pool.isWarm && database.largestId() <= maxPathsHere
+    return isQuery(this.#request.action) && !pool.isWarm && database.largestId() <= maxPathsHere
       ? startHere(collect, this.#args, onMessage)
       : pool.start('collect', this.#args, onMessage)
   }

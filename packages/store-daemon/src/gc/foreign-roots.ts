@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { markRemoved } from '../store/removed-lock.ts'
+import { waitForLock } from '../store/wait-for-lock.ts'
 
 export type ForeignRoots = { paths: Set<string>; removed: string[]; release: () => void }
 
@@ -31,7 +32,7 @@ export async function holdForeignRoots(state: string, pid: number): Promise<Fore
     }
     held.push(fd)
     if (native().recordLock(fd, recordLockType.shared) === 0) {
-      await native().recordLockWait(fd, recordLockType.shared)
+      await waitForLock(fd, recordLockType.shared)
     }
     for (const path of readFileSync(fd, 'latin1').split('\0')) if (path) found.paths.add(path)
   }

@@ -26,7 +26,10 @@ export async function verifyStore(session: Session, verify: Verify): Promise<boo
   }
   const { log, store } = session
   log(0, 'reading the store...')
-  const { errors, valid } = await store.gcLock.exclusively(async () => checkPresence(session, verify.repair))
+  const { errors, valid } = await store.gcLock.exclusively(async () => {
+    session.signal.throwIfAborted()
+    return checkPresence(session, verify.repair)
+  })
   if (!verify.contents) return errors
   log(1, 'checking hashes...')
   return (await checkContents(session, verify, valid)) || errors

@@ -11,6 +11,7 @@ import { linkLock, unlinkLock } from './lock-file.ts'
 import { exists } from './remove-tree.ts'
 import { markRemoved } from './removed-lock.ts'
 import type { SoleUse } from './sole-use.ts'
+import { waitForLock } from './wait-for-lock.ts'
 
 /** Gives the lock among processes back. */
 type Release = () => void
@@ -121,7 +122,7 @@ function endLock(path: string, fd: number): void {
 async function waitForOthers(path: string): Promise<void> {
   const fd = openSync(`${path}.lock`, 'a+', 0o600)
   try {
-    await native().recordLockWait(fd, recordLockType.exclusive)
+    await waitForLock(fd, recordLockType.exclusive)
   } finally {
     closeSync(fd)
   }

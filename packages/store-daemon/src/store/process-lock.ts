@@ -7,6 +7,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { Mutex } from './mutex.ts'
+import { waitForLock } from './wait-for-lock.ts'
 
 export class ProcessLock {
   readonly #fd: number
@@ -28,7 +29,7 @@ export class ProcessLock {
   /** Takes it shared, whatever the mutex says. */
   async share(): Promise<void> {
     if (native().recordLock(this.#fd, recordLockType.shared) === 0) {
-      await native().recordLockWait(this.#fd, recordLockType.shared)
+      await waitForLock(this.#fd, recordLockType.shared)
     }
   }
 
@@ -60,7 +61,7 @@ export class ProcessLock {
     try {
       if (!this.trySole()) {
         onWait()
-        await native().recordLockWait(this.#fd, recordLockType.exclusive)
+        await waitForLock(this.#fd, recordLockType.exclusive)
       }
       this.#isSole = true
       return await action()

@@ -12,6 +12,7 @@ import type { ProcessLock } from './process-lock.ts'
 import type { Protectors } from './protectors.ts'
 import { markRemoved } from './removed-lock.ts'
 import type { SoleUse } from './sole-use.ts'
+import { waitForLock } from './wait-for-lock.ts'
 
 /** The roots of one connection. */
 export type RootSet = Set<string>
@@ -119,7 +120,7 @@ export class TempRoots {
     const fd = this.#fd
     if (fd === undefined) return
     // The lock is the process's: what else is appended meanwhile may have made it shared again.
-    while (!this.#append(fd, path)) await native().recordLockWait(fd, recordLockType.exclusive)
+    while (!this.#append(fd, path)) await waitForLock(fd, recordLockType.exclusive)
   }
 
   #create(): number {
