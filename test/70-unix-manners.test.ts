@@ -111,6 +111,9 @@ const programs: readonly Manners[] = [
       ['store-cli vald', 'There is no "vald" (did you mean "valid"?)'],
       ['store-cli gc --deed', 'There is no option --deed (did you mean "--dead"?)'],
       ['store-cli add-root x', 'Expected LINK and PATH'],
+      ['store-cli verify /gnu/store/x', 'Unexpected operand "/gnu/store/x"'],
+      ['store-cli import items', 'Unexpected operand "items"'],
+      ['store-cli derivation --make x', 'Expected no operand with --make'],
     ],
   },
 ]

@@ -1,5 +1,6 @@
 // The command line of `store-cli`.
 import { getuid } from 'node:process'
+import { ToolError } from '@plumbline/common/error/tool-error'
 import type { Program, Tool } from '@plumbline/common/cli/run-tool'
 import { parseAddress, defaultAddress } from './address.ts'
 import { commands, runners } from './commands.ts'
@@ -25,6 +26,9 @@ export const program: Program = {
 
 async function run(tool: Tool): Promise<number> {
   const { arguments: args, environment, signal } = tool
+  const [operand] = args.operands
+  if (operand !== undefined && commands[args.command]?.operands === '')
+    throw new ToolError('USAGE', { reason: `Unexpected operand "${operand}"` })
   const address = args.values['socket']?.[0] ?? defaultAddress(environment, getuid?.() ?? 0)
   const target = parseAddress(address)
   const { openTransport } = await import('./open-transport.ts')

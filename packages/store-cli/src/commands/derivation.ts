@@ -31,6 +31,7 @@ export async function derivation(context: Context): Promise<void> {
 }
 
 async function make(context: Context): Promise<void> {
+  context.expectOperands(0, 'no operand with --make')
   for await (const batch of readRecords(readInput('-', context.tool.signal), { input: 'standard input' })) {
     for (const { record, line } of batch) {
       try {
