@@ -93,9 +93,12 @@ describe('crash points', () => {
     const daemon = new TestStore(scratch, `point-${point}`, {
       env: { GUIX_CONFIGURATION_DIRECTORY: configuration },
     })
-    // What a daemon before has left: the first thing to be removed.
-    mkdirSync(daemon.store)
-    writeFileSync(`${daemon.store}/left-behind`, '')
+    // What a daemon before has left is the first thing to be removed; not what is older than the database.
+    if (point === 'remove-before-items') {
+      await daemon.start()
+      await daemon.stop()
+      writeFileSync(`${daemon.store}/left-behind`, '')
+    }
     // Without another daemon on the store no lock file is needed, and that point never come to.
     mkdirSync(`${daemon.state}/db`, { recursive: true })
     const neighbour = point === 'lock-taken' && (await holdLock(`${daemon.state}/db/big-lock`, 'shared'))

@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chownSync,
+  existsSync,
   chmodSync,
   mkdirSync,
   readdirSync,
@@ -15,7 +16,7 @@ import { describe, expect, it } from 'vitest'
 import { holdLock } from './support/record-lock.ts'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
-import { startStore, storeCli, TestStore } from './support/store.ts'
+import { startStore, storeCli, storeDaemon, TestStore } from './support/store.ts'
 import { fileNar, list, int, str } from './support/wire.ts'
 
 const scratch = new Scratch('store-refusals')
@@ -86,6 +87,46 @@ describe('a collection', () => {
       expect((await client.collect(1)).paths).toEqual([path])
     }
     expect(readdirSync(`${daemon.state}/gcroots/auto`)).toEqual([])
+  })
+})
+
+describe('a daemon that is started', () => {
+  it('with another state than that of the store leaves the store as it is', async () => {
+    const right = await startStore(scratch, 'right')
+    const client = await right.connect()
+    const path = await client.addText('text', 'x'.repeat(10_000))
+    client.close()
+    await right.stop()
+    for (let times = 0; times < 2; times++) {
+      const wrong = await startStore(scratch, 'wrong', { store: right.store })
+      const other = await wrong.connect()
+      // Behind what it does when it starts.
+      await other.call(13)
+      await other.int()
+      expect(await other.isValid(path)).toBe(false)
+      await wrong.stop()
+    }
+    expect(statSync(path).size).toBe(10_000)
+    await right.start()
+    const again = await right.connect()
+    expect([await again.isValid(path), await again.verify(true)]).toEqual([true, false])
+    await right.stop()
+  })
+
+  it.each([
+    ['/', scratch.file('state')],
+    ['', scratch.file('state')],
+    [scratch.file('store'), ''],
+    [scratch.file('both'), scratch.file('both')],
+    [scratch.file('store'), `${scratch.file('store')}/var/../state`],
+  ])('with store %j and state %j uses neither', (store, state) => {
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [storeDaemon, '--stdio', '--store', store, '--state', state],
+      { input: '{"type":"ping"}\n', encoding: 'utf8', env: environment() },
+    )
+    expect([status, stderr]).toEqual([78, expect.stringContaining('Cannot use')])
+    expect(existsSync('/.links')).toBe(false)
   })
 })
 

@@ -59,7 +59,23 @@ export function makeConfig(
     directories.state ??
     environment['GUIX_STATE_DIRECTORY'] ??
     (root ? '/var/guix' : xdg('XDG_STATE_HOME', '.local/state'))
+  // To resolve() it would be the directory where the daemon is started.
+  if (store === '' || state === '')
+    throw new ToolError('STORE_CONFIG', { reason: 'Cannot use a directory without a name' })
   const absolute = { store: resolve(store), state: resolve(state) }
+  const places = {
+    database: environment['GUIX_DATABASE_DIRECTORY'] ?? join(absolute.state, 'db'),
+    logs: environment['GUIX_LOG_DIRECTORY'] ?? (root ? '/var/log/guix' : join(absolute.state, 'log')),
+    configuration:
+      environment['GUIX_CONFIGURATION_DIRECTORY'] ?? (root ? '/etc/guix' : xdg('XDG_CONFIG_HOME', '.config')),
+  }
+  // What is in the store and no item is removed.
+  for (const path of [absolute.state, ...Object.values(places).map((place) => resolve(place))]) {
+    if (!`${path}/`.startsWith(join(absolute.store, '/'))) continue
+    throw new ToolError('STORE_CONFIG', {
+      reason: `Cannot use directory "${path}": it is in the store, ${absolute.store}`,
+    })
+  }
   for (const path of Object.values(absolute)) {
     // Store paths are byte strings, and the same in every locale.
     if (/[^\x21-\x7e]/.test(path)) {
@@ -74,10 +90,7 @@ export function makeConfig(
     ...absolute,
     // Items of another store directory are other items: nobody has any for that but its owner.
     substituteUrls: settings.substituteUrls ?? (absolute.store === '/gnu/store' ? guixServers : []),
-    database: environment['GUIX_DATABASE_DIRECTORY'] ?? join(absolute.state, 'db'),
-    logs: environment['GUIX_LOG_DIRECTORY'] ?? (root ? '/var/log/guix' : join(absolute.state, 'log')),
-    configuration:
-      environment['GUIX_CONFIGURATION_DIRECTORY'] ?? (root ? '/etc/guix' : xdg('XDG_CONFIG_HOME', '.config')),
+    ...places,
     ignoreSymlinkStore: environment['NIX_IGNORE_SYMLINK_STORE'] === '1',
   }
 }
