@@ -186,7 +186,14 @@ describe('a daemon', () => {
 
   it('takes no for an answer to --discover, as Guix System gives it', () => {
     const status = (option: string) => {
-      const args = [storeDaemon, '--store', scratch.file('none'), '--state', scratch.file('none'), '--stdio']
+      const args = [
+        storeDaemon,
+        '--store',
+        scratch.file('none/store'),
+        '--state',
+        scratch.file('none/state'),
+        '--stdio',
+      ]
       return spawnSync(process.execPath, [...args, option], { input: '', env: environment() }).status
     }
     expect(['--discover=no', '--discover', '--discover=yes'].map(status)).toEqual([0, 64, 64])
