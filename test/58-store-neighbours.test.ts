@@ -114,6 +114,31 @@ describe('a second daemon on the same store', () => {
   })
 })
 
+describe('daemons that are started together', () => {
+  it('where a killed one has left its socket: one takes it, and the others say so', async () => {
+    const daemon = new TestStore(scratch, 'together')
+    const args = [storeDaemon, '--store', daemon.store, '--state', daemon.state]
+    for (let round = 0; round < 4; round++) {
+      await daemon.start()
+      await daemon.stop('SIGKILL')
+      const children = Array.from({ length: 4 }, () =>
+        spawn(process.execPath, args, { env: environment(), stdio: 'ignore' }),
+      )
+      const exits = children.map((child) => once(child, 'exit'))
+      let left = children.length
+      await new Promise<void>((resolve) => {
+        for (const exit of exits) void exit.then(() => --left === 1 && resolve())
+      })
+      const client = await daemon.connect()
+      client.close()
+      for (const child of children) child.kill()
+      const statuses = (await Promise.all(exits)).map(([status, signal]) => String(status ?? signal)).sort()
+      expect(statuses).toEqual(['69', '69', '69', 'SIGTERM'])
+      expect(readdirSync(`${daemon.state}/daemon-socket`)).toEqual([])
+    }
+  })
+})
+
 describe('--listen', () => {
   const listen = (path: string) => {
     const folder = mkdtempSync(scratch.file('listen-'))
@@ -318,6 +343,8 @@ describe('a database that takes no more', () => {
     const large = 'x'.repeat(10_000)
     await expect(client.addText('text', large)).rejects.toThrow('full')
     await expect(client.addNar('file', fileNar(large))).rejects.toThrow('full')
+    // Of a lock that was just given back, the file stays for a moment.
+    while (readdirSync(daemon.store).some((name) => name.startsWith('.tmp-link'))) await turn()
     expect(readdirSync(daemon.store).toSorted()).toEqual(['.links', path.slice(daemon.store.length + 1)])
     expect(readdirSync(`${daemon.store}/.links`)).toEqual([])
   })

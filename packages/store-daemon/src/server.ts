@@ -1,12 +1,9 @@
 // Accepts connections and serves each as what it speaks, told by its first byte: `{` begins a record, anything else
 // the worker protocol.
 import { once } from 'node:events'
-import { chmodSync, lstatSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
-import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { findNameFault } from '@plumbline/common/connection/socket-name'
-import { isRefused } from '@plumbline/common/connection/stale-socket'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import { native } from '@plumbline/common/syscall/native'
@@ -14,8 +11,8 @@ import type { Config } from './config.ts'
 import { findUser } from './operations/user-profile.ts'
 import { ByteReader, Disconnected } from '@plumbline/common/store/wire/byte-reader'
 import { serveCalls } from './protocol/serve-calls.ts'
+import { listenAt } from './socket-place.ts'
 import { endSession, makeSession, type Peer, type Session } from './session.ts'
-import { makeDirectory } from './store/make-directory.ts'
 import { Store } from './store/store.ts'
 import { endWaiting } from './store/wait-for-lock.ts'
 
@@ -50,10 +47,14 @@ export class StoreServer {
     const where =
       'path' in address ? address.path : 'host' in address ? address.host : `descriptor ${address.fd}`
     try {
-      if ('path' in address) await makeWayFor(address.path)
-      server.listen(address as ListenOptions)
-      await once(server, 'listening')
-      if ('path' in address) chmodSync(address.path, 0o666)
+      const listen = async () => {
+        server.listen(address as ListenOptions)
+        await once(server, 'listening')
+      }
+      if ('path' in address) {
+        await listenAt(address.path, listen)
+        chmodSync(address.path, 0o666)
+      } else await listen()
     } catch (error) {
       server.close()
       if (error instanceof ToolError) throw error
@@ -145,19 +146,6 @@ function readLimits(): string {
     // A chroot may have no /proc.
     return ''
   }
-}
-
-/** A socket's path has to be free; one that nobody listens on is left over, and anything else is somebody's. */
-async function makeWayFor(path: string): Promise<void> {
-  const fault = findNameFault(path)
-  if (fault) throw new ToolError('LISTEN_FAILED', { address: path, reason: fault })
-  makeDirectory(dirname(path))
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  if (!found) return
-  if (!found.isSocket()) throw new ToolError('LISTEN_FAILED', { address: path, reason: 'it is no socket' })
-  if (!(await isRefused(path)))
-    throw new ToolError('LISTEN_FAILED', { address: path, reason: 'another daemon listens there' })
-  rmSync(path, { force: true })
 }
 
 /** Who is at the other end, by the kernel's word. */
