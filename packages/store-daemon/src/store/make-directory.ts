@@ -1,32 +1,18 @@
 // Makes a directory with those above it, and says what is wrong with which of them.
-import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { exists } from './remove-tree.ts'
+import { makeFolder } from '@plumbline/common/process/make-folder'
 
 /** Whether it was not there. Throws STORE_CONFIG. */
 export function makeDirectory(path: string): boolean {
   try {
-    return mkdirSync(path, { recursive: true }) !== undefined
+    return makeFolder(path, 0o755)
   } catch (error) {
-    const { place, reason } = findFault(path) ?? { place: path, reason: reasonOf(error) }
+    if (!(error instanceof ToolError)) throw error
+    const { path: place, reason } = error.details
     throw new ToolError(
       'STORE_CONFIG',
-      { reason: `cannot make directory \`${place}': ${reason}` },
+      { reason: `cannot make directory \`${String(place)}': ${String(reason)}` },
       { cause: error },
     )
-  }
-}
-
-/** Of a file system that is read-only, Node's recursive mkdir says that there is no such directory. */
-function findFault(path: string): { place: string; reason: string } | undefined {
-  let place = path
-  while (dirname(place) !== place && !exists(dirname(place))) place = dirname(place)
-  try {
-    mkdirSync(place)
-    return undefined
-  } catch (error) {
-    return errnoOf(error) === 'EEXIST' ? undefined : { place, reason: reasonOf(error) }
   }
 }
