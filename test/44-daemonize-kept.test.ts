@@ -215,6 +215,21 @@ describe('nodaemon', () => {
     expect(await ended).toBe('SIGTERM')
   })
 
+  it('is told from what else carries the INVOCATION_ID of whoever runs it', async () => {
+    const INVOCATION_ID = '0123456789abcdef0123456789abcdef'
+    const service = new TestService(scratch, {})
+    service.configure({ command: service.script('service.sh', 'echo up\nexec sleep 1000\n') })
+    const options = { env: environment({ INVOCATION_ID }), stdio: 'pipe' } as const
+    const neighbour = spawn('sleep', ['1000'], options)
+    const child = spawn(process.execPath, [daemonize, service.conf, 'nodaemon'], options)
+    await new Promise((resolve) => child.stdout.on('data', resolve))
+    const ended = new Promise((resolve) => child.on('close', (_, signal) => resolve(signal)))
+    expect((await service.run('stop')).status).toBe(0)
+    expect(await ended).toBe('SIGTERM')
+    expect(isAlive(neighbour.pid ?? 0)).toBe(true)
+    neighbour.kill()
+  })
+
   it('leaves no pidfile when it ends, of which somebody would think that the service has died', async () => {
     const service = new TestService(scratch, {})
     service.configure({ command: service.script('service.sh', 'echo up\nexec sleep 1000\n') })

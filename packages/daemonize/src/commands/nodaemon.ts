@@ -30,8 +30,8 @@ export async function nodaemon(context: Context): Promise<undefined> {
     await clearAway(context, seen)
     makeCacheFolder(settings)
     const { argv, environment: own, sockets } = await chooseProgram(settings)
-    const given = environment[incarnationVariable] ?? ''
-    const id = /^[0-9a-f]{32}$/.test(given) ? given : makeIncarnationId()
+    // Never the one that it is given: all that a supervisor, or a terminal, has started carries that.
+    const id = makeIncarnationId()
     const specification = native().memfd('specification')
     const supervisor = environment['NOTIFY_SOCKET']
     const bytes = formatSpecification(settings, {
