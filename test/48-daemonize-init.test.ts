@@ -2,8 +2,9 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { runDaemonize, TestService, until } from './support/daemonize.ts'
+import { daemonize, runDaemonize, TestService, until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
+import { environment } from './support/shell.ts'
 
 const scratch = new Scratch('daemonize-init')
 
@@ -151,12 +152,34 @@ describe.each(['s6', 'runit'] as const)('%s', (kind) => {
       return code === 0 && record['pid'] !== before
     })
     expect(service.processes()).toHaveLength(1)
+    // Restarted, it is the supervisor's again, and not one of ours in its way.
+    const restarted = await service.run('restart')
+    expect(restarted).toMatchObject({ status: 0, record: { state: 'running', changed: true } })
+    expect(stat()).toContain(`(pid ${restarted.record['pid']})`)
+    expect(service.processes()).toHaveLength(1)
     spawnSync(kind === 's6' ? 's6-svc' : 'sv', kind === 's6' ? ['-d', '-wD', folder] : ['down', folder])
     await until('it has gone', () => service.processes().length === 0)
     // runsv ends on TERM; s6-supervise on its command x.
     if (kind === 's6') spawnSync('s6-svc', ['-x', folder])
     else supervisor.kill('SIGTERM')
     await ended
+  })
+})
+
+describe('in the foreground, with nobody to make it again', () => {
+  it('restart says so, and starts none in its place', async () => {
+    const service = makeService()
+    const child = spawn(process.execPath, [daemonize, service.conf, 'nodaemon'], {
+      env: environment(),
+      stdio: 'pipe',
+    })
+    await new Promise((resolve) => child.stdout.on('data', resolve))
+    const ended = new Promise((resolve) => child.on('close', resolve))
+    const { status, stderr } = await service.run('restart', '--timeout', '100')
+    await ended
+    expect(status).toBe(1)
+    expect(stderr).toContain('it ran in the foreground, and nobody has made it again within 100 ms')
+    expect((await service.run('status')).status).toBe(3)
   })
 })
 

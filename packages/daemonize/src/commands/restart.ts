@@ -11,6 +11,7 @@ import { takeSockets } from '../launch/sockets.ts'
 import { requireAccounts } from '../config/settings.ts'
 import { answer, withLock, type Context, type Outcome } from './command.ts'
 import { actionStatus } from './lsb-status.ts'
+import { endForAnother, isInForeground } from './foreground.ts'
 import { clearAway, startAfresh } from './start.ts'
 
 /** To our own server: finish, without hurry. */
@@ -21,6 +22,7 @@ const endedByReloadMs = 50
 
 export async function restart(context: Context): Promise<Outcome> {
   requireAccounts(context.settings)
+  if (isInForeground(inspectService(context.settings))) return endForAnother(context)
   return withLock(context, async (lock) => {
     const seen = inspectService(context.settings)
     if (
@@ -38,7 +40,9 @@ export async function restart(context: Context): Promise<Outcome> {
   })
 }
 
-export function reload(context: Context): Promise<Outcome> {
+export async function reload(context: Context): Promise<Outcome> {
+  const isSites = context.settings.command === undefined
+  if (isSites && isInForeground(inspectService(context.settings))) return endForAnother(context)
   return withLock(context, async (lock) => {
     const { settings, action } = context
     const seen = inspectService(settings)
