@@ -433,6 +433,29 @@ describe('logs', () => {
     await ended
     await service.run('stop')
   })
+
+  it.each([
+    ['a FIFO', 'mkfifo', 'not a regular file'],
+    ['a directory', 'mkdir', 'not a regular file'],
+    ['a link', 'ln -s /etc/passwd', 'is a symbolic link'],
+  ])('are not looked for in %s', async (_, make, reason) => {
+    const service = new TestService(scratch, { command: ['sleep', '1'] })
+    expect(spawnSync('sh', ['-c', `${make} ${service.log}`]).status).toBe(0)
+    const { status, stderr, records } = await service.run('logs')
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `daemonize: Cannot read "${service.log}": ${reason}\n`,
+    })
+    expect(records).toMatchObject([{ type: 'service' }])
+  })
+
+  it('are not followed where there is no folder for them', async () => {
+    const service = new TestService(scratch, {})
+    service.configure({ command: ['sleep', '1'], log: 'nowhere/service.log' })
+    const { status, stderr } = await service.run('logs', '--follow')
+    expect(status).toBe(1)
+    expect(stderr).toBe(`daemonize: Cannot read "${service.folder}/nowhere": no such file or directory\n`)
+  })
 })
 
 function number(name: string): number {

@@ -1,5 +1,5 @@
 // logs: the last lines of the service's log as `log` records, and with --follow those that come, over rotations.
-import { closeSync, fstatSync, openSync, readSync, statSync, watch } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, watch, type FSWatcher } from 'node:fs'
 import { dirname } from 'node:path'
 import { bytesField } from '@plumbline/common/ndjson/bytes'
 import { LineSplitter, type Line } from '@plumbline/common/ndjson/line-splitter'
@@ -7,6 +7,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Context } from './command.ts'
 
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
 const blockBytes = 64 * 1024
 const maxLine = 1024 * 1024
 const defaultLines = 10
@@ -65,10 +66,15 @@ class LogFollower {
     this.#offset = 0
     this.#splitter = new LineSplitter(maxLine)
     try {
-      this.#fd = openSync(this.#path, 'r')
+      // What the service is given is a file of its own: a FIFO or a link in its place is somebody's trap.
+      const fd = openSync(this.#path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+      this.#fd = fd
+      if (!fstatSync(fd).isFile()) throw new Error('not a regular file')
     } catch (error) {
+      this.close()
       if (errnoOf(error) === 'ENOENT') return
-      throw new ToolError('INPUT_FAILED', { path: this.#path, reason: reasonOf(error) }, { cause: error })
+      const reason = errnoOf(error) === 'ELOOP' ? 'is a symbolic link' : reasonOf(error)
+      throw new ToolError('INPUT_FAILED', { path: this.#path, reason }, { cause: error })
     }
   }
 
@@ -108,7 +114,7 @@ function startOfLast(fd: number, count: number): number {
 function untilAborted(signal: AbortSignal, folder: string, print: () => Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
     let printing = Promise.resolve()
-    const watcher = watch(folder, () => {
+    const watcher = watchFolder(folder, () => {
       printing = printing.then(print)
       printing.catch(reject)
     })
@@ -117,4 +123,12 @@ function untilAborted(signal: AbortSignal, folder: string, print: () => Promise<
       resolve()
     })
   })
+}
+
+function watchFolder(path: string, listener: () => void): FSWatcher {
+  try {
+    return watch(path, listener)
+  } catch (error) {
+    throw new ToolError('INPUT_FAILED', { path, reason: reasonOf(error) }, { cause: error })
+  }
 }

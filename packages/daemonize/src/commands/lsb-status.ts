@@ -32,7 +32,8 @@ const ofError: Partial<Record<ErrorCode, number>> = {
 export function errorStatus(error: ToolError): number {
   const { code } = error
   const errno = (error.cause as NodeJS.ErrnoException | undefined)?.code
-  if (code === 'CANNOT_CREATE' && (errno === 'EACCES' || errno === 'EPERM')) return actionStatus.forbidden
+  const isRefused = errno === 'EACCES' || errno === 'EPERM'
+  if (isRefused && (code === 'CANNOT_CREATE' || code === 'INPUT_FAILED')) return actionStatus.forbidden
   return ofError[code] ?? actionStatus.failed
 }
 
