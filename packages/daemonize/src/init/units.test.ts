@@ -17,6 +17,10 @@ describe('formatUnit()', () => {
       `ExecStart=/usr/bin/node "/opt/50%% off/daemonize.js" "/etc/it's here.json" start\n`,
     )
   })
+  it('takes the pidfile literally for systemd', () => {
+    const odd = { ...service, pidfile: '/run/50% n/a.pid' }
+    expect(formatUnit('systemd', { ...unit, service: odd })).toContain('PIDFile=/run/50%% n/a.pid\n')
+  })
   it.each(['sysv', 'openrc', 's6', 'runit'] as const)('quotes for the shell: %s', (kind) => {
     expect(formatUnit(kind, unit)).toContain(`'/etc/it'\\''s here.json'`)
     expect(formatUnit(kind, unit)).toContain(`'/opt/50% off/daemonize.js'`)

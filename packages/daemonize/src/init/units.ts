@@ -52,7 +52,7 @@ Wants=network-online.target
 
 [Service]
 Type=forking
-PIDFile=${service.pidfile}
+PIDFile=${service.pidfile.replaceAll('%', '%%')}
 ExecStart=${command} start
 ExecStop=${command} stop
 ExecReload=${command} reload
