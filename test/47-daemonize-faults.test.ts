@@ -204,6 +204,18 @@ describe('after a power failure', () => {
     expect(service.processes()).toEqual([])
   })
 
+  it('a service whose pidfile is called like another one and more is not taken for it', async () => {
+    const service = new TestService(scratch, { command: 'exec sleep 1000' })
+    const other = new TestService(scratch, {})
+    other.configure({ name: service.name, pidfile: `${service.pidfile}@2`, command: 'exec sleep 1000' })
+    await other.run('start')
+    expect((await service.run('status')).record).toMatchObject({ state: 'stopped', left: [] })
+    await service.run('start')
+    expect((await service.run('stop')).status).toBe(0)
+    expect((await other.run('status')).record).toMatchObject({ state: 'running' })
+    expect((await other.run('stop')).status).toBe(0)
+  })
+
   it('zap removes the cgroup too of a service that was killed', async () => {
     const service = new TestService(scratch, { command: 'exec sleep 1000' })
     await service.run('start')

@@ -56,7 +56,10 @@ export function findCgroups(name: string, pidfile: string): string[] {
   const top = cgroupMount()
   try {
     const prefix = cgroupPrefix(name, pidfile)
-    const found = readdirSync(`${top}/daemonize`).filter((each) => each.startsWith(prefix))
+    // The id has no "@": what begins alike may be another's, whose pidfile has one.
+    const found = readdirSync(`${top}/daemonize`).filter(
+      (each) => each.startsWith(prefix) && !each.includes('@', prefix.length),
+    )
     return found.map((each) => `${top}/daemonize/${each}`)
   } catch {
     return []
