@@ -275,6 +275,23 @@ describe('what is not allowed is refused', () => {
     expect((await service.run('status')).status).toBe(0)
   })
 
+  it('what may not be seen: its state is unknown, and its log is not for everyone', async () => {
+    const service = new TestService(scratch, { command: ['sleep', '1000'], ready: 'exec' })
+    expect((await service.run('start')).status).toBe(0)
+    chmodSync(service.conf, 0o644)
+    chmodSync(service.log, 0o600)
+    expect(asNobody(service.conf, 'logs').status).toBe(4)
+    chmodSync(dirname(service.pidfile), 0o700)
+    const { status, stdout } = asNobody(service.conf, 'status')
+    expect(status).toBe(4)
+    expect(JSON.parse(stdout)).toMatchObject({
+      state: 'unknown',
+      reason: 'what tells of it cannot be read: permission denied',
+    })
+    chmodSync(dirname(service.pidfile), 0o755)
+    expect(asNobody(service.conf, 'status').status).toBe(0)
+  })
+
   it('it all works without root, in XDG_RUNTIME_DIR', () => {
     const conf = `${open}/own.json`
     writeFileSync(conf, JSON.stringify({ name: 'own', command: ['sleep', '1000'], ready: 'exec' }))

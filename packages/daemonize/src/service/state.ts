@@ -29,7 +29,8 @@ const stateSchema = v.object({
 
 export type StateRecord = v.InferOutput<typeof stateSchema>
 
-export type Found<T> = { value: T } | { absent: true } | { bad: string }
+/** `hidden`: it may well be good, but the caller may not read it. */
+export type Found<T> = { value: T } | { absent: true } | { bad: string; hidden?: boolean }
 
 /** The bytes of a small file of root's or ours, without following links or waiting for anyone. */
 function readTrusted(path: string): Found<string> {
@@ -38,7 +39,8 @@ function readTrusted(path: string): Found<string> {
     fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return { absent: true }
-    return { bad: errnoOf(error) === 'ELOOP' ? 'it is a symbolic link' : reasonOf(error) }
+    if (errnoOf(error) === 'ELOOP') return { bad: 'it is a symbolic link' }
+    return { bad: reasonOf(error), hidden: errnoOf(error) === 'EACCES' }
   }
   try {
     const { uid, size, ...stat } = fstatSync(fd)
