@@ -1,7 +1,19 @@
 // What a started service is, as the kernel tells it: descriptors, environment, umask, terminal, session, identity,
 // limits; and that it cannot get back what it gave up.
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  watch,
+  writeFileSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { daemonize, TestService, until } from './support/daemonize.ts'
@@ -371,6 +383,31 @@ describe('what is not allowed is refused', () => {
     expect((await service.run('start')).status).toBe(0)
     expect(readFileSync(precious, 'utf8')).toBe('precious\n')
     expect(statSync(token)).toMatchObject({ uid: 0, mode: 0o100600 })
+  })
+
+  it('a link that the user puts in place of the socket before it is theirs', async () => {
+    const own = scratch.file('own')
+    mkdirSync(own)
+    chownSync(own, 65534, 65534)
+    const precious = scratch.file('roots')
+    writeFileSync(precious, 'precious\n')
+    const service = new TestService(scratch, {})
+    service.configure({ command: ['sleep', '1000'], user: 'nobody', listen: [`${own}/s`], ready: 'exec' })
+    const watcher = watch(own, () => {
+      if (existsSync(`${own}/t`) || !existsSync(`${own}/s`)) return
+      renameSync(`${own}/s`, `${own}/t`)
+      symlinkSync(precious, `${own}/s`)
+    })
+    // What a busy machine does by chance: the starter goes on half a second after it has bound the socket.
+    const delayed = ['-o', '/dev/null', '-e', 'trace=bind', '-e', 'inject=bind:delay_exit=500000']
+    const starter = spawn('strace', [...delayed, process.execPath, daemonize, service.conf, 'start'], {
+      env: environment(),
+      stdio: 'ignore',
+    })
+    expect(await new Promise((resolve) => starter.on('close', resolve))).toBe(0)
+    watcher.close()
+    expect(lstatSync(`${own}/s`).isSymbolicLink()).toBe(true)
+    expect(statSync(precious).uid).toBe(0)
   })
 
   it('a folder for the pidfile that others may write', async () => {

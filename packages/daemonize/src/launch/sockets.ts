@@ -1,5 +1,5 @@
 // Listening sockets, bound here, before privileges are dropped: the service needs no capability for a low port.
-import { chownSync, closeSync, lstatSync, unlinkSync } from 'node:fs'
+import { closeSync, lchownSync, lstatSync, unlinkSync } from 'node:fs'
 import { native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
@@ -60,7 +60,8 @@ async function openUnix({ identity }: Settings, path: string): Promise<number> {
       return open()
     }
   })()
-  if (identity) chownSync(path, identity.account.uid, identity.gid)
+  // Not what a link leads to, which by now may be in its place.
+  if (identity) lchownSync(path, identity.account.uid, identity.gid)
   return fd
 }
 

@@ -1,5 +1,5 @@
 // The folders and files of a service: made with owners that leave no one else a way in, and removed with care.
-import { chownSync, lstatSync, unlinkSync } from 'node:fs'
+import { lchownSync, lstatSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
@@ -22,7 +22,8 @@ export function makeRunFolder({ pidfile }: Settings): void {
 /** The service's own folder, for the code that it compiles; never writable by anyone else. */
 export function makeCacheFolder({ cachedir, identity }: Settings): void {
   if (!makeFolder(cachedir, 0o750)) return
-  if (identity) chownSync(cachedir, identity.account.uid, identity.gid)
+  // Not what a link leads to, which by now may be in its place.
+  if (identity) lchownSync(cachedir, identity.account.uid, identity.gid)
 }
 
 /** Removes what tells of an incarnation. Throws CANNOT_CREATE when the pidfile is something else. */
