@@ -434,6 +434,45 @@ describe('logs', () => {
     await service.run('stop')
   })
 
+  it('are as many as were asked for, however many come meanwhile, and one that is not ended', async () => {
+    const path = scratch.file('busy/service.log')
+    const service = await startService({ log: { path }, ready: 'exec' }, 'exec yes\n')
+    await until('it is busy', () => existsSync(path) && statSync(path).size > 100_000)
+    const { status, records } = await service.run('logs', '-n', '2')
+    expect({ status, count: records.length }).toEqual({ status: 0, count: 2 })
+    await service.run('kill')
+    writeFileSync(path, 'one\ntwo\nthree')
+    const last = await service.run('logs', '-n', '2')
+    expect(last.records.map(({ text }) => text)).toEqual(['two', 'three'])
+  })
+
+  it('lack no line when followed that came just before the rotation', async () => {
+    const path = scratch.file('gap/service.log')
+    const service = await startService(
+      { log: { path, max_bytes: 2048, max_files: 3 }, ready: 'exec' },
+      'echo first\nwhile [ ! -e $0.go ]; do sleep 0.02; done\ni=0; while [ $i -lt 300 ]; do i=$((i+1)); echo "line $i"; done; exec sleep 1000\n',
+    )
+    await until('it has begun', () => existsSync(path) && statSync(path).size > 0)
+    // What a busy machine does by chance: a while passes between the last read and the look at what is current.
+    const delayed = ['-D', '-f', '-o', '/dev/null', '-P', path, '-e', 'inject=statx:delay_enter=500000']
+    const follower = spawn(
+      'strace',
+      [...delayed, process.execPath, daemonize, service.conf, 'logs', '--follow'],
+      { env: environment(), stdio: 'pipe' },
+    )
+    let text = ''
+    follower.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()))
+    await until('it follows', () => text.includes('first'))
+    writeFileSync(`${service.folder}/service.sh.go`, '')
+    await until('the last line is there', () => text.includes('"line 300"'))
+    const lines = [...text.matchAll(/"line (\d+)"/g)].map(([, line]) => Number(line))
+    expect(lines).toEqual(Array.from({ length: 300 }, (_, index) => index + 1))
+    const ended = new Promise((resolve) => follower.on('close', resolve))
+    follower.kill('SIGTERM')
+    await ended
+    await service.run('stop')
+  })
+
   it.each([
     ['a FIFO', 'mkfifo', 'not a regular file'],
     ['a directory', 'mkdir', 'not a regular file'],

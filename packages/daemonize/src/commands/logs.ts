@@ -24,12 +24,12 @@ export async function logs(context: Context): Promise<undefined> {
     throw new ToolError('USAGE', { reason: 'Option --lines needs a whole number' })
   }
   const follower = new LogFollower(log.path, count)
-  const print = async () => {
-    for (const { bytes } of follower.read())
+  const print = async (lines: Iterable<Line>) => {
+    for (const { bytes } of lines)
       await context.records.write({ type: 'log', name, ...bytesField('text', bytes) })
   }
-  await print()
-  if (flags.has('follow')) await untilAborted(context.signal, dirname(log.path), print)
+  if (flags.has('follow')) await untilAborted(context.signal, dirname(log.path), () => print(follower.read()))
+  else await print(follower.readLast())
   follower.close()
   return undefined
 }
@@ -39,17 +39,29 @@ class LogFollower {
   readonly #path: string
   #fd: number | undefined
   #offset = 0
+  /** Where the last lines ended when they were looked for: a busy service writes faster than they are printed. */
+  #end = 0
   #splitter = new LineSplitter(maxLine)
 
   constructor(path: string, lines: number) {
     this.#path = path
     this.#open()
-    if (this.#fd !== undefined) this.#offset = startOfLast(this.#fd, lines)
+    if (this.#fd === undefined) return
+    this.#end = fstatSync(this.#fd).size
+    this.#offset = startOfLast(this.#fd, this.#end, lines)
+  }
+
+  /** Those, and none that has come since. */
+  *readLast(): Generator<Line> {
+    yield* this.#readOn(this.#end)
+    yield* this.#splitter.end()
   }
 
   *read(): Generator<Line> {
     yield* this.#readOn()
     if (this.#fd === undefined || !this.#isCurrent()) {
+      // What came between the last look and the rotation.
+      yield* this.#readOn()
       yield* this.#splitter.end()
       this.close()
       this.#open()
@@ -83,10 +95,11 @@ class LogFollower {
     return this.#fd !== undefined && now?.ino === fstatSync(this.#fd).ino && now.size >= this.#offset
   }
 
-  *#readOn(): Generator<Line> {
+  *#readOn(end = Number.MAX_SAFE_INTEGER): Generator<Line> {
     const bytes = Buffer.alloc(blockBytes)
     for (;;) {
-      const length = this.#fd === undefined ? 0 : readSync(this.#fd, bytes, 0, blockBytes, this.#offset)
+      const wanted = Math.min(blockBytes, end - this.#offset)
+      const length = this.#fd === undefined ? 0 : readSync(this.#fd, bytes, 0, wanted, this.#offset)
       if (length === 0) return
       this.#offset += length
       yield* this.#splitter.push(Buffer.from(bytes.subarray(0, length)))
@@ -95,8 +108,7 @@ class LogFollower {
 }
 
 /** Where the last `count` lines begin, found from the end. */
-function startOfLast(fd: number, count: number): number {
-  const { size } = fstatSync(fd)
+function startOfLast(fd: number, size: number, count: number): number {
   let end = size
   for (let left = count + 1; end > 0;) {
     const from = Math.max(0, end - blockBytes)
@@ -114,10 +126,13 @@ function startOfLast(fd: number, count: number): number {
 function untilAborted(signal: AbortSignal, folder: string, print: () => Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
     let printing = Promise.resolve()
-    const watcher = watchFolder(folder, () => {
+    const printOn = () => {
       printing = printing.then(print)
       printing.catch(reject)
-    })
+    }
+    const watcher = watchFolder(folder, printOn)
+    // Only once it is watched: what comes meanwhile is not missed.
+    printOn()
     signal.addEventListener('abort', () => {
       watcher.close()
       resolve()
