@@ -155,6 +155,53 @@ describe('supervision', () => {
     expect(Number(await ask())).toBe(service.pid())
   })
 
+  it('stop says that it had to kill, although the keeper did', async () => {
+    const service = await startService(
+      { restart: 'always', stop_timeout: 300, ready: { line: 'up' } },
+      "trap '' TERM\necho up\nwhile :; do sleep 1; done\n",
+    )
+    const { status, record } = await service.run('stop')
+    expect(status).toBe(0)
+    expect(record).toMatchObject({ changed: true, reason: 'it did not end within 300 ms and was killed' })
+    expect((await service.run('start')).status).toBe(0)
+    expect((await service.run('stop', '--timeout', '1000')).record['reason']).toContain('was killed')
+  })
+
+  it('restart gives requests in flight their time, which may be longer than that of stop', async () => {
+    const modules = scratch.file('slow-sites')
+    mkdirSync(modules, { recursive: true })
+    writeFileSync(
+      `${modules}/slow.mjs`,
+      `import { existsSync } from 'node:fs'
+       export default (req, res) => {
+         if (req.url === '/') return res.end(String(process.pid))
+         res.write('begun ')
+         const timer = setInterval(() => {
+           if (!existsSync(${JSON.stringify(`${modules}/go`)})) return
+           clearInterval(timer)
+           res.end('done')
+         }, 10)
+       }`,
+    )
+    const service = await startService({
+      restart: 'always',
+      stop_timeout: 100,
+      drain_timeout: 20_000,
+      module_paths: [modules],
+      sites: [{ module: 'slow', address: '127.0.0.1', port: port + 3 }],
+    })
+    const old = service.pid()
+    const response = await fetch(`http://127.0.0.1:${port + 3}/slow`)
+    const restarted = service.run('restart')
+    await until('there is another', () => service.pid() !== old)
+    // The old one had its patience with kept connections, and the time of a stop.
+    const since = Date.now()
+    await until('the time of a stop is over', () => Date.now() - since > 1500)
+    writeFileSync(`${modules}/go`, '')
+    expect(await response.text()).toBe('begun done')
+    expect((await restarted).record).toMatchObject({ state: 'running', reason: null })
+  })
+
   it('in the foreground it ends with INT, and the service with it', async () => {
     const service = new TestService(scratch, {})
     const command = service.script('service.sh', 'echo up\nexec sleep 1000\n')

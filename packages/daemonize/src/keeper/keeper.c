@@ -44,7 +44,8 @@ static void leave(int status) {
 
 static void stop_service(int number) {
   // Whoever asks again and again makes it no longer.
-  if (!stopping) kill_at = now_ms() + spec.stop_timeout;
+  const bool drains = number == SIGUSR2 && number != spec.stop_signal;
+  if (!stopping) kill_at = now_ms() + spec.stop_timeout + (drains ? spec.drain_timeout : 0);
   stopping = true;
   if (service.pid) {
     kill(service.pid, number);

@@ -56,7 +56,7 @@ struct specification {
   enum restart restart;
   long restart_delay, restart_max_delay, restart_reset, restart_limit;
   int stop_signal;
-  long stop_timeout;
+  long stop_timeout, drain_timeout;
 
   // Where its output goes when the keeper carries it.
   char *log_file, *syslog, *journal, *tag;

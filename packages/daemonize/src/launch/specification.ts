@@ -70,6 +70,7 @@ export function formatSpecification(settings: Settings, incarnation: Incarnation
     ['restart_limit', config.restart_limit ?? 10],
     ['stop_signal', settings.stopSignal],
     ['stop_timeout', settings.stopTimeout],
+    ['drain_timeout', settings.drainTimeout],
     ['tag', settings.name],
     ...(foreground ? [] : logEntries(settings)),
   ]

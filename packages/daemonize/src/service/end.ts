@@ -20,6 +20,8 @@ export type Ending = {
   /** The polite signal; undefined to kill at once. */
   signal: number | undefined
   timeout: number
+  /** When its keeper kills, if that is another time. */
+  keeperTimeout?: number
 }
 
 export type Ended = { /** It had to be killed. */ forced: boolean; left: number[] }
@@ -33,11 +35,14 @@ export async function endIncarnation(record: StateRecord, ending: Ending): Promi
     // The keeper would make it again: it goes first, or rather it does the work.
     let forced = ending.signal === undefined
     if (record.keeper !== 0 && ending.signal !== undefined) {
+      const began = Date.now()
       forced = !(await endProcess(
         keeper,
         ending.signal === SIGUSR2 ? SIGUSR2 : SIGTERM,
         ending.timeout + keeperMs,
       ))
+      // It does not tell whether it had to kill, but that is what it does when the time is up.
+      forced ||= Date.now() - began >= (ending.keeperTimeout ?? ending.timeout)
     } else if (record.keeper !== 0) {
       await endProcess(keeper, undefined, 0)
     }
