@@ -169,6 +169,21 @@ describe('a service of another user', () => {
     })
   })
 
+  it('gets at its folders when the caller keeps everything to themselves', async () => {
+    const service = new TestService(scratch, {})
+    const [cachedir, pidfile] = [`${service.folder}/var/cache`, `${service.folder}/var/run/s.pid`]
+    const body = `echo kept >${cachedir}/file && echo ready\nexec sleep 1000\n`
+    const command = service.script('service.sh', body)
+    service.configure({ user: 'nobody', command, cachedir, pidfile, ready: { line: 'ready' } })
+    chmodSync(service.conf, 0o644)
+    const start = `umask 077; exec ${process.execPath} ${daemonize} ${service.conf} start`
+    const { status, stderr } = spawnSync('sh', ['-c', start], { env: environment(), encoding: 'utf8' })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(statSync(`${cachedir}/file`).uid).toBe(65534)
+    expect(statSync(dirname(pidfile)).mode).toBe(0o40755)
+    expect((await service.run('stop')).status).toBe(0)
+  })
+
   it('has its supplementary groups from the group database', async () => {
     const made = spawnSync('sh', [
       '-c',

@@ -1,6 +1,8 @@
-// Makes a folder and those above it. Node's own recursive mkdir never returns where the kernel makes none (in /proc).
+// Makes a folder and those above it, of just that mode: whoever they are for gets there whatever the caller's umask is.
+// Node's own recursive mkdir never returns where the kernel makes none (in /proc).
 import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { umask } from 'node:process'
 import { ToolError } from '../error/tool-error.ts'
 import { errnoOf, reasonOf } from '../error/translate.ts'
 
@@ -9,7 +11,12 @@ export function makeFolder(path: string, mode: number): boolean {
   try {
     // Most often it is there, and an error costs Node more than a look.
     if (isFolder(path)) return false
-    mkdirSync(path, { mode })
+    const own = umask(0)
+    try {
+      mkdirSync(path, { mode })
+    } finally {
+      umask(own)
+    }
     return true
   } catch (error) {
     const errno = errnoOf(error)
