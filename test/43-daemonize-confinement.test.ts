@@ -276,12 +276,34 @@ describe('a service of another user', () => {
 })
 
 describe('what is not allowed is refused', () => {
-  const asNobody = (...args: string[]) =>
+  const asNobody = (...args: string[]) => asNobodyIn({ XDG_RUNTIME_DIR: `${open}/run` }, ...args)
+  const asNobodyIn = (variables: Record<string, string>, ...args: string[]) =>
     spawnSync(
       'setpriv',
       ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, daemonize, ...args],
-      { env: environment({ XDG_RUNTIME_DIR: `${open}/run`, HOME: open }), encoding: 'utf8' },
+      { env: environment({ ...variables, HOME: open }), encoding: 'utf8' },
     )
+
+  it.each([
+    ['nice', { nice: -5 }, 'nice: permission denied'],
+    ['limits', { limits: { nofile: 100_000_000 } }, 'limits: operation not permitted'],
+    ['chroot', { chroot: '/tmp' }, 'chroot: operation not permitted'],
+    ['listen', { listen: ['127.0.0.1:81'] }, 'cannot listen at 127.0.0.1:81: permission denied'],
+  ])('what only root can give: %s', (name, config, reason) => {
+    const conf = `${open}/${name}.json`
+    const files = { pidfile: `${open}/${name}/s.pid`, cachedir: `${open}/${name}/c`, log: 'none' }
+    writeFileSync(conf, JSON.stringify({ name, command: ['sleep', '1000'], ...files, ...config }))
+    const { status, stderr } = asNobody(conf, 'start')
+    expect({ status, stderr }).toEqual({ status: 4, stderr: `daemonize: Cannot start ${name}: ${reason}\n` })
+  })
+
+  it.each(['', 'relative'])('XDG_RUNTIME_DIR is ignored when it is "%s"', (XDG_RUNTIME_DIR) => {
+    const conf = `${open}/xdg.json`
+    writeFileSync(conf, JSON.stringify({ name: 'xdg', command: ['sleep', '1'] }))
+    const { status, stdout } = asNobodyIn({ XDG_RUNTIME_DIR }, conf, 'unit')
+    expect(status).toBe(0)
+    expect(stdout).toContain('PIDFile=/tmp/daemonize-65534/xdg/xdg.pid\n')
+  })
 
   it('another user, without root', () => {
     const conf = `${open}/other.json`

@@ -210,10 +210,10 @@ describe('a service that cannot start', () => {
       )
     const port = as(write('open/port.json', text({ sites: [[`${open}/fine.mjs`, null, 80]] })))
     expect(port.stderr).toContain('cannot listen at 0.0.0.0:80: permission denied')
-    expect(port.status).toBe(1)
+    expect(port.status).toBe(4)
     const nice = as(write('open/nice.json', text({ command: ['sleep', '9'], nice: -5 })))
     expect(nice.stderr).toContain('nice: permission denied')
-    expect(nice.status).toBe(1)
+    expect(nice.status).toBe(4)
   })
 })
 

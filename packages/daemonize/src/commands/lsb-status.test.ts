@@ -12,10 +12,13 @@ describe('errorStatus()', () => {
     ['SERVICE_FAILED', 1],
     ['INTERNAL', 1],
   ] as const)('%s is %i', (code, status) => expect(errorStatus(new ToolError(code))).toBe(status))
-  it.each(['CANNOT_CREATE', 'INPUT_FAILED'] as const)('is 4 where permissions are missing: %s', (code) => {
-    const cause = Object.assign(new Error(), { code: 'EACCES' })
-    expect(errorStatus(new ToolError(code, {}, { cause }))).toBe(4)
-  })
+  it.each(['CANNOT_CREATE', 'INPUT_FAILED', 'SERVICE_FAILED'] as const)(
+    'is 4 where permissions are missing: %s',
+    (code) => {
+      const cause = Object.assign(new Error(), { code: 'EACCES' })
+      expect(errorStatus(new ToolError(code, {}, { cause }))).toBe(4)
+    },
+  )
 })
 
 describe('mergeStatuses()', () => {

@@ -29,11 +29,14 @@ const ofError: Partial<Record<ErrorCode, number>> = {
   SERVICE_NOT_RUNNING: actionStatus.notRunning,
 }
 
+/** Which system call they failed for says whether it was for want of permission. */
+const needsPermission: ReadonlySet<ErrorCode> = new Set(['CANNOT_CREATE', 'INPUT_FAILED', 'SERVICE_FAILED'])
+
 export function errorStatus(error: ToolError): number {
   const { code } = error
   const errno = (error.cause as NodeJS.ErrnoException | undefined)?.code
   const isRefused = errno === 'EACCES' || errno === 'EPERM'
-  if (isRefused && (code === 'CANNOT_CREATE' || code === 'INPUT_FAILED')) return actionStatus.forbidden
+  if (isRefused && needsPermission.has(code)) return actionStatus.forbidden
   return ofError[code] ?? actionStatus.failed
 }
 

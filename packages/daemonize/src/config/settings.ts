@@ -136,12 +136,13 @@ function once<T>(make: () => T): () => T {
 
 function defaultFolders(name: string, uid: number, environment: NodeJS.ProcessEnv): Folders {
   if (uid === 0) return { run: `/run/${name}`, cache: `/var/cache/${name}`, log: '/var/log' }
-  const home = environment['HOME'] ?? '/'
-  const run = environment['XDG_RUNTIME_DIR'] ?? `/tmp/daemonize-${uid}`
+  // What is empty or relative is to be ignored, by the XDG Base Directory Specification.
+  const given = (key: string) => (environment[key]?.startsWith('/') ? environment[key] : undefined)
+  const home = given('HOME') ?? findAccount(String(uid))?.home ?? '/'
   return {
-    run: `${run}/${name}`,
-    cache: `${environment['XDG_CACHE_HOME'] ?? `${home}/.cache`}/${name}`,
-    log: `${environment['XDG_STATE_HOME'] ?? `${home}/.local/state`}/${name}`,
+    run: `${given('XDG_RUNTIME_DIR') ?? `/tmp/daemonize-${uid}`}/${name}`,
+    cache: `${given('XDG_CACHE_HOME') ?? `${home}/.cache`}/${name}`,
+    log: `${given('XDG_STATE_HOME') ?? `${home}/.local/state`}/${name}`,
   }
 }
 

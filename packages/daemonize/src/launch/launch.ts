@@ -123,7 +123,7 @@ export async function launchService(settings: Settings, program: Program, launch
 function withReason(error: unknown, line: string | undefined): unknown {
   if (!(error instanceof ToolError) || error.code !== 'SERVICE_FAILED' || line === undefined) return error
   const reason = `${String(error.details['reason'])}: ${line.slice(0, 200)}`
-  return new ToolError(error.code, { ...error.details, reason })
+  return new ToolError(error.code, { ...error.details, reason }, { cause: error.cause })
 }
 
 /** What it said last is most often why, but for the traces that runtimes print below the error itself. */
@@ -140,7 +140,8 @@ class Started {
   readonly failed: Promise<never>
 
   constructor(link: KeeperLink, program: string, action: string, { name, log }: Settings) {
-    const fail = (reason: string) => new ToolError('SERVICE_FAILED', { action, name, reason })
+    const fail = (reason: string, cause?: unknown) =>
+      new ToolError('SERVICE_FAILED', { action, name, reason }, { cause })
     this.failed = new Promise((_, reject) => {
       link.listen((event) => {
         if (event.kind === 'pid') this.pid = event.pid
@@ -158,7 +159,7 @@ function describeFailure(
   event: KeeperEvent,
   program: string,
   log: Log,
-  fail: (reason: string) => ToolError,
+  fail: (reason: string, cause?: unknown) => ToolError,
 ): ToolError | undefined {
   switch (event.kind) {
     case 'exit':
@@ -169,8 +170,7 @@ function describeFailure(
       if (event.stage === 'occupied') return fail(occupied)
       if (event.stage === 'log' && log.kind === 'kept')
         return new ToolError('CANNOT_CREATE', { path: log.path, reason: describeErrno(event.errno) })
-      if (event.stage !== 'exec')
-        return fail(`${event.stage.replaceAll('_', ' ')}: ${describeErrno(event.errno)}`)
+      if (event.stage !== 'exec') return fail(describeStage(event), { code: event.errno })
       if (event.errno === 'ENOENT') return new ToolError('COMMAND_NOT_FOUND', { command: program })
       return new ToolError('COMMAND_NOT_EXECUTABLE', { command: program, reason: describeErrno(event.errno) })
     case 'end':
@@ -178,6 +178,10 @@ function describeFailure(
     default:
       return undefined
   }
+}
+
+function describeStage({ stage, errno }: { stage: string; errno: string }): string {
+  return `${stage.replaceAll('_', ' ')}: ${describeErrno(errno)}`
 }
 
 function describeErrno(name: string): string {
