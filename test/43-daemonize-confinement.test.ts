@@ -5,10 +5,12 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   watch,
@@ -420,6 +422,29 @@ describe('what is not allowed is refused', () => {
     expect((await service.run('start')).status).toBe(0)
     expect(readFileSync(precious, 'utf8')).toBe('precious\n')
     expect(statSync(token)).toMatchObject({ uid: 0, mode: 0o100600 })
+  })
+
+  it.each(['file', 'kept'])('a log below a link of somebody else: %s', async (kind) => {
+    const [own, roots] = [scratch.file(`${kind}-home`), scratch.file(`${kind}-roots`)]
+    for (const folder of [own, roots]) mkdirSync(folder)
+    symlinkSync(roots, `${own}/logs`)
+    const path = `${own}/logs/s.log`
+    const service = new TestService(scratch, {})
+    service.configure({
+      command: ['sleep', '1000'],
+      ready: 'exec',
+      user: 'nobody',
+      log: kind === 'file' ? path : { path },
+    })
+    expect((await service.run('start')).status).toBe(0)
+    expect(existsSync(`${roots}/s.log`)).toBe(true)
+    await service.run('stop')
+    rmSync(`${roots}/s.log`)
+    lchownSync(`${own}/logs`, 65534, 65534)
+    const { status, stderr } = await service.run('start')
+    expect(status).toBe(1)
+    expect(stderr).toContain(`link "${own}/logs" belongs to user 65534`)
+    expect(existsSync(`${roots}/s.log`)).toBe(false)
   })
 
   it('a link that the user puts in place of the socket before it is theirs', async () => {

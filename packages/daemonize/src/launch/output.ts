@@ -1,10 +1,20 @@
 // What a service says while it is being started: from its log file as it grows, or from the keeper that carries it.
-import { closeSync, constants, fstatSync, openSync, readSync, watch, type FSWatcher } from 'node:fs'
-import { dirname } from 'node:path'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  readlinkSync,
+  watch,
+  type FSWatcher,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import type { Log } from '../config/settings.ts'
 import { makeFolder } from '@plumbline/common/process/make-folder'
+import { followOwnLinks } from '../service/path-danger.ts'
 import type { KeeperLink } from './keeper-link.ts'
 
 const { O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
@@ -31,15 +41,17 @@ export class Output {
 
   /** Throws CANNOT_CREATE. */
   static open(log: Log): Output {
-    if (log.kind === 'kept') makeFolder(dirname(log.path), 0o755)
-    if (log.kind !== 'file') return new Output(undefined, 0)
+    if (log.kind !== 'file' && log.kind !== 'kept') return new Output(undefined, 0)
     makeFolder(dirname(log.path), 0o755)
     try {
+      const folder = followOwnLinks(dirname(log.path))
+      if (log.kind === 'kept') return new Output(undefined, 0)
       const fd = openSync(log.path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0o640)
       const stat = fstatSync(fd)
-      if (stat.isFile() || stat.isCharacterDevice()) return new Output(fd, stat.size)
+      const isThere = readlinkSync(`/proc/self/fd/${fd}`) === join(folder, basename(log.path))
+      if (isThere && (stat.isFile() || stat.isCharacterDevice())) return new Output(fd, stat.size)
       closeSync(fd)
-      throw new Error('not a regular file')
+      throw new Error(isThere ? 'not a regular file' : 'its folder was changed meanwhile')
     } catch (error) {
       throw new ToolError('CANNOT_CREATE', { path: log.path, reason: reasonOf(error) }, { cause: error })
     }
