@@ -175,6 +175,10 @@ describe('in the foreground, with nobody to make it again', () => {
     })
     await new Promise((resolve) => child.stdout.on('data', resolve))
     const ended = new Promise((resolve) => child.on('close', resolve))
+    service.configure({ command: ['/nowhere/to/be/found'] })
+    expect((await service.run('restart')).status).toBe(5)
+    expect((await service.run('status')).record).toMatchObject({ state: 'running', pid: child.pid })
+    service.configure({ command: ['true'] })
     const { status, stderr } = await service.run('restart', '--timeout', '100')
     await ended
     expect(status).toBe(1)

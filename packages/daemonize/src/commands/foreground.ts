@@ -4,6 +4,7 @@ import { aborted } from '@plumbline/common/process/aborted'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { inspectService, type Seen } from '../service/inspect.ts'
 import { pause } from '../service/pause.ts'
+import { check } from './check.ts'
 import { answer, withLock, type Context, type Outcome } from './command.ts'
 import { actionStatus } from './lsb-status.ts'
 import { clearAway } from './start.ts'
@@ -15,9 +16,11 @@ export function isInForeground({ main, keeper, record }: Seen): boolean {
   return (main ?? keeper) !== undefined && record?.session === 0
 }
 
-/** Ends it, and waits until there is another. Throws SERVICE_FAILED when none comes, CANCELLED. */
+/** Ends it, and waits until there is another. Throws SERVICE_FAILED when none comes, CANCELLED, what check() does. */
 export async function endForAnother(context: Context): Promise<Outcome> {
   const { settings, action, signal } = context
+  // What cannot be made again is left as it is.
+  await check(context)
   const old = await withLock(context, async () => {
     const seen = inspectService(settings)
     // Somebody else may have ended it meanwhile, and it is another already.
