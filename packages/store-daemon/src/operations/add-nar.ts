@@ -6,6 +6,7 @@ import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
 import { moveItem } from '../store/move-item.ts'
 import { removeTree } from '../store/remove-tree.ts'
+import { checkDerivationFile } from './check-derivation.ts'
 import { addItem } from './finish-item.ts'
 import { ownHash, type NarInProgress } from './unpack-nar.ts'
 
@@ -16,7 +17,7 @@ export function algorithmOrDefault(name: string): HashAlgorithm {
   return isHashAlgorithm(name) ? name : 'sha256'
 }
 
-/** Throws HASH_UNKNOWN, STORE_NAME_…, STORE_FAILED. */
+/** Throws HASH_UNKNOWN, STORE_NAME_…, DERIVATION_…, STORE_FAILED. */
 export async function addNar(session: Session, request: AddNar): Promise<string> {
   try {
     return await placeNar(session, request)
@@ -40,11 +41,12 @@ async function placeNar(session: Session, { name, recursive, algorithm, nar }: A
   }
   await addItem(session, path, async () => {
     const own = await ownHash(session, nar.target, unpacked)
+    const outputs = checkDerivationFile(session.store, path, nar.target)
     fault('add-nar-unpacked')
     removeTree(path)
     moveItem(nar.target, path)
     fault('add-nar-renamed')
-    return { path, ...own, references: [], deriver: null, links: unpacked.links }
+    return { path, ...own, references: [], deriver: null, links: unpacked.links, ...(outputs && { outputs }) }
   })
   return path
 }

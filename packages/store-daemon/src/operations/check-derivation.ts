@@ -1,5 +1,5 @@
 // What a derivation has to satisfy to be registered, and the hashes of those it builds on.
-import { readFileSync } from 'node:fs'
+import { lstatSync, readFileSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { checkOutputPaths, hashDerivationModulo } from '@plumbline/common/store/derivation/derivation-hash'
 import { isFixedOutput, type Derivation } from '@plumbline/common/store/derivation/derivation'
@@ -8,6 +8,8 @@ import { storeName } from '@plumbline/common/store/store-path'
 import type { Store } from '../store/store.ts'
 
 const maxCached = 20_000
+/** Of a derivation, in bytes, which is what a text may have. */
+const maxSize = 32 * 1024 * 1024
 /** Path of a valid derivation → its hash modulo. An item never changes, so neither does its hash. */
 const hashes = new Map<string, string>()
 
@@ -20,10 +22,37 @@ export function checkDerivation(store: Store, path: string, contents: Buffer): R
   return new Map(derivation.outputs.map((output) => [output.name, output.path]))
 }
 
-/** Reads the derivation at `path`, which has to be valid. */
+/** The same for what is at `file`; undefined for what is no derivation. Throws STORE_FAILED too. */
+export function checkDerivationFile(
+  store: Store,
+  path: string,
+  file: string,
+): ReadonlyMap<string, string> | undefined {
+  if (!path.endsWith('.drv')) return undefined
+  const stat = lstatSync(file)
+  if (!stat.isFile()) return undefined
+  if (stat.size > maxSize)
+    throw new ToolError('STORE_FAILED', { reason: `derivation \`${path}' is too large` })
+  return checkDerivation(store, path, readFileSync(file))
+}
+
+/**
+ * Reads the derivation at `path`, which has to be valid, and to have been checked when it became so: what a builder
+ * made has not, and might be another one the next time, nor has what is called like a derivation and is none.
+ */
 export function readDerivation(store: Store, path: string): Derivation {
-  if (store.database.idOf(path) === undefined) throw new ToolError('REFERENCE_NOT_VALID', { path })
-  return parseDerivation(readFileSync(path, 'latin1'), path)
+  const id = store.database.idOf(path)
+  if (id === undefined) throw new ToolError('REFERENCE_NOT_VALID', { path })
+  const known = new Map(store.database.outputs(id).map((output) => [output.id, output.path]))
+  if (known.size === 0)
+    throw new ToolError('DERIVATION_INCORRECT', { path, reason: 'no outputs that are known' })
+  const derivation = parseDerivation(readFileSync(path, 'latin1'), path)
+  const wrong = derivation.outputs.find((output) => known.get(output.name) !== output.path)
+  if (wrong) {
+    const reason = `output \`${wrong.path}', which was not registered with it`
+    throw new ToolError('DERIVATION_INCORRECT', { path, reason })
+  }
+  return derivation
 }
 
 /**

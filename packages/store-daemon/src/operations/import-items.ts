@@ -1,6 +1,5 @@
 // Imports items from another store. An item's path says nothing about its contents; trust comes from the key that
 // signed it, so nothing is imported without a signature, not even for root.
-import { lstatSync, readFileSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { exportMagic } from '@plumbline/common/store/export-format'
 import { isStorePath } from '@plumbline/common/store/store-path'
@@ -8,7 +7,7 @@ import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
 import { moveItem } from '../store/move-item.ts'
 import { removeTree } from '../store/remove-tree.ts'
-import { checkDerivation } from './check-derivation.ts'
+import { checkDerivationFile } from './check-derivation.ts'
 import { addItem } from './finish-item.ts'
 import { ImportStream, type Pull } from './import-stream.ts'
 import { trustedHash } from './signing.ts'
@@ -73,8 +72,7 @@ async function importItem(session: Session, stream: ImportStream, nar: NarInProg
         throw new ToolError('REFERENCE_NOT_VALID', { path: reference })
       }
     }
-    const isDerivation = path.endsWith('.drv') && lstatSync(nar.target).isFile()
-    const outputs = isDerivation ? checkDerivation(session.store, path, readFileSync(nar.target)) : undefined
+    const outputs = checkDerivationFile(session.store, path, nar.target)
     removeTree(path)
     moveItem(nar.target, path)
     fault('import-renamed')

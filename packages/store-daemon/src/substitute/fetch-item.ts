@@ -1,10 +1,10 @@
 // Makes an item valid from what servers offer of it.
-import { lstatSync, readFileSync, renameSync } from 'node:fs'
+import { renameSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { toToolError } from '@plumbline/common/error/translate'
 import type { Registration } from '../database/registrar.ts'
 import { fault } from '../fault.ts'
-import { checkDerivation } from '../operations/check-derivation.ts'
+import { checkDerivationFile } from '../operations/check-derivation.ts'
 import { addItem } from '../operations/finish-item.ts'
 import type { Session } from '../session.ts'
 import { lockPath, unlockPath } from '../store/path-locks.ts'
@@ -83,8 +83,7 @@ async function place(
   try {
     ;({ links } = await fetchInto(session, offer, target, options, deadline))
     fault('substitute-unpacked')
-    const isDerivation = path.endsWith('.drv') && lstatSync(target).isFile()
-    const outputs = isDerivation ? checkDerivation(store, path, readFileSync(target)) : undefined
+    const outputs = checkDerivationFile(store, path, target)
     name(target, path)
     fault('substitute-renamed')
     return { path, narHash, narSize, references, deriver, links, ...(outputs && { outputs }) }

@@ -49,8 +49,10 @@ export function checkOutputPaths(
   hashOfInput: HashOfInput,
 ): void {
   const environment = new Map(derivation.environment)
-  for (const [output, expected] of computeOutputPaths(store, name, derivation, hashOfInput)) {
-    const found = derivation.outputs.findLast((each) => each.name === output)?.path ?? ''
+  const paths = computeOutputPaths(store, name, derivation, hashOfInput)
+  // Each of them: one name may be there twice.
+  for (const { name: output, path: found } of derivation.outputs) {
+    const expected = paths.get(output) ?? ''
     if (found !== expected || environment.get(output) !== expected) {
       const reason = `incorrect output \`${found}', should be \`${expected}'`
       throw new ToolError('DERIVATION_INCORRECT', { path, reason })
