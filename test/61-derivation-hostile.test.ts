@@ -5,19 +5,18 @@ import { startBuildDaemon } from './support/build-daemon.ts'
 import { build, setOptions, type Derivations, type Made } from './support/build.ts'
 import { Scratch } from './support/scratch.ts'
 import type { TestStore } from './support/store.ts'
-import { fileNar, str, type WireClient } from './support/wire.ts'
+import { fileNar, str } from './support/wire.ts'
 
 const scratch = new Scratch('drv')
 
 describe('a derivation whose output is not its own', () => {
   let daemon: TestStore
-  let client: WireClient
   let derivations: Derivations
   let evil: Made
   let victim: Made
 
   beforeAll(async () => {
-    ;({ daemon, client, derivations } = await startBuildDaemon(scratch, 'daemon'))
+    ;({ daemon, derivations } = await startBuildDaemon(scratch, 'daemon'))
     evil = await derivations.make('evil', { script: 'echo evil > $out' })
     victim = await derivations.make('victim', { script: 'echo good > $out' })
   })

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "builder.h"
 #include "build-root.h"
+#include "refuse-sockets.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -138,6 +139,8 @@ void become_builder(const struct beginning *beginning) {
   become_user(request);
   // Set-id programs of the builder's own making give it nothing.
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail("setting", "no_new_privs");
+  const bool is_on_net = request->root && !(request->namespaces & CLONE_NEWNET);
+  if (is_on_net && !refuse_local_sockets()) fail("refusing", "local sockets");
   // The watcher is what ends us; should it be killed itself, that has to do.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   reset_signals();
