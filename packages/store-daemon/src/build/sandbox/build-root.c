@@ -4,7 +4,8 @@
 //   lPATH LF TARGET    symlink                       cPATH LF OPTIONS   proc; `ro`: nothing in it can be set
 //   bPATH LF SOURCE    what is at SOURCE, read only; a symlink is made again
 //   wPATH LF SOURCE    what is at SOURCE, with all that is mounted in it, writable
-//   oPATH LF SOURCE    the same, unless there is none    tPATH LF OPTIONS   tmpfs      pPATH LF OPTIONS   devpts
+//   oPATH LF SOURCE    the same, if there is such, but a device or read only
+//   tPATH LF OPTIONS   tmpfs                         pPATH LF OPTIONS   devpts
 //
 // PATH is below the root. What SOURCE is has been looked up before: by then it may be out of sight (sources.c).
 #define _GNU_SOURCE

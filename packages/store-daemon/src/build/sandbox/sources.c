@@ -19,6 +19,12 @@ static int clone_tree(const char *path, int flags) {
   return tree;
 }
 
+static void keep_unchanged(int tree, unsigned flags, unsigned long long more, const char *path) {
+  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | more};
+  if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | flags, &attributes, sizeof attributes) < 0)
+    fail("making a mount read-only", path);
+}
+
 /** An item: one mount, of which nothing can be changed. A symlink is made again. */
 static struct source open_item(const char *path) {
   struct stat status;
@@ -30,20 +36,24 @@ static struct source open_item(const char *path) {
     return (struct source){.tree = -1, .target = strndup(target, length)};
   }
   int tree = clone_tree(path, AT_SYMLINK_NOFOLLOW);
-  struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
-  if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
-    fail("making a mount read-only", path);
+  keep_unchanged(tree, 0, MOUNT_ATTR_NODEV, path);
   return (struct source){.tree = tree, .is_directory = S_ISDIR(status.st_mode)};
 }
 
 /** All that is mounted in it comes with it. */
-static struct source open_writable(const char *path, bool optional) {
+static struct source open_writable(const char *path) {
   struct stat status;
-  if (stat(path, &status) < 0) {
-    if (optional) return (struct source){.tree = -1};
-    fail("getting status of", path);
-  }
+  if (stat(path, &status) < 0) fail("getting status of", path);
   return (struct source){.tree = clone_tree(path, AT_RECURSIVE), .is_directory = S_ISDIR(status.st_mode)};
+}
+
+/** The machine's own, if it has it: a builder that is root must not change it. Devices are written to all the same. */
+static struct source open_machines(const char *path) {
+  struct stat status;
+  if (stat(path, &status) < 0) return (struct source){.tree = -1};
+  int tree = clone_tree(path, AT_RECURSIVE);
+  keep_unchanged(tree, AT_RECURSIVE, 0, path);
+  return (struct source){.tree = tree, .is_directory = S_ISDIR(status.st_mode)};
 }
 
 struct source *open_sources(char **steps, size_t count) {
@@ -52,7 +62,8 @@ struct source *open_sources(char **steps, size_t count) {
   for (size_t i = 0; i < count; i++) {
     const char *path = strchr(steps[i], '\n');
     if (path && steps[i][0] == 'b') sources[i] = open_item(path + 1);
-    else if (path && strchr("wo", steps[i][0])) sources[i] = open_writable(path + 1, steps[i][0] == 'o');
+    else if (path && steps[i][0] == 'w') sources[i] = open_writable(path + 1);
+    else if (path && steps[i][0] == 'o') sources[i] = open_machines(path + 1);
     else sources[i].tree = -1;
   }
   return sources;
