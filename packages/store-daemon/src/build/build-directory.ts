@@ -1,7 +1,8 @@
 // The directory that a builder starts in: /tmp/guix-build-NAME.drv-N.
-import { chmodSync, lchownSync, lstatSync, readdirSync, renameSync, rmdirSync } from 'node:fs'
+import { chmodSync, lstatSync, readdirSync, renameSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { toPath } from '@plumbline/common/store/byte-string'
+import { giveTree } from './give-tree.ts'
 
 export type BuildDirectory = {
   /** What nobody but the daemon gets into. */
@@ -55,6 +56,7 @@ export function keepBuildDirectory(
   user: { uid: number; gid: number } | undefined,
 ): string {
   if (user) giveTree(top, user)
+  else takeSetIds(top)
   chmodSync(top, 0o755)
   if (top !== path) {
     const pivot = `${path}.pivot`
@@ -65,11 +67,14 @@ export function keepBuildDirectory(
   return path
 }
 
-function giveTree(top: string, { uid, gid }: { uid: number; gid: number }): void {
+/** Of set-id bits everybody who gets at it would have the use. To give it away takes them off, too. */
+function takeSetIds(top: string): void {
   for (const open = [top]; open.length > 0;) {
     const path = open.pop() ?? top
-    lchownSync(toPath(path), uid, gid)
-    if (!lstatSync(toPath(path)).isDirectory()) continue
+    const stat = lstatSync(toPath(path))
+    if (stat.isSymbolicLink()) continue
+    if ((stat.mode & 0o6000) !== 0) chmodSync(toPath(path), stat.mode & 0o1777)
+    if (!stat.isDirectory()) continue
     for (const name of readdirSync(toPath(path), 'latin1')) open.push(`${path}/${name}`)
   }
 }

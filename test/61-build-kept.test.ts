@@ -1,0 +1,32 @@
+// What failed builds leave, and clients ask to be kept.
+import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { startBuildDaemon } from './support/build-daemon.ts'
+import { build, buildUsers, failure, setOptions } from './support/build.ts'
+import { Scratch } from './support/scratch.ts'
+
+const scratch = new Scratch('kept')
+chmodSync(scratch.path, 0o755)
+
+describe.skipIf(process.getuid?.() !== 0).each(['root', 'rootless'])('%s', (kind) => {
+  it('a directory that is kept has no programs that make others the builder', async () => {
+    const nobody = buildUsers.gid + 5
+    const folder = scratch.file(kind)
+    mkdirSync(folder)
+    if (kind === 'rootless') chownSync(folder, nobody, nobody)
+    const setpriv = ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups']
+    const { client, derivations } = await startBuildDaemon(scratch, kind, {
+      env: { HOME: folder },
+      ...(kind === 'rootless' && { prefix: setpriv }),
+    })
+    await setOptions(client, { keepFailed: true })
+    const made = await derivations.make(`kept-${kind}-${process.pid}`, {
+      script: 'echo x > program; $tool chmod 6755 program; $tool mkdir d; $tool chmod 3777 d; exit 1',
+    })
+    await failure(build(client, made.drv))
+    const [, kept = ''] = /note: keeping build directory `(.*)'/.exec(client.log) ?? []
+    const modes = ['program', 'd'].map((name) => lstatSync(`${kept}/${name}`).mode & 0o7777)
+    rmSync(kept, { recursive: true })
+    expect(modes).toEqual([0o755, 0o1777])
+  })
+})
