@@ -23,24 +23,31 @@ export type BuildSettings = {
   offload: boolean
 }
 
+/** A timer for longer goes off at once. */
+const maxTimerMs = 2 ** 31 - 1
+
 /** set-options has checked that numbers are numbers. */
 export function readBuildSettings({ store, options }: Session): BuildSettings {
   const { build } = store.config
   const { settings } = options
   const number = (name: string, otherwise: number) => Math.max(0, Number(settings.get(name) ?? otherwise))
+  const limit = (name: string, otherwise: number) => {
+    const ms = number(name, otherwise) * 1000
+    return ms > maxTimerMs ? 0 : ms
+  }
   const flag = (name: string, otherwise: boolean) => (settings.get(name) ?? String(otherwise)) === 'true'
   return {
     maxJobs: number('build-max-jobs', build.maxJobs),
     cores: number('build-cores', build.cores),
-    timeoutMs: number('build-timeout', build.timeout) * 1000,
-    silenceMs: number('build-max-silent-time', build.maxSilentTime) * 1000,
+    timeoutMs: limit('build-timeout', build.timeout),
+    silenceMs: limit('build-max-silent-time', build.maxSilentTime),
     maxLog: number('build-max-log-size', 0),
     rounds: number('build-repeat', build.rounds - 1) + 1,
     sandbox: flag('build-use-chroot', build.sandbox),
     impersonateLinux26: flag('build-impersonate-linux-26', build.impersonateLinux26),
     cacheFailures: flag('build-cache-failure', build.cacheFailures),
     keepLogs: flag('build-keep-log', build.keepLogs),
-    pollMs: number('build-poll-interval', 5) * 1000,
+    pollMs: Math.min(number('build-poll-interval', 5) * 1000, maxTimerMs),
     system: settings.get('system') ?? build.system,
     fallback: options.fallback || flag('build-fallback', false),
     keepGoing: options.keepGoing,

@@ -22,8 +22,9 @@ export async function runBuild(
 ): Promise<Outcome> {
   const { session, path, mode, signal } = build
   const builds = buildsOf(session.store)
+  const isOthers = mode === 'normal' && builds.find(path) !== undefined
   // Somebody else's build takes nobody a slot, nor does one that another machine may take.
-  const isElsewhere = mode === 'normal' && (builds.find(path) !== undefined || build.offload !== undefined)
+  const isElsewhere = isOthers || (mode === 'normal' && build.offload !== undefined)
   const release = isElsewhere ? undefined : await takeSlot()
   const job = build.offload ? { ...build, takeSlot } : build
   try {
@@ -33,6 +34,8 @@ export async function runBuild(
   } catch (error) {
     if (!(error instanceof BuildFailure)) throw error
     signal.throwIfAborted()
+    // It has taken too long for somebody else.
+    if (isOthers && error.kind === 'timeout') return runBuild(build, sink, takeSlot)
     return error.kind
   } finally {
     release?.()

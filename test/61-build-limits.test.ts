@@ -1,0 +1,27 @@
+// Limits that one client sets on a build that another one wants as well.
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { startBuildDaemon } from './support/build-daemon.ts'
+import { build, failure, setOptions } from './support/build.ts'
+import { Scratch } from './support/scratch.ts'
+import { until } from './support/until.ts'
+
+const scratch = new Scratch('limits')
+
+it('who has no patience has no patience for others, and who has much of it is not without', async () => {
+  const { daemon, client, derivations } = await startBuildDaemon(scratch, 'daemon')
+  const other = await daemon.connect()
+  scratch.onEnd(() => other.close())
+  const made = await derivations.make('slow', {
+    script: 'echo first; read -t 2 x < <($tool sleep) || true; echo good > $out',
+  })
+  await setOptions(client, { settings: { 'build-timeout': '1' } })
+  await setOptions(other, { settings: { 'build-timeout': '9999999999', 'build-max-silent-time': '3000000' } })
+  client.onNext = (bytes) => (client.log += bytes.toString())
+  const impatient = failure(build(client, made.drv))
+  await until(() => client.log.includes('first\n'))
+  const patient = build(other, made.drv)
+  expect((await impatient).status).toBe(101)
+  await patient
+  expect(readFileSync(made.out, 'utf8')).toBe('good\n')
+})
