@@ -8,22 +8,33 @@ import { checkDerivationFile } from '../operations/check-derivation.ts'
 import { addItem } from '../operations/finish-item.ts'
 import type { Session } from '../session.ts'
 import { lockPath, unlockPath } from '../store/path-locks.ts'
-import { removeTree } from '../store/remove-tree.ts'
+import { exists, removeTree } from '../store/remove-tree.ts'
 import { replaceTree } from '../store/replace-tree.ts'
 import { Deadline } from './deadline.ts'
 import { fetchInto } from './fetch-into.ts'
 import type { Offer } from './find-offers.ts'
-import { sharedState } from './shared-state.ts'
+import { downloadsOf } from './shared-state.ts'
 import type { FetchOptions } from './substituter.ts'
 import { formatTrace } from './trace.ts'
 
-/** Gives the tree at `target` the item's name. */
-type Name = (target: string, path: string) => void
+/** Gives the tree at `target` the name of the item that is to be registered. */
+type Name = (target: string, item: Registration) => void | Promise<void>
 
-const asNew: Name = (target, path) => {
+const asNew = (target: string, { path }: Registration): void => {
   removeTree(path)
   renameSync(target, path)
 }
+
+/** Its lock is not held while a server that somebody has named takes its time. */
+const asNewAtOnce =
+  (session: Session): Name =>
+  async (target, item) => {
+    await addItem(session, item.path, () => {
+      asNew(target, item)
+      return item
+    })
+    if (exists(target)) await session.store.pool.run('removeItems', { paths: [target], links: item.links })
+  }
 
 /** Throws STORE_FAILED with the item named. Nothing of it is left then. */
 export async function fetchItem(session: Session, offer: Offer, options: FetchOptions): Promise<void> {
@@ -33,14 +44,17 @@ export async function fetchItem(session: Session, offer: Offer, options: FetchOp
     if (session.options.printBuildTrace) log(0, text)
   }
   let started = false
+  const isStranger = offer.sources.some(({ server }) => server.isStranger)
   const fetch = (name: Name): Promise<Registration> => {
     started = true
     log(1, `fetching path \`${path}'...`)
     trace(formatTrace.started(path))
-    return sharedState(session.store).downloads.run(() => place(session, offer, options, name))
+    return downloadsOf(session, isStranger).run(() => place(session, offer, options, name))
   }
   try {
-    if (options.repair) await repairItem(session, path, () => fetch(replaceTree))
+    if (options.repair)
+      await repairItem(session, path, () => fetch((target) => void replaceTree(target, path)))
+    else if (isStranger) await fetch(asNewAtOnce(session))
     else await addItem(session, path, () => fetch(asNew))
     if (started) trace(formatTrace.succeeded(path))
   } catch (error) {
@@ -84,9 +98,10 @@ async function place(
     ;({ links } = await fetchInto(session, offer, target, options, deadline))
     fault('substitute-unpacked')
     const outputs = checkDerivationFile(store, path, target)
-    name(target, path)
+    const item = { path, narHash, narSize, references, deriver, links, ...(outputs && { outputs }) }
+    await name(target, item)
     fault('substitute-renamed')
-    return { path, narHash, narSize, references, deriver, links, ...(outputs && { outputs }) }
+    return item
   } catch (error) {
     await store.pool.run('removeItems', { paths: [target], links })
     throw deadline.timedOut ?? error

@@ -11,6 +11,8 @@ export type Server = {
   /** With a slash at its end. */
   url: string
   onlyPublic: boolean
+  /** Named by a client that is neither, too: it may be as slow as it likes, which is to be nobody else's trouble. */
+  isStranger: boolean
 }
 
 const maxServers = 32
@@ -29,7 +31,10 @@ export function serversOf(session: Session): Server[] {
     const [url] = parseServer(word)
     if (url === undefined)
       session.log(0, `\`${word}' is no substitute server: expected http, https or file URL`)
-    else servers.set(url, { url, onlyPublic: url.startsWith('file:') && !isOwner && !own.has(url) })
+    else {
+      const isStranger = !isOwner && !own.has(url)
+      servers.set(url, { url, onlyPublic: url.startsWith('file:') && isStranger, isStranger })
+    }
   }
   return [...servers.values()]
 }
