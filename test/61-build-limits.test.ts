@@ -25,3 +25,19 @@ it('who has no patience has no patience for others, and who has much of it is no
   await patient
   expect(readFileSync(made.out, 'utf8')).toBe('good\n')
 })
+
+it('a description of what inputs need has a size', async () => {
+  const { client, derivations } = await startBuildDaemon(scratch, 'graphs')
+  await setOptions(client)
+  const items: string[] = []
+  for (let index = 0; index < 300; index++) items.push(await client.addText(`item-${index}`, String(index)))
+  const top = await client.addText('top', 'top', items)
+  const graphs = Array.from({ length: 3000 }, (_, index) => `graph-${index} ${top}`).join(' ')
+  const made = await derivations.make('graphs', {
+    script: 'echo > $out',
+    sources: [top],
+    env: { exportReferencesGraph: graphs },
+  })
+  expect((await failure(build(client, made.drv))).status).toBe(1)
+  expect(client.log).toContain("`exportReferencesGraph' asks for too much")
+})

@@ -19,8 +19,7 @@ describe.skipIf(process.getuid?.() !== 0)('a server that a user has named, and t
     const origin = await startOrigin(scratch, key)
     const writer = await origin.connect()
     const items: string[] = []
-    for (let index = 0; index <= many; index++)
-      items.push(await writer.addText(`item-${index}`, `${index}`))
+    for (let index = 0; index <= many; index++) items.push(await writer.addText(`item-${index}`, `${index}`))
     writer.close()
     publish(origin, cache, items, key)
     const good = new FaultServer(scratch, cache)

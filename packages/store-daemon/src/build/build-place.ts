@@ -114,11 +114,15 @@ function personalityOf({ derivation: { system }, settings }: BuildJob): string {
   return `r${is32 ? '3' : ''}${settings.impersonateLinux26 && system.endsWith('-linux') ? '2' : ''}`
 }
 
+/** Bytes of all of them: some dozens of whole systems. They are put together at once, while everybody waits. */
+const maxGraphs = 32 * 1024 * 1024
+
 /** The files that `exportReferencesGraph` asks for. Throws STORE_FAILED, BuildFailure. */
 function referencesGraphs({ derivation, session }: BuildJob): { name: string; contents: string }[] {
   const { config, database } = session.store
   const text = new Map(derivation.environment).get('exportReferencesGraph')
   if (text === undefined) return []
+  let left = maxGraphs
   return parseReferencesGraph(config.store, text).map(([name, path]) => {
     if (database.idOf(path) === undefined) {
       throw new BuildFailure('unstarted', `\`exportReferencesGraph' contains an invalid path \`${path}'`)
@@ -132,6 +136,9 @@ function referencesGraphs({ derivation, session }: BuildJob): { name: string; co
       path: each,
       references: database.references(each) ?? [],
     }))
-    return { name, contents: formatReferencesGraph(items) }
+    const contents = formatReferencesGraph(items)
+    left -= contents.length
+    if (left < 0) throw new BuildFailure('unstarted', "`exportReferencesGraph' asks for too much")
+    return { name, contents }
   })
 }
