@@ -97,19 +97,30 @@ set_owner() {
 }
 
 # Brings mode and owner of what is there in line with perms, mode, user and group, as far as these are given; the
-# facts are known, and an argument is an option of chown. chown(2) clears set-user-ID: the mode comes second.
+# facts are known, and -h is for a link itself. chown(2) clears set-user-ID: the mode comes second.
 adjust_access() {
   resolve_owner || return
   owned=yes moded=yes
   if [ "${want_uid:-$uid}" != "$uid" ] || [ "${want_gid:-$gid}" != "$gid" ]; then owned=; fi
   if [ "$perms" ]; then case $kind in ?"$perms"*) ;; *) moded= ;; esac; fi
   if [ "$owned$moded" = yesyes ]; then return 0; fi
+  option=-h
+  if [ -z "$1" ] && [ -L "$path" ]; then
+    option=
+    is_trusted || { fail "\"$path\" is a link of somebody who does not own what it leads to"; return; }
+  fi
   if [ "$check" ]; then return 10; fi
   settle
-  if [ -z "$owned" ]; then set_owner "$1" "$path" || return 1; fi
+  if [ -z "$owned" ]; then set_owner "$option" "$path" || return 1; fi
   if [ "$mode" ]; then chmod "$mode" "$path" || return 1; fi
   return 10
 }
+
+# Whoever may make a link at $path could have anything given away: it is root's, or of the owner of what it leads to.
+is_trusted() (
+  target=$uid
+  link_facts "$path" && { [ "$uid" = 0 ] || [ "$uid" = "$target" ]; }
+)
 
 # Sets mode from kind: what ls shows as rwxr-sr-t is 3755.
 octal_mode() {

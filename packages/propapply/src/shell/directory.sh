@@ -22,7 +22,7 @@ directory_exists() {
   fi
   settle
   mkdir -p -m "${mode:-0755}" -- "$path" || return 1
-  if [ "$want_uid$want_gid" ]; then set_owner '' "$path" || return 1; fi
+  if [ "$want_uid$want_gid" ]; then set_owner -h "$path" || return 1; fi
   if is_plain "$path"; then extend_plain "$path"; fi
   return 10
 }
@@ -30,7 +30,7 @@ directory_exists() {
 # Those that are held (together.sh) are to have the same mode and owner.
 make_directories() {
   mkdir -p -m "$new_mode" -- $held_paths 2>/dev/null || return
-  if [ "$new_uid$new_gid" ]; then (want_uid=$new_uid want_gid=$new_gid && set_owner '' $held_paths 2>/dev/null) || return; fi
+  if [ "$new_uid$new_gid" ]; then (want_uid=$new_uid want_gid=$new_gid && set_owner -h $held_paths 2>/dev/null) || return; fi
   for number in $making; do eval "made_$number=yes"; done
   for directory in $held_paths; do extend_plain "$directory"; done
 }

@@ -37,19 +37,29 @@ make_files() {
 
 fill_stages() {
   for stage in $stages; do
-    index=${stage##*=} stage=${stage%=*} files=
+    index=${stage##*=} stage=${stage%=*}
     eval "numbers=\$numbers_$index"
-    for number in $numbers; do
-      eval "file=\${path_$number##*/} text=\$new_$number"
-      eval "umask \$mask_$number"
-      if printf %s "$text" >"$stage/$file"; then files="$files $stage/$file"; else rm -f -- "$stage/$file"; fi
-    done 2>/dev/null
-    if [ "$files" ]; then mv -f -- $files "${stage%/*}/" 2>/dev/null; fi
-    for number in $numbers; do
-      eval "file=\${path_$number##*/}"
-      case "$files " in
-        *" $stage/$file "*) if [ ! -e "$stage/$file" ]; then eval "made_$number=yes"; fi ;;
-      esac
-    done
+    for number in $(fill_stage 2>/dev/null); do eval "made_$number=yes"; done
+  done
+}
+
+# Says the numbers of the files that have got to their place. Whoever may write in the directory can have put a link in
+# the place of the stage: what has been entered is ours, and has that name.
+fill_stage() {
+  cd -P -- "$stage" || return
+  case $PWD in */.propapply-$name) ;; *) return ;; esac
+  [ -O . ] || return
+  files=
+  for number in $numbers; do
+    eval "file=./\${path_$number##*/} text=\$new_$number"
+    eval "umask \$mask_$number"
+    if printf %s "$text" >"$file"; then files="$files $file"; else rm -f -- "$file"; fi
+  done
+  if [ "$files" ]; then mv -f -- $files "${stage%/*}/"; fi
+  for number in $numbers; do
+    eval "file=./\${path_$number##*/}"
+    case "$files " in
+      *" $file "*) if [ ! -e "$file" ]; then printf '%s ' "$number"; fi ;;
+    esac
   done
 }

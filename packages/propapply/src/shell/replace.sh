@@ -1,12 +1,15 @@
 # Replaces a file at once or not at all: a temporary file beside it, made exclusively and readable by nobody else,
 # gets content, owner and mode, and is renamed over it. What is a link becomes a file, as rename(2) has it.
+#
+# Whoever may write in the directory can put a link in the place of the temporary file at any moment: it is opened
+# once, as descriptor 3, and $pin leads to what is open, whatever has its name.
 
 # Puts $new at $path with mode, user and group; what is not told is kept from the file that was there.
 replace_text() {
   show_diff
   if [ "$check" ]; then would_change; return; fi
   open_temporary || return
-  printf %s "$new" >>"$tmp" || { abandon; return; }
+  printf %s "$new" >&3 || { abandon; return; }
   put_in_place
 }
 
@@ -14,7 +17,7 @@ replace_text() {
 replace_bytes() {
   if [ "$check" ]; then would_change; return; fi
   open_temporary || return
-  printf "$new" >>"$tmp" || { abandon; return; }
+  printf "$new" >&3 || { abandon; return; }
   put_in_place
 }
 
@@ -42,7 +45,7 @@ open_temporary() {
   if [ "$mode$want_uid$want_gid" ]; then umask "${direct:-077}"; fi
   # With -C the shell opens the file with O_EXCL: a link that waits there is not followed.
   set -C
-  true >"$tmp"
+  command exec 3>"$tmp"
   made=$?
   set +C
   umask 022
@@ -51,10 +54,13 @@ open_temporary() {
     abandon
     return
   fi
+  # A ksh keeps its descriptors to itself.
+  pin=/proc/self/fd/3 link=
+  if [ "${KSH_VERSION-}" ] || [ ! -f "$pin" ]; then pin=$tmp link=-h; fi
   # A directory may give its group to what is made in it.
-  if [ "$same" ] && ! is_ours "$tmp"; then
+  if [ "$same" ] && ! is_ours "$pin"; then
     want_uid=$uid want_gid=$gid direct=
-    chmod 0600 "$tmp"
+    chmod 0600 "$pin"
   fi
 }
 
@@ -85,10 +91,11 @@ abandon() {
 }
 
 put_in_place() {
-  if [ "$want_uid$want_gid" ]; then set_owner '' "$tmp" || { abandon; return; }; fi
-  if [ -z "$direct" ] && [ "$mode$want_uid$want_gid" ]; then chmod "${mode:-0644}" "$tmp" || { abandon; return; }; fi
+  if [ "$want_uid$want_gid" ]; then set_owner "$link" "$pin" || { abandon; return; }; fi
+  if [ -z "$direct" ] && [ "$mode$want_uid$want_gid" ]; then chmod "${mode:-0644}" "$pin" || { abandon; return; }; fi
   # The bits of the group are then those of the access list's mask: without the list, the group would gain them.
-  if [ "$listed" ]; then cp --attributes-only --preserve=mode -- "$path" "$tmp" || { abandon; return; }; fi
+  if [ "$listed" ]; then cp --attributes-only --preserve=mode -- "$path" "$pin" || { abandon; return; }; fi
+  exec 3>&-
   mv -f -- "$tmp" "$path" || { abandon; return; }
   tmp=
   return 10

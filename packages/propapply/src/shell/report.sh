@@ -77,5 +77,6 @@ fail() {
 discard() {
   if [ "$staged" ]; then rm -rf -- $staged; fi
   if [ "$tmp" ]; then rm -f -- "$tmp"; fi
+  exec 3>&-
   tmp= staged=
 }

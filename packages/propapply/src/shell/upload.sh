@@ -15,9 +15,9 @@ uploaded() {
   open_temporary || return
   printf '%s want %s\n' "$token" "$step"
   # What does not fit is read all the same: other content may follow it.
-  receive | { cat >>"$tmp" || { cat >/dev/null; false; }; } || { abandon; return; }
+  receive | { cat >&3 || { cat >/dev/null; false; }; } || { abandon; return; }
   # Whoever sends may have gone in the middle.
-  if ! holds_bytes "$tmp"; then
+  if ! holds_bytes "$pin"; then
     discard
     fail "the content for \"$path\" did not arrive whole"
     return

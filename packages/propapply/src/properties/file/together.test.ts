@@ -174,7 +174,11 @@ describe.each(makeFarSides())('under $name', (side) => {
     expect([resultsOf(steps), ended]).toEqual([['failed', 'failed'], true])
     expect(steps.every(({ stderr }) => stderr.startsWith('no\n'))).toBe(true)
     fs.rmSync(at('bin'), { recursive: true })
-    const ending = withProgram('mv', 'kill -TERM $PPID; exit 1')
+    // As a signal to all of the group: to the shell, and to that of the directory.
+    const ending = withProgram(
+      'mv',
+      'read -r _ _ _ shell _ </proc/$PPID/stat; kill -TERM $PPID $shell; exit 1',
+    )
     expect(await run('file.has-content', files, {}, ending)).toMatchObject({ status: 143, steps: [] })
     expect(fs.readdirSync(at('d'))).toEqual([])
   })
