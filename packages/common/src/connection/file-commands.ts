@@ -22,9 +22,9 @@ export function formatRead(path: string): string {
 /**
  * Takes the content from standard input into a file beside the target and renames it over the target. The file is
  * made exclusively (noclobber: a link that waits there under its name is not followed) with mode 0600, and gets the
- * mode asked for, or that of the file it replaces, only when it is complete. Complete is what has `bytes` bytes, or,
- * where they are not known, blocks (formatBlock) to the empty one: the end of input alone may be that of the
- * connection.
+ * mode asked for, or that of the file it replaces, only when it is complete; all through one descriptor, since whoever
+ * may write in the directory can put a link in its place. Complete is what has `bytes` bytes, or, where they are not
+ * known, blocks (formatBlock) to the empty one: the end of input alone may be that of the connection.
  */
 export function formatWrite(path: string, temporary: string, { mode, bytes }: WriteOptions): string {
   const file = operand(path)
@@ -37,9 +37,11 @@ export function formatWrite(path: string, temporary: string, { mode, bytes }: Wr
     // Whoever ends us may signal again, and rm with us.
     `trap ${quoteWord(`trap '' HUP INT PIPE TERM; rm -f -- ${part}`)} EXIT`,
     `trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 141' PIPE; trap 'exit 143' TERM`,
-    `( set -C; : >${part} ) || ${fail}`,
-    ...(bytes === undefined ? takeBlocks(part) : takeBytes(part, bytes)),
-    mode === undefined ? formatKeep(path, temporary) : `chmod ${quoteWord(mode)} ${part} || ${fail}`,
+    `set -C; command exec 3>${part} || ${fail}; set +C`,
+    formatPin(part),
+    ...(bytes === undefined ? takeBlocks : takeBytes(bytes)),
+    mode === undefined ? formatKeepPinned(path) : `chmod ${quoteWord(mode)} "$pl_f" || ${fail}`,
+    'exec 3>&-',
     `mv -f -- ${part} ${file} || ${fail}`,
     'trap - EXIT',
   ].join('\n')
@@ -50,32 +52,45 @@ export function formatBlock(bytes: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${bytes.length}\n`), bytes])
 }
 
-const takeBytes = (part: string, bytes: number) => [
-  `cat >${part} || exit ${fileStatus.unwritable}`,
-  `pl_w=$(wc -c <${part}) && [ "$pl_w" -eq ${bytes} ] || exit ${fileStatus.short}`,
+const takeBytes = (bytes: number) => [
+  `cat >&3 || exit ${fileStatus.unwritable}`,
+  `pl_w=$(wc -c <"$pl_f") && [ "$pl_w" -eq ${bytes} ] || exit ${fileStatus.short}`,
 ]
 
 // dd(1) reads exactly one block where it knows fullblock (GNU, busybox, toybox), and byte by byte elsewhere.
-const takeBlocks = (part: string) => [
+const takeBlocks = [
   'pl_d() { dd bs="$1" count=1 iflag=fullblock 2>/dev/null; }',
   'dd if=/dev/null bs=1 count=1 iflag=fullblock 2>/dev/null || pl_d() { dd bs=1 count="$1" 2>/dev/null; }',
-  `while IFS= read -r pl_n && [ "$pl_n" -gt 0 ]; do pl_d "$pl_n" || exit ${fileStatus.unwritable}; done >${part}`,
+  `while IFS= read -r pl_n && [ "$pl_n" -gt 0 ]; do pl_d "$pl_n" || exit ${fileStatus.unwritable}; done >&3`,
   `[ "$pl_n" = 0 ] || exit ${fileStatus.short}`,
 ]
 
+/** Sets pl_f to what leads to descriptor 3, or is its name, and then pl_h. A ksh keeps its descriptors to itself. */
+const formatPin = (part: string) =>
+  `pl_f=/proc/self/fd/3 pl_h=; if [ "\${KSH_VERSION-}" ] || [ ! -f $pl_f ]; then pl_f=${part} pl_h=-h; fi`
+
+/** Gives `temporary`, which has this inode unless it has been replaced, the access that `path` has. */
+export function formatKeep(path: string, temporary: string, inode: bigint): string {
+  const part = operand(temporary)
+  const fail = `exit ${fileStatus.unwritable}`
+  return `command exec 3<${part} || ${fail}; ${formatPin(part)}
+set -- $(ls -diL -- "$pl_f"); [ "$1" = ${inode} ] || ${fail}
+${formatKeepPinned(path)}`
+}
+
 /**
- * Gives `temporary` the access that `path` has. stat(1) is not POSIX; the fields of ls -ldn are. The owner is kept
+ * Gives what is pinned the access that `path` has. stat(1) is not POSIX; the fields of ls -ldn are. The owner is kept
  * where the user may do so. Where there is an access list, the bits of the group are those of its mask: without the
  * list, the group would gain them.
  */
-export function formatKeep(path: string, temporary: string): string {
+function formatKeepPinned(path: string): string {
   const file = operand(path)
-  const part = operand(temporary)
+  const fail = `exit ${fileStatus.unwritable}`
   return `if [ -f ${file} ]; then
   set -- $(LC_ALL=C ls -ldnL ${file})
-  chown "$3:$4" ${part} 2>/dev/null || chgrp "$4" ${part} 2>/dev/null
+  chown $pl_h "$3:$4" "$pl_f" 2>/dev/null || chgrp $pl_h "$4" "$pl_f" 2>/dev/null
   pl_m=$(echo "$1" | sed 's/^.\\(...\\)\\(...\\)\\(...\\).*/u=\\1,g=\\2,o=\\3/;s/-//g;s/s/xs/g;s/S/s/g;s/t/x/;s/T//')
-  chmod "$pl_m" ${part} || exit ${fileStatus.unwritable}
-  case $1 in *+) cp --attributes-only --preserve=mode -- ${file} ${part} || exit ${fileStatus.unwritable} ;; esac
-else chmod 644 ${part} || exit ${fileStatus.unwritable}; fi`
+  chmod "$pl_m" "$pl_f" || ${fail}
+  case $1 in *+) cp --attributes-only --preserve=mode -- ${file} "$pl_f" || ${fail} ;; esac
+else chmod 644 "$pl_f" || ${fail}; fi`
 }

@@ -17,7 +17,7 @@ import type { ToolError } from '@plumbline/common/error/tool-error'
 import { pickFacts, type FactName, type Facts } from '@plumbline/common/records/facts'
 import type { Forker } from './fork.ts'
 import { readFacts } from './native-facts.ts'
-import { readNative, writeNative } from './native-files.ts'
+import { readNative, writeNative, type Keep } from './native-files.ts'
 
 export type Native = { host: string; place: Place; environment: NodeJS.ProcessEnv; fork: Forker }
 
@@ -48,7 +48,7 @@ export class NativeConnection implements Connection {
 
   writefile(path: string, content: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<void> {
     const guard = (temporary: string) => this.#shell.guard(temporary)
-    const keep = (from: string, to: string) => this.runlines({ command: formatKeep(from, to) })
+    const keep: Keep = (from, to, inode) => this.runlines({ command: formatKeep(from, to, inode) })
     return writeNative(this.#at(path), content, options, { host: this.#native.host, guard, keep })
   }
 

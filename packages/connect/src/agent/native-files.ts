@@ -40,8 +40,8 @@ async function* readChunks(path: string, host: string): AsyncGenerator<Buffer> {
 /** What makes sure that a temporary file does not outlive this process; `done` that it need not any more. */
 export type Guard = (temporary: string) => Promise<() => void>
 
-/** Gives the temporary file the access of the one at the path, with the list that it may have. */
-export type Keep = (path: string, temporary: string) => Promise<unknown>
+/** Gives the temporary file, told by its inode, the access of the one at the path, with the list that it may have. */
+export type Keep = (path: string, temporary: string, inode: bigint) => Promise<unknown>
 
 export async function writeNative(
   path: string,
@@ -64,7 +64,9 @@ export async function writeNative(
       const written = await writeAll(file, content)
       if (written !== (options.bytes ?? written)) throw new Error('the content ended early')
       await giveAccess(file, old?.isFile() ? old : undefined, options.mode)
-      if (options.mode === undefined && old && mayHaveList(old)) await keep(path, temporary)
+      if (options.mode === undefined && old && mayHaveList(old)) {
+        await keep(path, temporary, (await file.stat({ bigint: true })).ino)
+      }
     } finally {
       await file.close()
     }
