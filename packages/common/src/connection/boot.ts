@@ -32,10 +32,10 @@ export function formatShellCommand(text: string): string {
 
 // The process group is what a cancel has to signal. Without /proc or ps the shell's own pid is a fair guess: sshd
 // and sudo's use_pty make it the leader. In a process namespace whose group was made outside, the group is 0, and to
-// signal that would be to signal the one who asks.
+// signal that would be to signal the one who asks; group 1, that of a container's first process, is for kill(1) everything.
 const findGroup =
   '{ read -r pl_a pl_b pl_c pl_d pl_g pl_r </proc/$$/stat; } 2>&- || pl_g=$(ps -o pgid= -p $$ 2>&-); ' +
-  'case $pl_g in ""|0) pl_g=$$ ;; esac'
+  'case $pl_g in ""|0|1) pl_g=$$ ;; esac'
 
 export function formatHeader(token: string): string {
   return `${findGroup}; printf "\\n%s %s %s\\n" ${token} $pl_g $$; printf "\\n%s\\n" ${token} >&2`

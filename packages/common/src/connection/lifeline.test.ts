@@ -1,6 +1,9 @@
 // The lifeline by itself, under the shells that it has to run under, ended by what ends it in practice.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { formatBoot } from './boot.ts'
 import { formatLifeline } from './lifeline.ts'
@@ -26,7 +29,7 @@ describe.each(shells)('the lifeline under %s %j', (shell, before) => {
     lifeline.stdin.write(`${token}echo ready\n`)
     for await (const chunk of lifeline.stdout.iterator({ destroyOnReturn: false }))
       if (String(chunk).includes('ready')) break
-    return { lifeline, left }
+    return { token, lifeline, left }
   }
   const exit = async (process: ChildProcess) => (await once(process, 'exit')) as unknown[]
 
@@ -35,6 +38,22 @@ describe.each(shells)('the lifeline under %s %j', (shell, before) => {
     if (what === 'the end of its input') lifeline.stdin.end()
     else lifeline.kill(what)
     expect(await exit(left)).toEqual([null, 'SIGTERM'])
+  })
+
+  it('ends no group that a process with its token only has in its name', async () => {
+    const { token, lifeline, left } = await startBoth()
+    const victim = spawn('cat', [], { detached: true })
+    onTestFinished(() => void victim.kill('SIGKILL'))
+    const directory = mkdtempSync(join(tmpdir(), 'lifeline-'))
+    onTestFinished(() => rmSync(directory, { recursive: true }))
+    const name = join(directory, `a b c ${victim.pid} d`)
+    symlinkSync('/bin/sh', name)
+    const liar = spawn(name, ['-c', 'echo; read -r line', token], { detached: true })
+    onTestFinished(() => void liar.kill('SIGKILL'))
+    await once(liar.stdout, 'data')
+    lifeline.stdin.end()
+    await Promise.all([exit(left), exit(liar), once(lifeline.stdout.resume(), 'end')])
+    expect(readFileSync(`/proc/${victim.pid}/stat`, 'latin1')).toMatch(/\) [^ZX] /)
   })
 
   it('is gone before that begins, so that nobody can end it meanwhile, and nothing begins', async () => {

@@ -40,12 +40,14 @@ export type LifelineOptions = { changedUser: boolean; tellsPlace: boolean }
 
 // Every group once: a second TERM would hit what the first one made it do to clean up.
 // grep(1) finds its own argument list as well, and the lifeline's; both are in the lifeline's process group.
+// Any user there may see the token, have it in an argument list, and give the process any name, with blanks and
+// numbers: its group is told behind the last bracket of stat. To end group 1 would be to end everything (kill(2)).
 const sweep = (token: string) =>
   'if [ -r /proc/self/cmdline ]; then ' +
   `for pl_p in $(grep -l ${token} /proc/[0-9]*/cmdline); do ` +
-  '{ read -r pl_a pl_b pl_c pl_d pl_e pl_r <${pl_p%/cmdline}/stat; } && echo $pl_e; done; ' +
+  '{ IFS= read -r pl_r <${pl_p%/cmdline}/stat; } && pl_r=${pl_r##*) } && pl_r=${pl_r#* * } && echo ${pl_r%% *}; done; ' +
   `else ps -A -o pgid= -o args= | grep ${token} | sed "s/^ *//;s/ .*//"; fi | sort -u | ` +
-  '{ while read -r pl_e; do [ "$pl_e" = "$pl_g" ] || pl_end $pl_e & done; wait; }'
+  '{ while read -r pl_e; do [ "$pl_e" = "$pl_g" ] || { [ "$pl_e" -gt 1 ] && pl_end $pl_e; } & done; wait; }'
 
 // su(1) passes TERM on to its child, and KILL to that alone two seconds later; so it is another that sweeps. That one
 // waits until this one is there no more, since by then no BOOT begins anything (formatRun).
