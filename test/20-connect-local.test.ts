@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
@@ -347,5 +356,41 @@ describe('connect', () => {
     expect((await finish(child)).signal).toBe(`SIG${signal}`)
     expect(existsSync(`/proc/${pid}`)).toBe(false)
     expect(await asking).toMatchObject([{ type: 'exit', id: '1', status: 143 }])
+  })
+})
+
+describe('get --to', () => {
+  const to = () => scratch.file('copies')
+
+  it('leaves the copy that is there as it was when there is no other, and its mode to the next', async () => {
+    const source = file('copied', 'first')
+    const get = (path: string) => run(`connect local -n | connect get --to ${to()} ${path}`)
+    expect((await get(source)).status).toBe(0)
+    const [name = ''] = readdirSync(to())
+    chmodSync(`${to()}/${name}`, 0o600)
+    const missing = await get(`${source}-not`)
+    expect(recordsOf(missing.stdout)[0]).toMatchObject({ type: 'error', code: 'FILE_NOT_FOUND' })
+    expect(readFileSync(`${to()}/${name}`, 'utf8')).toBe('first')
+    file('copied', 'second')
+    expect((await get(source)).status).toBe(0)
+    expect(readFileSync(`${to()}/${name}`, 'utf8')).toBe('second')
+    expect(statSync(`${to()}/${name}`).mode & 0o777).toBe(0o600)
+  })
+
+  it('leaves nothing half done on a signal', async () => {
+    const source = fifo('endless')
+    rmSync(to(), { recursive: true, force: true })
+    const child = startShell(`connect local -n | exec connect get --to ${to()} ${source}`, { env })
+    await until(() => existsSync(to()) && readdirSync(to()).length > 0)
+    process.kill(-Number(child.pid), 'SIGTERM')
+    await finish(child)
+    expect(readdirSync(to())).toEqual([])
+  })
+
+  it('does not replace what another connection of the same host has given', async () => {
+    rmSync(to(), { recursive: true, force: true })
+    const source = file('both', 'x')
+    const got = recordsOf((await run(`connect su -n root root | connect get --to ${to()} ${source}`)).stdout)
+    expect(got.map(({ type, code }) => code ?? type).sort()).toEqual(['CANNOT_CREATE', 'end', 'file'])
   })
 })
