@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -186,6 +187,16 @@ describe('connect get and put', () => {
     expect(readFileSync(path, 'utf8')).toBe('x')
     const list = 'user::rw-\nuser:daemon:rw-\ngroup::---\nmask::rw-\nother::---\n\n'
     expect(execFileSync('getfacl', ['-cp', path]).toString()).toBe(list)
+  })
+
+  it.each(['local', 'node'])('put nothing in the place of what is no file, through %s', async (hop) => {
+    const path = fifo(`pipe-${hop}`)
+    for (const target of [path, `${path}-link`]) {
+      if (target !== path) symlinkSync(path, target)
+      const put = await run(`connect ${hop} | connect put ${file('x', 'x')} ${target}`)
+      expect(put).toMatchObject({ status: 1, stderr: expect.stringContaining('it is not a regular file') })
+    }
+    expect(statSync(path).isFIFO()).toBe(true)
   })
 
   it('carry 50 MB each way', async () => {

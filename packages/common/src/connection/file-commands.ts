@@ -33,6 +33,8 @@ export function formatWrite(path: string, temporary: string, { mode, bytes }: Wr
   return [
     'umask 077',
     `if [ -d ${file} ]; then echo "Is a directory" >&2; ${fail}; fi`,
+    // As root, a rename would put a file in the place of /dev/null.
+    `if [ -e ${file} ] && [ ! -f ${file} ]; then echo "it is not a regular file" >&2; ${fail}; fi`,
     `if [ ! -d ${operand(dirname(path))} ]; then echo "there is no such directory" >&2; ${fail}; fi`,
     // Whoever ends us may signal again, and rm with us.
     `trap ${quoteWord(`trap '' HUP INT PIPE TERM; rm -f -- ${part}`)} EXIT`,

@@ -54,6 +54,7 @@ export async function writeNative(
   try {
     const old = await findOld(path)
     if (old?.isDirectory()) throw new Error('Is a directory')
+    if (old && !old.isFile()) throw new Error('it is not a regular file')
     done = await guard(temporary)
     const file = await fs.open(
       toFilePath(temporary),
