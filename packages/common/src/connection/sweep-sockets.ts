@@ -10,7 +10,7 @@ const settledMs = 1000
 /** Directories of this user's sockets: the one for all, and those that connects made for themselves. */
 export function findSocketDirectories(environment: NodeJS.ProcessEnv): string[] {
   const base = environment['XDG_RUNTIME_DIR']
-  const shared = base?.startsWith('/') ? [join(base, 'plumbline')] : []
+  const shared = base?.startsWith('/') ? [join(base, 'plumbline')].filter(isPrivate) : []
   return [...shared, ...[...new Set([tmpdir(), '/tmp'])].flatMap(privateDirectories)]
 }
 
@@ -60,10 +60,14 @@ function privateDirectories(parent: string): string[] {
   return list(parent)
     .filter(isPrivateName)
     .map((name) => join(parent, name))
-    .filter((path) => {
-      const stat = look(path)
-      return stat?.isDirectory() && stat.uid === process.geteuid?.() && (stat.mode & 0o077) === 0
-    })
+    .filter(isPrivate)
+}
+
+function isPrivate(path: string): boolean {
+  const stat = look(path)
+  return (
+    stat !== undefined && stat.isDirectory() && stat.uid === process.geteuid?.() && (stat.mode & 0o077) === 0
+  )
 }
 
 function look(path: string): Stats | undefined {

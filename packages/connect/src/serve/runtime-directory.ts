@@ -1,5 +1,14 @@
 // The directory of a process's sockets: nobody else may look into it.
-import { accessSync, chmodSync, constants, lstatSync, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs'
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  lstatSync,
+  mkdtempSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { privatePrefix } from '@plumbline/common/connection/stale-socket'
@@ -17,12 +26,12 @@ export type RuntimeDirectory = {
 }
 
 /**
- * `$XDG_RUNTIME_DIR/plumbline`, else a directory made for this process under the temporary directory, right before
+ * `$XDG_RUNTIME_DIR/plumbline`, unless that is another user's, else a directory made for this process under the temporary directory, right before
  * the first socket in it: whoever is killed before leaves none. Throws DIRECTORY_UNSAFE, CANNOT_CREATE.
  */
 export function openRuntimeDirectory(environment: NodeJS.ProcessEnv): RuntimeDirectory {
   const base = environment['XDG_RUNTIME_DIR']
-  if (base?.startsWith('/') && Buffer.byteLength(base) + 10 <= longestDirectory) {
+  if (base?.startsWith('/') && Buffer.byteLength(base) + 10 <= longestDirectory && !isForeign(base)) {
     const path = join(base, 'plumbline')
     makePrivate(path)
     return { path: () => path, remove: (sockets) => sockets.forEach(removeFile) }
@@ -34,6 +43,16 @@ export function openRuntimeDirectory(environment: NodeJS.ProcessEnv): RuntimeDir
     if (made !== undefined) rmdirSync(made)
   }
   return { path: () => (made ??= makeTemporary(prefix)), remove }
+}
+
+/** su(1) leaves root the directory of another user, who could put their own sockets in the place of ours there. */
+function isForeign(base: string): boolean {
+  try {
+    const uid = statSync(base, { throwIfNoEntry: false })?.uid
+    return uid !== undefined && uid !== 0 && uid !== process.geteuid?.()
+  } catch {
+    return false
+  }
 }
 
 function makePrivate(path: string): void {
