@@ -45,9 +45,20 @@ directory_does_not_exist() {
   if [ -L "$path" ]; then fail "\"$path\" is a symbolic link, not a directory"; return; fi
   if [ ! -e "$path" ]; then return 0; fi
   if [ ! -d "$path" ]; then fail "\"$path\" is not a directory"; return; fi
+  if is_mounted; then fail "a file system is mounted in \"$path\""; return; fi
   if [ "$check" ]; then return 10; fi
   rm -rf -- "$path" && return 10
 }
+
+# What rm(1) would empty before it fails. Blanks in mount points are written as \040.
+is_mounted() (
+  cd -P -- "$path" && [ -r /proc/self/mounts ] || return 1
+  while read -r _ where _; do
+    case $where in *\\*) where=$(printf %b "$where") ;; esac
+    case $where/ in "$PWD"/*) return 0 ;; esac
+  done </proc/self/mounts
+  return 1
+) 2>/dev/null
 
 # PATH: removed if it is empty.
 empty_directory_does_not_exist() {
