@@ -26,8 +26,9 @@ export type RuntimeDirectory = {
 }
 
 /**
- * `$XDG_RUNTIME_DIR/plumbline`, unless that is another user's, else a directory made for this process under the temporary directory, right before
- * the first socket in it: whoever is killed before leaves none. Throws DIRECTORY_UNSAFE, CANNOT_CREATE.
+ * `$XDG_RUNTIME_DIR/plumbline`, unless that is another user's, else a directory made for this process under the
+ * temporary directory, right before the first socket in it: whoever is killed before leaves none. Throws
+ * DIRECTORY_UNSAFE, CANNOT_CREATE.
  */
 export function openRuntimeDirectory(environment: NodeJS.ProcessEnv): RuntimeDirectory {
   const base = environment['XDG_RUNTIME_DIR']
