@@ -34,6 +34,14 @@ const sources: Record<string, string> = {
   'compiled.cjs': `Object.defineProperty(exports, '__esModule', { value: true })
     exports.default = (req, res) => res.end('compiled\\n')`,
   'part.mjs': `export const whole = (req, res) => res.end('part\\n')`,
+  'faulty.mjs': `export default (req, res, next) => {
+    if (req.url === '/both') { res.end('whole\\n'); return next() }
+    if (req.url === '/half') { res.write('half'); return next() }
+    if (req.url === '/error') return next(new Error('no database'))
+    res.setHeader('Content-Length', 1000)
+    res.setHeader('Set-Cookie', 'session=1')
+    throw new Error('on purpose')
+  }`,
   'broken.mjs': `export async function init() { throw new Error('no database') }
     export function handle() {}`,
 }
@@ -126,6 +134,36 @@ describe('virtual hosts and the default host', () => {
       `GET http://OTHER.test:${port}/x HTTP/1.1\r\nHost: main.test\r\nConnection: close\r\n\r\n`,
     )
     expect(answer).toContain('hello2 GET /x')
+  })
+})
+
+describe('a site that is wrong', () => {
+  it('ends neither the others nor the answers that it has given', async () => {
+    const port = freePort()
+    const service = await startSites({
+      sites: [
+        ['hello', null, port],
+        ['faulty', null, port],
+      ],
+    })
+    const ask = (path: string) => curl(`http://127.0.0.1:${port}${path}`)
+    expect(ask('/both')).toMatchObject({ status: 200, body: 'whole' })
+    // Neither passed on, nor ended as if it were whole.
+    expect(await rawRequest(port, 'GET /half HTTP/1.1\r\nHost: a\r\n\r\n')).not.toMatch(/hello|\r\n0\r\n/)
+    expect(ask('/error')).toMatchObject({ status: 500, body: 'Internal Server Error' })
+    expect(readFileSync(service.log, 'utf8')).toContain('no database')
+    expect((await service.run('status')).record['state']).toBe('running')
+  })
+
+  it('leaves nothing of its own answer in the one that says so', async () => {
+    const port = freePort()
+    await startSites({ sites: [['faulty', null, port]] })
+    const answer = await rawRequest(
+      port,
+      'GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    )
+    expect(answer.match(/^content-length: \d+/gim)).toEqual(['Content-Length: 22', 'Content-Length: 22'])
+    expect(answer).not.toContain('session')
   })
 })
 
@@ -317,6 +355,23 @@ describe('TLS', () => {
       { encoding: 'utf8' },
     )
     expect(everything.stdout).not.toContain('hunter2')
+  })
+
+  it('a connection that never says hello does not keep stop waiting, nor a site from its end', async () => {
+    const port = freePort()
+    const { cert, key } = certificate('f.test')
+    const service = await startSites({
+      sites: [{ module: 'whole', port, tls: { cert, key } }],
+      drain_timeout: 100,
+      stop_timeout: 60_000,
+    })
+    const silent = connect(port, '127.0.0.1').on('error', () => undefined)
+    await new Promise((resolve) => silent.on('connect', resolve))
+    // It has been accepted when another one, made later, has been answered.
+    expect(curl('-k', `https://127.0.0.1:${port}/`).status).toBe(200)
+    expect((await service.run('stop')).record).toMatchObject({ state: 'stopped', reason: null })
+    expect(readFileSync(service.log, 'utf8')).toContain('closed')
+    silent.destroy()
   })
 
   it('and plain sites cannot share a port, which is said', async () => {

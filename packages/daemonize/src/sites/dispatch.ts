@@ -1,5 +1,5 @@
 // One request: to the site that it is for, to the default host, or to nobody.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { STATUS_CODES, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
 import { writeDiagnostic } from '@plumbline/common/cli/diagnose'
 import { answerFetch } from './fetch-handler.ts'
 import type { SiteContext, SiteModule } from './site-module.ts'
@@ -44,7 +44,8 @@ function readTarget(req: IncomingMessage): Target | undefined {
   const secure = 'encrypted' in req.socket
   // A URL in the request line counts, not the Host header (RFC 9112, 3.2.2).
   const [, absolute, rest = ''] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(req.url ?? '') ?? []
-  const text = absolute ?? req.headers.host
+  if (absolute !== undefined) req.headers.host = absolute
+  const text = req.headers.host
   const authority = text ? parseAuthority(text) : undefined
   if (text && !authority) return undefined
   const path = absolute === undefined ? (req.url ?? '/') : rest.startsWith('/') ? rest : `/${rest}`
@@ -54,8 +55,7 @@ function readTarget(req: IncomingMessage): Target | undefined {
 function answerUnknown({ redirect, redirectStatus }: Dispatching, target: Target, res: ServerResponse): void {
   const location = redirect && redirectLocation(redirect, target)
   if (!location) return answer(res, 404, 'Not Found')
-  res.setHeader('Location', location)
-  return answer(res, redirectStatus, `See ${location}`)
+  return answer(res, redirectStatus, `See ${location}`, { Location: location })
 }
 
 /** True when the site has taken the request. */
@@ -83,21 +83,32 @@ async function ask(
     })
     return await new Promise<boolean>((resolve, reject) => {
       res.on('close', () => resolve(true))
-      const returned = module.listener(req, res, () => resolve(false)) as Promise<unknown> | undefined
+      const next = (error?: unknown) => {
+        if (error !== undefined && error !== null) reject(error)
+        else if (!res.headersSent) resolve(false)
+        else if (!res.writableEnded) reject(new Error('next() after the beginning of an answer'))
+      }
+      const returned = module.listener(req, res, next) as Promise<unknown> | undefined
       if (typeof returned?.then === 'function') returned.then(undefined, reject)
     })
   } catch (error) {
     writeDiagnostic(
       `${context.module}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
     )
-    if (res.headersSent) res.destroy()
-    else answer(res, 500, 'Internal Server Error')
+    answer(res, 500, 'Internal Server Error')
     return true
   }
 }
 
-function answer(res: ServerResponse, status: number, text: string): void {
-  res.statusCode = status
-  res.setHeader('Content-Type', 'text/plain; charset=utf-8')
-  res.end(`${text}\n`)
+/** What a module has ended to answer stays; what it has only begun can become nothing else, and is cut off. */
+function answer(res: ServerResponse, status: number, text: string, headers: OutgoingHttpHeaders = {}): void {
+  if (res.headersSent) {
+    if (!res.writableEnded) res.destroy()
+    return
+  }
+  // What it had set was for another answer: its length would take the next answer for a part of this one.
+  for (const name of res.getHeaderNames()) if (name !== 'connection') res.removeHeader(name)
+  const body = Buffer.from(`${text}\n`)
+  const own = { ...headers, 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': body.length }
+  res.writeHead(status, STATUS_CODES[status], own).end(body)
 }

@@ -1,12 +1,24 @@
 // The servers: one for each listening socket, with TLS where its sites have certificates, chosen by name (SNI).
 import { createServer, type RequestListener, type Server } from 'node:http'
-import { Server as NetServer } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import type { Server as SecureServer } from 'node:https'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { HostConfiguration, HostSite, HostTls } from './host-configuration.ts'
 import { normalizeHost } from './virtual-hosts.ts'
 
 export type SiteServer = Server | SecureServer
+
+/** Those too that node:http knows nothing of: they have not said hello yet (TLS), or speak something else by now. */
+const connections = new WeakMap<SiteServer, Set<Socket>>()
+
+function followConnections(server: SiteServer): void {
+  const open = new Set<Socket>()
+  connections.set(server, open)
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
+  })
+}
 
 /** Throws SERVICE_FAILED. */
 export async function openServer(
@@ -18,6 +30,7 @@ export async function openServer(
   const secure = own.filter((site): site is HostSite & { tls: HostTls } => site.tls !== undefined)
   if (secure.length > 0) await requireTls(secure, socket.address, name)
   const server = secure.length > 0 ? await makeSecureServer(secure, listener) : createServer(listener)
+  followConnections(server)
   await new Promise<void>((resolve, reject) => {
     server.on('error', reject)
     server.listen({ fd: socket.fd }, () => {
@@ -82,7 +95,10 @@ export async function drainServer(server: SiteServer, { patienceMs, timeoutMs }:
     patient = setInterval(closeIdle, 50)
   }
   const first = setTimeout(sweep, patienceMs)
-  const last = setTimeout(() => server.closeAllConnections(), timeoutMs)
+  const last = setTimeout(() => {
+    server.closeAllConnections()
+    for (const socket of connections.get(server) ?? []) socket.destroy()
+  }, timeoutMs)
   await closed
   clearTimeout(first)
   clearTimeout(last)

@@ -15,8 +15,8 @@ export type SiteContext = Readonly<{
   url: string
 }>
 
-/** Calls `next` when the request is not its own. */
-export type Listener = (req: IncomingMessage, res: ServerResponse, next: () => void) => unknown
+/** Calls `next` when the request is not its own, or with what went wrong. */
+export type Listener = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => unknown
 export type FetchHandler = (request: Request, context: SiteContext) => unknown
 
 export type SiteModule = {
