@@ -8,6 +8,7 @@ import {
   lchownSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -445,6 +446,30 @@ describe('what is not allowed is refused', () => {
     expect(status).toBe(1)
     expect(stderr).toContain(`link "${own}/logs" belongs to user 65534`)
     expect(existsSync(`${roots}/s.log`)).toBe(false)
+  })
+
+  it('a link that the user puts in place of the folder of a log that is carried', async () => {
+    const [own, roots] = [scratch.file('log-home'), scratch.file('log-roots')]
+    for (const folder of [own, `${own}/logs`, roots]) mkdirSync(folder)
+    for (const folder of [own, `${own}/logs`]) chownSync(folder, 65534, 65534)
+    const service = new TestService(scratch, {})
+    const go = `${service.folder}/go`
+    const body = `while ! test -e ${go}; do sleep 0.02; done; seq 5000; echo all; exec sleep 1000\n`
+    service.configure({
+      command: service.script('say.sh', body),
+      ready: 'exec',
+      user: 'nobody',
+      log: { path: `${own}/logs/s.log`, max_bytes: 4096 },
+    })
+    expect((await service.run('start')).status).toBe(0)
+    renameSync(`${own}/logs`, `${own}/old`)
+    symlinkSync(roots, `${own}/logs`)
+    writeFileSync(go, '')
+    const said = () => readFileSync(`${own}/old/s.log`, 'utf8')
+    await until('all is said', () => readdirSync(roots).length > 0 || said().endsWith('all\n'))
+    expect(readdirSync(roots)).toEqual([])
+    // No line is lost where it cannot be rotated.
+    expect(said().split('\n')).toHaveLength(5002)
   })
 
   it('a link that the user puts in place of the socket before it is theirs', async () => {

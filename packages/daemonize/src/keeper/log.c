@@ -4,11 +4,13 @@
 #include "loop.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,8 +23,25 @@ static char pending[PENDING_MAX];
 static size_t used, lost;
 static long long retry_at;
 
-static bool open_file(void) {
-  int fd = open(spec.log_file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0640);
+/** The starter has followed the links on the way to it; one that is there by now may be of somebody who owns a folder. */
+static int open_folder(void) {
+  char path[4096];
+  const char *name = strrchr(spec.log_file, '/');
+  struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+  snprintf(path, sizeof path, "%.*s", name == spec.log_file ? 1 : (int)(name - spec.log_file), spec.log_file);
+  int folder = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+  // Before Linux 5.6, or kept from it by a filter of system calls.
+  if (folder < 0 && (errno == ENOSYS || errno == EPERM)) folder = open(path, how.flags | O_NOFOLLOW);
+  return folder;
+}
+
+static const char *file_name(void) {
+  return strrchr(spec.log_file, '/') + 1;
+}
+
+static bool open_file_in(int folder) {
+  const int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+  int fd = openat(folder, file_name(), flags, 0640);
   struct stat stat;
   if (fd < 0) return false;
   if (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode)) return close(fd), errno = EINVAL, false;
@@ -31,6 +50,16 @@ static bool open_file(void) {
   size = stat.st_size;
   opened = size > 0 ? stat.st_mtime : time(NULL);
   return true;
+}
+
+static bool open_file(void) {
+  int folder = open_folder();
+  if (folder < 0) return false;
+  bool done = open_file_in(folder);
+  int error = errno;
+  close(folder);
+  errno = error;
+  return done;
 }
 
 static bool connect_syslog(void) {
@@ -54,14 +83,18 @@ void reopen_log(void) {
 }
 
 static void rotate(void) {
-  char from[4096], to[4096];
+  char from[512], to[512];
+  int folder = open_folder();
+  // Where it cannot be rotated it grows.
+  if (folder < 0) return;
   for (int n = spec.log_files; n > 0; n--) {
-    snprintf(to, sizeof to, "%s.%d", spec.log_file, n);
-    snprintf(from, sizeof from, n > 1 ? "%s.%d" : "%s", spec.log_file, n - 1);
-    rename(from, to);
+    snprintf(to, sizeof to, "%s.%d", file_name(), n);
+    snprintf(from, sizeof from, n > 1 ? "%s.%d" : "%s", file_name(), n - 1);
+    renameat(folder, from, folder, to);
   }
-  if (spec.log_files == 0) unlink(spec.log_file);
-  open_file();
+  if (spec.log_files == 0) unlinkat(folder, file_name(), 0);
+  open_file_in(folder);
+  close(folder);
 }
 
 static bool rotation_due(size_t length) {

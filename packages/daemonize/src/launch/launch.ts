@@ -65,6 +65,7 @@ export async function launchService(settings: Settings, program: Program, launch
     notify,
     reach,
     readyFd: ready.kind === 'fd' ? ready.fd : undefined,
+    log: output.kept,
     foreground: false,
   })
   const startKeeper = () => {

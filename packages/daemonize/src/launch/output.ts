@@ -24,6 +24,8 @@ const chunkBytes = 64 * 1024
 export class Output {
   /** For the service's standard output and error. */
   readonly fd: number | undefined
+  /** Of a log that the keeper carries: where it is, without links on the way. */
+  readonly kept: string | undefined
   readonly #reader: number | undefined
   #offset: number
   #tail = Buffer.alloc(0)
@@ -31,7 +33,8 @@ export class Output {
   #watcher: FSWatcher | undefined
   #path: string | undefined
 
-  private constructor(reader: number | undefined, offset: number) {
+  private constructor(reader: number | undefined, offset: number, kept?: string) {
+    this.kept = kept
     this.#reader = reader
     // Opened once more, so that the service can write and not read, and waits where it has to.
     this.fd =
@@ -45,7 +48,7 @@ export class Output {
     makeFolder(dirname(log.path), 0o755)
     try {
       const folder = followOwnLinks(dirname(log.path))
-      if (log.kind === 'kept') return new Output(undefined, 0)
+      if (log.kind === 'kept') return new Output(undefined, 0, join(folder, basename(log.path)))
       const fd = openSync(log.path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0o640)
       const stat = fstatSync(fd)
       const isThere = readlinkSync(`/proc/self/fd/${fd}`) === join(folder, basename(log.path))

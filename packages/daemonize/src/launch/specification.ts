@@ -19,6 +19,8 @@ export type Incarnation = {
   reach: readonly string[]
   /** The descriptor on which the service says that it is ready. */
   readyFd: number | undefined
+  /** The path of a log that is kept, without links on the way. */
+  log?: string | undefined
   /** In the foreground, and without a keeper in between when nothing is to be kept. */
   foreground: boolean
 }
@@ -72,7 +74,7 @@ export function formatSpecification(settings: Settings, incarnation: Incarnation
     ['stop_timeout', settings.stopTimeout],
     ['drain_timeout', settings.drainTimeout],
     ['tag', settings.name],
-    ...(foreground ? [] : logEntries(settings)),
+    ...(foreground ? [] : logEntries(settings, incarnation)),
   ]
   const given = entries.filter(([, value]) => value !== undefined)
   return Buffer.from(given.map(([key, value]) => `${key}=${formatValue(key, value)}\0`).join('') + '\0')
@@ -99,11 +101,11 @@ function limitEntries({ config }: Settings): [string, Value][] {
   })
 }
 
-function logEntries({ log }: Settings): [string, Value][] {
+function logEntries({ log }: Settings, { log: path }: Incarnation): [string, Value][] {
   if (log.kind === 'journal' || log.kind === 'syslog') return [[log.kind, log.socket]]
   if (log.kind !== 'kept') return []
   return [
-    ['log_file', log.path],
+    ['log_file', path ?? log.path],
     ['log_bytes', log.maxBytes],
     ['log_files', log.maxFiles],
     ['log_seconds', log.seconds],
