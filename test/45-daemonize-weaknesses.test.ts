@@ -112,6 +112,38 @@ it('W2: a number that somebody else has by now is not signalled', async () => {
   }
 })
 
+it('W2: nor is a session that has the number of one that the service has left', async () => {
+  const gone = scratch.file('left-its-session')
+  const leave = `import os, signal, time
+child = os.fork()
+if child == 0: signal.pause()
+os.setpgid(child, child)
+os.setpgid(0, child)
+os.setsid()
+os.kill(child, 9)
+os.wait()
+open('${gone}', 'w')
+time.sleep(1000)`
+  const service = await started({ command: ['python3', '-c', leave] })
+  await until('it has left its session', () => existsSync(gone))
+  const { session } = JSON.parse(readFileSync(service.state, 'utf8')) as { session: number }
+  let other = 0
+  await until('somebody else has its number', () => {
+    writeFileSync('/proc/sys/kernel/ns_last_pid', String(session - 1))
+    const child = spawn('setsid', ['sleep', '1000'], { stdio: 'ignore' })
+    if (child.pid === session) other = session
+    if (other === 0) child.kill('SIGKILL')
+    else scratch.onEnd(() => void child.kill('SIGKILL'))
+    return other !== 0
+  })
+  const leads = () =>
+    readFileSync(`/proc/${other}/stat`, 'latin1').split(') ')[1]?.split(' ')[3] === `${other}`
+  await until('it leads a session', leads)
+  expect((await service.run('stop')).record).toMatchObject({ state: 'stopped', left: [] })
+  expect(isAlive(other)).toBe(true)
+  expect(service.processes()).toEqual([])
+})
+
 it('W3: stop has an end, whatever the service does', async () => {
   const service = await started({ stop_timeout: 100 })
   process.kill(service.pid(), 'SIGSTOP')

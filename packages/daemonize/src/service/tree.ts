@@ -12,11 +12,12 @@ export function findMembers(record: StateRecord): ProcessStat[] {
   const tag = `${incarnationVariable}=${record.id}`
   const members = new Set(record.cgroup ? cgroupMembers(record.cgroup) : [])
   for (const { pid } of all) if (!members.has(pid) && carries(pid, tag)) members.add(pid)
-  // While the main process lives, its session's number and its own cannot be anyone else's.
-  if (findProcess(record)) {
+  const main = findProcess(record)
+  // While the main process lives, its session's number and its own cannot be anyone else's: but it may have left it.
+  if (main) {
     members.add(record.pid)
     for (const { pid, session } of all)
-      if (record.session !== 0 && session === record.session) members.add(pid)
+      if (session !== 0 && session === record.session && session === main.session) members.add(pid)
     addDescendants(all, members)
   }
   members.delete(process.pid)
