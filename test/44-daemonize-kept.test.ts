@@ -126,6 +126,32 @@ describe('supervision', () => {
     expect(await keeperOf(service)).not.toBe(keeper)
   })
 
+  it.each(['no', 'always'])(
+    'a keeper that is killed during the start leaves nothing: restart %s',
+    async (restart) => {
+      const service = new TestService(scratch, {})
+      const command = service.script('service.sh', 'echo here; sleep 1000; :\n')
+      service.configure({
+        command,
+        ready: { line: '^never$' },
+        start_timeout: 60_000,
+        restart,
+        cgroup: false,
+      })
+      const starting = service.run('start')
+      await until('it runs', () => existsSync(service.log) && readFileSync(service.log, 'utf8') === 'here\n')
+      const [pid = 0] = service.processes()
+      const keeper = Number(readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ')[1])
+      expect(readFileSync(`/proc/${keeper}/comm`, 'latin1')).toBe('keeper\n')
+      process.kill(keeper, 'SIGKILL')
+      const { status, stderr } = await starting
+      expect(status).toBe(1)
+      expect(stderr).toContain('the keeper ended')
+      expect(service.processes()).toEqual([])
+      expect(readdirSync(`${service.folder}/run`)).toEqual(['s.lock'])
+    },
+  )
+
   it('sites are made again on the same sockets, below 1024 too, after the privileges are gone', async () => {
     const modules = scratch.file('sites')
     mkdirSync(modules, { recursive: true })

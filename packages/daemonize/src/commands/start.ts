@@ -71,6 +71,10 @@ export async function startAfresh(
     onStarted()
     return pid
   } catch (error) {
+    // What is written down still: a keeper that was killed has undone nothing.
+    const unfinished = inspectStarting(settings)
+    if (unfinished)
+      await endIncarnation(unfinished, { name: settings.name, action, signal: undefined, timeout: 0 })
     removePrepared(settings)
     throw error
   } finally {
