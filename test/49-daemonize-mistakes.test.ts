@@ -237,6 +237,11 @@ describe('a configuration that cannot be used', () => {
     ],
     ['yaml', 'name: x\ncommand: [a\n  b: c\n', /at line 2, column 11\n/],
     ['yaml', 'name: x\nname: y\n', /Map keys must be unique at line 2, column 1\n/],
+    [
+      'json',
+      '{"name": "x", "command": "x", "user": "nobody",\n "user": "root"}',
+      /key "user" stands twice \(line 2 column 2\)\n/,
+    ],
     ['json', '{"name": "x", "comand": "y"}', /there is no key "comand" \(did you mean "command"\?\)/],
     ['json', '{"name": "my site", "command": "y"}', /field "name": expected letters, digits/],
     [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { findJsonMistake } from './json-mistake.ts'
+import { findDuplicateKey, findJsonMistake } from './json-mistake.ts'
 
 describe('findJsonMistake()', () => {
   it.each([
@@ -14,4 +14,16 @@ describe('findJsonMistake()', () => {
     ['{"a": "\\u12x"}', 'line 1 column 12'],
     ['', 'line 1 column 1'],
   ])('%j: %s', (text, place) => expect(findJsonMistake(text)).toBe(place))
+})
+
+describe('findDuplicateKey()', () => {
+  it.each([
+    ['{"a": 1,\n "a": 2}', { key: '"a"', place: 'line 2 column 2' }],
+    ['{"env": {"A": "1", "B": "{", "A": "2"}}', { key: '"A"', place: 'line 1 column 30' }],
+    ['{"a": 1, "\\u0061" : 2}', { key: '"\\u0061"', place: 'line 1 column 10' }],
+    ['[{"a": {"a": "a"}, "b": ["a", "a", {"a": "\\"a\\": {"}]}, {"a": 1}]', undefined],
+  ])('%s', (text, found) => {
+    JSON.parse(text)
+    expect(findDuplicateKey(text)).toEqual(found)
+  })
 })

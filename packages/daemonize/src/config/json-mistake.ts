@@ -10,8 +10,28 @@ export function findJsonMistake(text: string): string {
     if (mayGoOn(text.slice(0, half))) some = half
     else all = half - 1
   }
-  const before = text.slice(0, some).split('\n')
+  return placeOf(text, some)
+}
+
+function placeOf(text: string, offset: number): string {
+  const before = text.slice(0, offset).split('\n')
   return `line ${before.length} column ${(before.at(-1) ?? '').length + 1}`
+}
+
+/** Of two equal keys JSON.parse() takes the last and says nothing. For a text that is JSON. */
+export function findDuplicateKey(text: string): { key: string; place: string } | undefined {
+  const keys: Set<string>[] = []
+  for (const { 0: token, 1: colon, index } of text.matchAll(/[{}]|"(?:[^"\\]|\\.)*"(\s*:)?/g)) {
+    if (token === '{') keys.push(new Set())
+    else if (token === '}') keys.pop()
+    else if (colon !== undefined) {
+      const key = token.slice(0, -colon.length)
+      const name = JSON.parse(key) as string
+      if (keys.at(-1)?.has(name)) return { key, place: placeOf(text, index) }
+      keys.at(-1)?.add(name)
+    }
+  }
+  return undefined
 }
 
 /** It is JSON, or what V8 misses comes after it. */

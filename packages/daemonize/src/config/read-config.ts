@@ -16,7 +16,7 @@ import { reasonOf } from '@plumbline/common/error/translate'
 import { findPathDanger } from '../service/path-danger.ts'
 import { importModule } from '../sites/import-module.ts'
 import { parseConfig, type Config } from './config.ts'
-import { findJsonMistake } from './json-mistake.ts'
+import { findDuplicateKey, findJsonMistake } from './json-mistake.ts'
 
 export const configFolder = '/etc/daemonize'
 export const configSuffixes = ['.json', '.yaml', '.yml', '.mjs', '.js', '.ts', '.conf'] as const
@@ -70,7 +70,10 @@ async function parseText(path: string, text: string): Promise<unknown> {
       const { parse } = await import('yaml')
       return parse(text)
     }
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    const twice = findDuplicateKey(text)
+    if (twice !== undefined) throw new Error(`key ${twice.key} stands twice (${twice.place})`)
+    return value
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     // V8 quotes what is around it, on as many lines as that has.
