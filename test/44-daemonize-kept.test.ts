@@ -607,7 +607,7 @@ describe('the REPL', () => {
     expect(existsSync(socket)).toBe(false)
   })
 
-  it('on TCP: only with the token', async () => {
+  it('on TCP: only with the token, and no client ends the server by going away', async () => {
     const service = await startService({
       repl: port + 1,
       module_paths: [modules],
@@ -623,7 +623,14 @@ describe('the REPL', () => {
         .on('close', () => resolve(got))
     })
     expect(answer).toBe('')
+    const token = readFileSync(`${service.folder}/run/s.token`)
+    await new Promise<void>((resolve) => {
+      const gone = connect(port + 1, '127.0.0.1', () => gone.write(token))
+      // In the middle of it, as from a machine that breaks down.
+      gone.on('data', () => gone.resetAndDestroy()).on('close', () => resolve())
+    })
     expect((await runDaemonize([service.conf, 'repl'], { input: '6*7\n.exit\n' })).stdout).toContain('42')
+    expect((await service.run('status')).record['state']).toBe('running')
     await service.run('stop')
   })
 })

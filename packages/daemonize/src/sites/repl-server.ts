@@ -23,6 +23,8 @@ export function openRepl(
 function converse(socket: Socket, values: Record<string, unknown>): void {
   const repl = start({ input: socket, output: socket, prompt: '> ', terminal: false, useGlobal: false })
   Object.assign(repl.context, values)
+  // It says again what its input says: nobody who goes away ends the server by that.
+  repl.on('error', () => socket.destroy())
   repl.on('exit', () => socket.end())
 }
 
