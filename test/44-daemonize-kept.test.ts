@@ -607,6 +607,28 @@ describe('the REPL', () => {
     expect(existsSync(socket)).toBe(false)
   })
 
+  it('on a socket: is the new user’s, and not the old one’s, after a reload', async () => {
+    const socket = scratch.file('handed.sock')
+    const sites = { repl: socket, module_paths: [modules], sites: [['counter', 'r.test', port]] }
+    const service = await startService({ ...sites, user: 'nobody' })
+    for (const [user, uid] of [
+      ['daemon', 1],
+      ['root', 0],
+    ] as const) {
+      service.configure({ ...sites, user, cachedir: `${service.folder}/cache-${user}` })
+      expect((await service.run('reload')).status).toBe(0)
+      expect(statSync(socket)).toMatchObject({ mode: 0o140600, uid })
+    }
+    // Of a reload that failed nothing stays that would pass for the socket of who serves.
+    service.configure({ ...sites, user: 'daemon', load: ['nowhere'] })
+    expect((await service.run('reload')).status).toBe(1)
+    expect(existsSync(socket)).toBe(false)
+    service.configure({ ...sites, user: 'daemon' })
+    expect((await service.run('reload')).status).toBe(0)
+    expect((await runDaemonize([service.conf, 'repl'], { input: '6*7\n.exit\n' })).stdout).toContain('42')
+    await service.run('stop')
+  })
+
   it('on TCP: only with the token, and no client ends the server by going away', async () => {
     const service = await startService({
       repl: port + 1,

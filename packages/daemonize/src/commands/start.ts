@@ -76,6 +76,7 @@ export async function startAfresh(
     if (unfinished)
       await endIncarnation(unfinished, { name: settings.name, action, signal: undefined, timeout: 0 })
     removePrepared(settings)
+    program.withdraw()
     throw error
   } finally {
     program.close()

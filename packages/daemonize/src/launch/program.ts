@@ -11,9 +11,14 @@ import type { Program } from './launch.ts'
 import { makeIncarnationId } from '../service/incarnation-id.ts'
 import { firstSocket, serverReadyFd } from '../sites/descriptors.ts'
 import { formatAddress } from '../config/site.ts'
-import { configurationName, openSockets, type Socket } from './sockets.ts'
+import { configurationName, openSockets, removeSocket, type Socket } from './sockets.ts'
 
-export type ChosenProgram = Program & { /** Closes what the service has its own copies of. */ close(): void }
+export type ChosenProgram = Program & {
+  /** Closes what the service has its own copies of. */
+  close(): void
+  /** After a start that failed: nobody listens there, and who serves still has another socket. */
+  withdraw(): void
+}
 
 export async function chooseProgram(
   settings: Settings,
@@ -30,12 +35,13 @@ export async function chooseProgram(
     const used = new Set(sockets.map(({ fd }) => fd))
     for (const fd of old.values()) if (!used.has(fd)) closeSync(fd)
   }
+  const withdraw = () => sockets.forEach(({ made }) => made !== undefined && removeSocket(made))
   try {
-    if (command !== undefined) return { argv: command, environment, sockets, close }
+    if (command !== undefined) return { argv: command, environment, sockets, close, withdraw }
     sockets.push({ fd: writeConfiguration(settings, sockets), address: configurationName })
     const server = join(import.meta.dirname, 'launch.cjs')
     const argv = [process.execPath, server, '--part', 'host', String(firstSocket + sockets.length - 1)]
-    return { argv, environment, sockets, close }
+    return { argv, environment, sockets, close, withdraw }
   } catch (error) {
     close()
     throw error

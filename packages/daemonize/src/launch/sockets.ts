@@ -10,7 +10,7 @@ import { ProcessHandle } from '../service/handle.ts'
 import { firstSocket } from '../sites/descriptors.ts'
 import type { StateRecord } from '../service/state.ts'
 
-export type Socket = { fd: number; address: string }
+export type Socket = { fd: number; address: string; /** The file that it has made. */ made?: string }
 
 /** Those already open for the address, else new ones. Throws SERVICE_FAILED. */
 export async function openSockets(
@@ -22,13 +22,32 @@ export async function openSockets(
   try {
     for (const address of addresses) {
       const text = formatAddress(address)
-      sockets.push({ address: text, fd: taken.get(text) ?? (await openSocket(settings, address)) })
+      const known = taken.get(text)
+      if (known !== undefined && isTheirs(settings, address)) {
+        sockets.push({ address: text, fd: known })
+        continue
+      }
+      const made = address.port < 0 ? address.host : undefined
+      if (known !== undefined && made !== undefined) removeSocket(made)
+      sockets.push({ address: text, fd: await openSocket(settings, address), ...(made && { made }) })
     }
     return sockets
   } catch (error) {
     for (const { fd } of sockets) closeSync(fd)
     throw error
   }
+}
+
+/** A socket of another user than the service has now may have connections of theirs waiting in it. */
+function isTheirs({ identity }: Settings, { host, port }: ListenAddress): boolean {
+  if (port >= 0) return true
+  const wanted = identity ? identity.account.uid : process.geteuid?.()
+  return lstatSync(host, { throwIfNoEntry: false })?.uid === wanted
+}
+
+/** Where somebody has put something else by now, that stays. */
+export function removeSocket(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(path)
 }
 
 async function openSocket(settings: Settings, address: ListenAddress): Promise<number> {
