@@ -560,6 +560,19 @@ export default listener
     expect(names.map((name) => statSync(`${kept}/${name}`).ino)).toEqual(first)
   })
 
+  it('are not taken from the cache of a user that the service had before', async () => {
+    const port = freePort()
+    writeFileSync(`${modules}/owned.ts`, `export default (req, res) => res.end('honest\\n')`)
+    const service = await startSites({ user: 'nobody', sites: [['owned', null, port]] })
+    await service.run('stop')
+    const kept = readdirSync(`${service.folder}/cache/ts`).map((name) => `${service.folder}/cache/ts/${name}`)
+    expect(kept).toHaveLength(1)
+    for (const path of kept) writeFileSync(path, `export default (req, res) => res.end('forged\\n')`)
+    service.configure({ module_paths: [modules], sites: [['owned', null, port]] })
+    expect((await service.run('start')).status).toBe(0)
+    expect(curl(`http://127.0.0.1:${port}/`).body).toBe('honest')
+  })
+
   it('that are no TypeScript fail the start, with the place', async () => {
     write('wrong.ts', 'export const fine: number = 1\nexport default ((\n')
     const service = new TestService(scratch, { module_paths: [folder], sites: [['wrong', null, 0]] })

@@ -31,6 +31,8 @@ export type CompileCache = {
   load(path: string): { default: unknown } | undefined
 }
 
+export const noCompileCache: CompileCache = { save: () => undefined, load: () => undefined }
+
 export function openCompileCache(folder: string): CompileCache {
   if (internals.enableCompileCache) {
     internals.enableCompileCache(`${folder}/v8`)

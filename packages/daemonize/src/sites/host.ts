@@ -5,7 +5,8 @@ import type { RequestListener } from 'node:http'
 import { pathToFileURL } from 'node:url'
 import { writeDiagnostic } from '@plumbline/common/cli/diagnose'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { openCompileCache, type CompileCache } from './compile-cache.ts'
+import { isTrustedCache } from './cache-file.ts'
+import { noCompileCache, openCompileCache, type CompileCache } from './compile-cache.ts'
 import { describeError, describeLoadError } from './describe-error.ts'
 import { dispatch, type Dispatching, type LiveSite } from './dispatch.ts'
 import type { HostConfiguration } from './host-configuration.ts'
@@ -72,8 +73,9 @@ function readConfiguration(fd: number): HostConfiguration {
 async function openHost(config: HostConfiguration) {
   const { name, load, conf, redirect, redirectStatus, readyFd, drainTimeout } = config
   process.title = `daemonize: ${name}`
-  const compiled = openCompileCache(config.cachedir)
-  keepTransformed(config.cachedir)
+  const isTrusted = isTrustedCache(config.cachedir)
+  const compiled = isTrusted ? openCompileCache(config.cachedir) : noCompileCache
+  if (isTrusted) keepTransformed(config.cachedir)
   provideDefineSite()
   for (const module of load) await loadModule(module, config, compiled)
   const sites = await loadSites(config, compiled)
