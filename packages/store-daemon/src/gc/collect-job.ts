@@ -11,6 +11,7 @@ import { findRoots } from './find-roots.ts'
 import { readGraph, type Graph, type KeepSettings } from './graph.ts'
 import { closeOverReferrers, findChain, markAlive, orderReferrersFirst } from './mark.ts'
 import { indexPaths, namesWithout, type PathIndex } from './sorted-paths.ts'
+import { writeSeenRoots } from './seen-roots.ts'
 import { removeUnusedLinks } from './unused-links.ts'
 
 export type CollectAction = 'live' | 'dead' | 'delete' | 'specific' | 'why'
@@ -100,6 +101,7 @@ async function findAllRoots(
 ): Promise<Map<string, string>> {
   const all = new Map<string, string>()
   const found = findRoots(store, state)
+  writeSeenRoots(state, found.seen)
   for (const warning of found.warnings) port.send({ log: warning, level: 1 })
   for (const { link, target } of found.roots) {
     if (nodes.has(target)) all.set(target, link)

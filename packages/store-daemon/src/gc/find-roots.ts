@@ -3,24 +3,42 @@
 // A symlink into the store is a root. One that points to another symlink outside, which points into the store, is an
 // indirect root, and called after that other symlink: it is the user's, and removing it removes the root. Only that
 // one level is followed. A regular file is a root when an item of its name is valid.
+//
+// Where a user's file system is out of reach, what was last seen there counts: nobody has taken the root away, and one
+// user's broken mount must not keep others from collecting.
 import { lstatSync, readdirSync, readlinkSync, unlinkSync, type Dirent } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { storeItemOf } from '@plumbline/common/store/store-path'
 import type { Job } from '../work/job.ts'
+import { readSeenRoots } from './seen-roots.ts'
 
 /** All byte strings. */
 export type Root = { link: string; target: string }
-export type FoundRoots = { roots: Root[]; warnings: string[] }
+export type FoundRoots = {
+  roots: Root[]
+  /** Each root by its own name below the state directory. */
+  seen: Map<string, Root>
+  warnings: string[]
+}
 
 export const findRootsJob: Job<{ store: string; state: string }, FoundRoots> = async ({ store, state }) =>
   findRoots(store, state)
 
 /** Targets are items of the store; whether they are valid is for the caller to see. */
 export function findRoots(store: string, state: string): FoundRoots {
-  const found: FoundRoots = { roots: [], warnings: [] }
+  const found: FoundRoots = { roots: [], seen: new Map(), warnings: [] }
   const automatic = join(state, 'gcroots/auto')
+  let before: Map<string, Root> | undefined
+  const add = (path: string, root: Root) => {
+    found.roots.push(root)
+    found.seen.set(path, root)
+  }
+  const keepSeen = (path: string) => {
+    before ??= readSeenRoots(state)
+    for (const [each, root] of before) if (each === path || each.startsWith(`${path}/`)) add(each, root)
+  }
   const visit = (path: string, entry: Dirent | undefined) => {
     try {
       if (entry?.isDirectory() ?? lstatSync(toPath(path)).isDirectory()) {
@@ -29,17 +47,19 @@ export function findRoots(store: string, state: string): FoundRoots {
       } else if (entry?.isSymbolicLink()) {
         visitLink(path)
       } else if (entry?.isFile()) {
-        found.roots.push({ link: path, target: `${store}/${entry.name}` })
+        add(path, { link: path, target: `${store}/${entry.name}` })
       }
     } catch (error) {
-      if (!isUnreadable(error)) throw error
+      // Without the place of all roots nothing may go.
+      if (!isAbsent(error) && !(entry && isOutOfReach(error))) throw error
       if (entry) found.warnings.push(`cannot read potential root \`${path}'`)
+      if (isOutOfReach(error)) keepSeen(path)
     }
   }
   const visitLink = (path: string) => {
     const target = readLink(path)
     const item = storeItemOf(store, target)
-    if (item) return void found.roots.push({ link: path, target: item })
+    if (item) return add(path, { link: path, target: item })
     const next = statOrNothing(target)
     if (!next) {
       if (!path.startsWith(`${automatic}/`)) return
@@ -47,7 +67,7 @@ export function findRoots(store: string, state: string): FoundRoots {
       unlinkSync(toPath(path))
     } else if (next.isSymbolicLink()) {
       const indirect = storeItemOf(store, readLink(target))
-      if (indirect) found.roots.push({ link: target, target: indirect })
+      if (indirect) add(path, { link: target, target: indirect })
     }
   }
   for (const name of ['gcroots', 'manifests', 'profiles']) visit(join(state, name), undefined)
@@ -62,11 +82,30 @@ function statOrNothing(path: string) {
   try {
     return lstatSync(toPath(path))
   } catch (error) {
-    if (isUnreadable(error)) return undefined
+    if (isAbsent(error)) return undefined
     throw error
   }
 }
 
-function isUnreadable(error: unknown): boolean {
-  return ['EACCES', 'ENOENT', 'ENOTDIR', 'EINVAL', 'ELOOP', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '')
+function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'EINVAL', 'ELOOP', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '')
+}
+
+/** A mount of another user's, or one whose server is gone. */
+function isOutOfReach(error: unknown): boolean {
+  return [
+    'EACCES',
+    'EPERM',
+    'ENOTCONN',
+    'ECONNABORTED',
+    'EIO',
+    'ESTALE',
+    'ETIMEDOUT',
+    'EHOSTDOWN',
+    'EHOSTUNREACH',
+    'EREMOTEIO',
+    'ENODEV',
+    'ENXIO',
+    'ENOKEY',
+  ].includes(errnoOf(error) ?? '')
 }

@@ -1,0 +1,54 @@
+// Roots on a file system that is out of reach: what they led to when they were last seen stays, and so do they; nobody
+// else's collection fails for it.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { Scratch } from './support/scratch.ts'
+import { TestStore } from './support/store.ts'
+import { str } from './support/wire.ts'
+
+const scratch = new Scratch('store-roots')
+/** In a mount namespace: a file system at $1 of user $2, whose server does not answer; and is gone, for $3. */
+const mount = `exec 9<>/dev/fuse &&
+  mount -i -t fuse -o fd=9,rootmode=40000,user_id=$2,group_id=0 test "$1" || exit
+  if [ "$3" = gone ]; then exec 9>&-; fi
+  shift 3; exec "$@"`
+const prefix = (...args: string[]) => ['unshare', '--mount', 'sh', '-c', mount, 'sh', ...args]
+const [command, ...probe] = prefix(scratch.path, '0', 'gone', 'true')
+const canMount = spawnSync(command ?? '', probe).status === 0
+
+describe.skipIf(!canMount)('roots on a file system that is out of reach', () => {
+  it.each([
+    ['whose server is gone', '0', 'gone'],
+    ["that is another user's", '65534', 'there'],
+  ])('%s stay', async (_, user, server) => {
+    const name = `${user}-${server}`
+    const before = new TestStore(scratch, name)
+    const [home, profiles] = [`${before.folder}/home`, `${before.state}/profiles/per-user/somebody`]
+    for (const folder of [home, profiles]) mkdirSync(folder, { recursive: true })
+    await before.start()
+    const client = await before.connect()
+    const kept = await client.addText('kept', 'kept')
+    symlinkSync(kept, `${home}/root`)
+    await client.call(12, str(`${home}/root`))
+    await client.int()
+    const profile = await client.addText('profile', 'profile')
+    symlinkSync(profile, `${profiles}/profile`)
+    const garbage = await client.addText('garbage', 'garbage')
+    await client.collect(0)
+    client.close()
+    await before.stop()
+
+    for (const place of [home, profiles]) {
+      const daemon = new TestStore(scratch, name, { prefix: prefix(place, user, server) })
+      await daemon.start()
+      const other = await daemon.connect()
+      await other.collect(2)
+      for (const path of [kept, profile]) expect([path, await other.isValid(path)]).toEqual([path, true])
+      expect(await other.isValid(garbage)).toBe(false)
+      other.close()
+      await daemon.stop()
+    }
+    expect(readdirSync(`${before.state}/gcroots/auto`)).toHaveLength(1)
+  })
+})
