@@ -1,6 +1,8 @@
 // Builds one derivation: under the locks of its outputs, as often as wanted, until they are registered.
 import { isFixedOutput, type DerivationOutput } from '@plumbline/common/store/derivation/derivation'
 import { fault } from '../fault.ts'
+import { addTempRoot } from '../operations/roots.ts'
+import { untilUnlocked } from '../store/path-locks.ts'
 import { exists, removeTree } from '../store/remove-tree.ts'
 import { buildsOf } from './builds.ts'
 import { BuildFailure } from './build-failure.ts'
@@ -17,10 +19,14 @@ import { runRound } from './run-round.ts'
 export async function buildDerivation(job: BuildJob): Promise<void> {
   const { derivation, session, settings, sink, signal } = job
   const outputs = derivation.outputs.toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  const release = await lockOutputs(
-    outputs.map(({ path }) => path),
-    { pollMs: settings.pollMs, signal, onWait: () => sink.say(0, 'waiting for locks or build slots...') },
-  )
+  // What the builder makes under other names is no less its own; the store knows it by nothing else.
+  const standIns = findRedirects(job, outputs).places()
+  for (const path of standIns) await addTempRoot(session, path)
+  const release = await lockOutputs([...outputs.map(({ path }) => path), ...standIns], {
+    pollMs: settings.pollMs,
+    signal,
+    onWait: () => sink.say(0, 'waiting for locks or build slots...'),
+  })
   let releaseSlot: (() => void) | undefined
   try {
     const wanted = outputs.filter(({ path }) => isWanted(job, path))
@@ -62,6 +68,8 @@ async function runOnce(
   isLast: boolean,
 ): Promise<readonly MadeOutput[]> {
   await buildsOf(job.session.store).left(job.path)
+  // A collection may still be removing what an earlier build has left.
+  await untilUnlocked(job.path)
   const place = makeBuildPlace(job, findRedirects(job, outputs))
   let keep = job.settings.keepFailed
   try {

@@ -77,6 +77,8 @@ class Collection {
   #protected: string[] = []
   /** Paths that nobody else may touch, by the batch that they are removed in. */
   readonly #claimed: string[][] = [[]]
+  /** How often each is in there: as itself, and for what lies beside it. */
+  readonly #claims = new Map<string, number>()
   readonly #removed: string[] = []
   #freed = 0
   #failure: unknown
@@ -122,7 +124,7 @@ class Collection {
       return { ...result, bytesFreed: this.#freed, removed: this.#removed }
     } finally {
       signal.removeEventListener('abort', stop)
-      this.#unclaim()
+      this.#unclaim(this.#claimed.splice(0).flat())
       unlisten()
     }
   }
@@ -146,7 +148,7 @@ class Collection {
       return job.send({ remove: [], next, inOrder })
     }
     if ('freed' in message) {
-      for (const path of this.#claimed.shift() ?? []) unlockPath(path)
+      this.#unclaim(this.#claimed.shift() ?? [])
       this.#freed += message.freed
       return undefined
     }
@@ -169,12 +171,13 @@ class Collection {
     let gone: string[] = []
     await registrar.write(() => {
       // It may run again, when another process held the database.
-      for (const path of claimed.splice(0)) unlockPath(path)
+      this.#unclaim(claimed.splice(0))
       gone = []
       for (const { node, path } of batch) {
         if (node < 0 ? this.#isNeeded(path) : this.#marked?.alive[node] !== 0) continue
-        if (!claimPath(path)) continue
-        claimed.push(path)
+        if (!this.#claim(path, claimed)) continue
+        // What is beside an item goes before somebody makes that one, who would have the same.
+        if (node < 0 && !this.#claim(baseOf(path), claimed)) continue
         if (node >= 0 && !this.#store.database.invalidate(this.#marked?.ids[node] ?? -1, path)) {
           // Somebody in another process refers to it since.
           this.#protect(path)
@@ -190,9 +193,11 @@ class Collection {
 
   /** A name that the database does not know, and that is being made now. */
   #isNeeded(path: string): boolean {
-    const base = path.replace(/\.(lock|chroot)$/, '')
+    const base = baseOf(path)
     return (
-      isPathLocked(base) || this.#store.tempRoots.has(base) || this.#store.database.idOf(path) !== undefined
+      (isPathLocked(base) && !this.#claims.has(base)) ||
+      this.#store.tempRoots.has(base) ||
+      this.#store.database.idOf(path) !== undefined
     )
   }
 
@@ -204,7 +209,26 @@ class Collection {
     if (node >= 0) markAlive(marked, marked.alive, [node])
   }
 
-  #unclaim(): void {
-    for (const path of this.#claimed.splice(0).flat()) unlockPath(path)
+  #claim(path: string, claimed: string[]): boolean {
+    const count = this.#claims.get(path) ?? 0
+    if (count === 0 && !claimPath(path)) return false
+    this.#claims.set(path, count + 1)
+    claimed.push(path)
+    return true
   }
+
+  #unclaim(claimed: readonly string[]): void {
+    for (const path of claimed) {
+      const count = this.#claims.get(path) ?? 0
+      if (count > 1) this.#claims.set(path, count - 1)
+      else {
+        this.#claims.delete(path)
+        unlockPath(path)
+      }
+    }
+  }
+}
+
+function baseOf(path: string): string {
+  return path.replace(/\.(lock|chroot)$/, '')
 }

@@ -52,6 +52,14 @@ function tryLock(path: string, lock: (path: string) => Release | undefined): boo
   return true
 }
 
+/** Waits for whoever works on `path` in this process, without taking its lock. */
+export async function untilUnlocked(path: string): Promise<void> {
+  const entry = held.get(path)
+  if (!entry) return
+  await new Promise<void>((resolve) => entry.waiting.push(resolve))
+  unlockPath(path)
+}
+
 /** Takes the lock within this process only, for a collector, which keeps other processes out in another way. */
 export function claimPath(path: string): boolean {
   if (held.has(path)) return false
