@@ -143,6 +143,9 @@ describe('verify', () => {
     expect(await verifyFrom('')).toEqual([true, 2])
     expect(await verifyFrom(middle)).toEqual([true, 1])
     expect(await verifyFrom(last)).toEqual([false, 0])
+    // After them nothing would be looked at.
+    for (const from of ['zzz', `${daemon.store}/zzz`, '/zzz'])
+      await expect(verifyFrom(from)).rejects.toThrow(`cannot go on after \`${from}'`)
   })
 })
 

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
-import { isInStore } from '@plumbline/common/store/store-path'
+import { isInStore, isStorePath } from '@plumbline/common/store/store-path'
 import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
 import { makeTurns } from '../work/job.ts'
@@ -25,6 +25,13 @@ export async function verifyStore(session: Session, verify: Verify): Promise<boo
     throw new ToolError('STORE_REFUSED', { reason: 'you are not privileged to repair paths' })
   }
   const { log, store } = session
+  const { from = '' } = verify
+  // It may have gone since, but what is no item's name is behind all or before all.
+  if (from !== '' && !isStorePath(store.config.store, from)) {
+    throw new ToolError('STORE_FAILED', {
+      reason: `cannot go on after \`${from}': it is no item of the store`,
+    })
+  }
   log(0, 'reading the store...')
   const { errors, valid } = await store.gcLock.exclusively(async () => {
     session.signal.throwIfAborted()
