@@ -4,11 +4,10 @@
 //   DIR/HASH.narinfo             what an item is, signed
 //   DIR/nar/COMPRESSION/ITEM     its nar
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { getuid } from 'node:process'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { reasonOf } from '@plumbline/common/error/translate'
 import { fromByteString } from '@plumbline/common/store/byte-string'
 import { formatHash, parseHexHash } from '@plumbline/common/store/hash'
 import { formatNarinfo, formatSignedPart, type NarLocation } from '@plumbline/common/store/narinfo'
@@ -17,6 +16,7 @@ import type { Context } from '../context.ts'
 import { readAllPaths } from '../input-paths.ts'
 import { compressionNames, isCompression, writeNarFile, type Compression } from '../publish/nar-file.ts'
 import { defaultKeyFile, readSigningKey, type SigningKey } from '../publish/signing-key.ts'
+import { writeWhole } from '../publish/whole-file.ts'
 import { queryPathInfo } from '../queries.ts'
 import { queryRequisites, sortTopologically } from '../requisites.ts'
 import { exportItem } from './transfer.ts'
@@ -64,7 +64,7 @@ async function publishItem(
   const { client } = context
   const info = await queryPathInfo(client, path)
   const name = storeBaseName(path)
-  writeCacheInfo(directory, dirname(path))
+  await writeCacheInfo(directory, dirname(path))
   const urls: NarLocation[] = []
   for (const each of compression) {
     const written = await writeNarFile(join(directory, 'nar', each, name), each, (take) =>
@@ -89,21 +89,15 @@ async function publishItem(
   const signed = key.sign(createHash('sha256').update(covers, 'latin1').digest())
   const signature = { text: `1;plumbline;${Buffer.from(signed, 'latin1').toString('base64')}`, covers }
   // Last, and at once: whoever sees it finds the nars.
-  writeWhole(file, formatNarinfo({ ...item, urls, signature }))
+  await writeText(file, formatNarinfo({ ...item, urls, signature }))
   await context.emit({ type: 'path', path: fromByteString(path), narinfo: file })
 }
 
-function writeCacheInfo(directory: string, store: string): void {
+async function writeCacheInfo(directory: string, store: string): Promise<void> {
   const file = join(directory, 'nix-cache-info')
-  if (!existsSync(file)) writeWhole(file, `StoreDir: ${store}\nWantMassQuery: 1\nPriority: 100\n`)
+  if (!existsSync(file)) await writeText(file, `StoreDir: ${store}\nWantMassQuery: 1\nPriority: 100\n`)
 }
 
-function writeWhole(file: string, text: string): void {
-  try {
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(`${file}.part`, text, 'latin1')
-    renameSync(`${file}.part`, file)
-  } catch (error) {
-    throw new ToolError('CANNOT_CREATE', { path: file, reason: reasonOf(error) })
-  }
+function writeText(file: string, text: string): Promise<void> {
+  return writeWhole(file, (scratch) => writeFileSync(scratch, text, { encoding: 'latin1', flag: 'wx' }))
 }

@@ -1,12 +1,12 @@
 // A file with the nar of an item, compressed, as it comes from the daemon.
 import { createHash } from 'node:crypto'
-import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { createWriteStream } from 'node:fs'
 import { PassThrough, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { drained } from '@plumbline/common/process/drained'
 import { NarParser, type NarSink } from '@plumbline/common/store/nar/nar-parser'
+import { writeWhole } from './whole-file.ts'
 
 /** As narinfo files name them. */
 const compressions = {
@@ -22,6 +22,8 @@ export function isCompression(name: string): name is Compression {
   return Object.hasOwn(compressions, name)
 }
 
+type Run = (take: (bytes: Buffer) => Promise<void>) => Promise<unknown>
+
 export type WrittenFile = { size: number; hash: Buffer }
 
 const nothing = () => undefined
@@ -35,13 +37,11 @@ const noSink: NarSink = {
 }
 
 /** Writes `file` from an export of one item, of which only the nar is taken: `run` hands the bytes over. */
-export async function writeNarFile(
-  file: string,
-  compression: Compression,
-  run: (take: (bytes: Buffer) => Promise<void>) => Promise<unknown>,
-): Promise<WrittenFile> {
-  mkdirSync(dirname(file), { recursive: true })
-  const scratch = `${file}.part`
+export function writeNarFile(file: string, compression: Compression, run: Run): Promise<WrittenFile> {
+  return writeWhole(file, (scratch) => writeScratch(scratch, compression, run))
+}
+
+async function writeScratch(scratch: string, compression: Compression, run: Run): Promise<WrittenFile> {
   const parser = new NarParser(noSink)
   const compress: Transform = compressions[compression]()
   const hash = createHash('sha256')
@@ -50,7 +50,7 @@ export async function writeNarFile(
     hash.update(chunk)
     written.size += chunk.length
   })
-  const writing = pipeline(compress, createWriteStream(scratch))
+  const writing = pipeline(compress, createWriteStream(scratch, { flags: 'wx' }))
   // Its failure is seen at the end, and must not be taken for one that nobody handles before.
   writing.catch(nothing)
   try {
@@ -65,9 +65,9 @@ export async function writeNarFile(
     await writing
   } catch (error) {
     compress.destroy()
-    rmSync(scratch, { force: true })
+    // What is open is not made again once it has been removed.
+    await writing.catch(nothing)
     throw error
   }
-  renameSync(scratch, file)
   return { ...written, hash: hash.digest() }
 }
