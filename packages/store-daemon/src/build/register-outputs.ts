@@ -81,8 +81,8 @@ function referencesFirst(made: readonly MadeOutput[]): MadeOutput[] {
   return ordered
 }
 
-async function deduplicate({ session }: BuildJob, path: string): Promise<void> {
-  const args = { store: session.store.config.store, path }
+async function deduplicate({ session, mode }: BuildJob, path: string): Promise<void> {
+  const args = { store: session.store.config.store, path, repair: mode === 'repair' }
   if (isSmall(path)) await startHere(deduplicateOutput, args, () => undefined).result
   else await session.store.pool.run('deduplicateOutput', args)
 }
