@@ -1,9 +1,10 @@
 // What a repair makes good stays so, also where the contents are shared.
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { startBuildDaemon } from './support/build-daemon.ts'
 import { build, setOptions } from './support/build.ts'
 import { Scratch } from './support/scratch.ts'
+import { fileNar } from './support/wire.ts'
 
 const scratch = new Scratch('repair')
 
@@ -22,4 +23,24 @@ it('is not undone by the damaged file that others shared', async () => {
   expect(await client.verify(true, true)).toBe(false)
   for (const { out } of [made, twin]) expect([out, readFileSync(out).equals(good)]).toEqual([out, true])
   expect(await client.verify(true)).toBe(false)
+})
+
+it('is not needed for what is added after others of the same contents were damaged', async () => {
+  const { client } = await startBuildDaemon(scratch, 'added')
+  const good = Buffer.alloc(20_000, 'good')
+  const [first, text] = [
+    await client.addNar('first', fileNar(good)),
+    await client.addText('text', Buffer.alloc(20_000, 'text')),
+  ]
+  for (const path of [first, text]) {
+    chmodSync(path, 0o644)
+    writeFileSync(path, Buffer.alloc(20_000, 'else'))
+    chmodSync(path, 0o444)
+  }
+  const second = await client.addNar('second', fileNar(good))
+  const third = await client.addText('third', Buffer.alloc(20_000, 'text'))
+  expect(readFileSync(second).equals(good)).toBe(true)
+  expect(readFileSync(third).equals(Buffer.alloc(20_000, 'text'))).toBe(true)
+  const fourth = await client.addNar('fourth', fileNar(good))
+  expect(statSync(fourth).ino).toBe(statSync(second).ino)
 })

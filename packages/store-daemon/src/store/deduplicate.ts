@@ -19,6 +19,9 @@ import { scratchName } from './scratch-name.ts'
 /** Smaller files are left alone: the link costs more than it saves. */
 export const deduplicationMinimum = 8192
 
+/** When all that is in a store was last changed; what is shared has its canonical form. */
+const canonicalMs = 1000
+
 export type Deduplicated = 'linked' | 'first' | 'same' | 'skipped'
 
 /**
@@ -36,7 +39,7 @@ export function deduplicateFile(store: string, path: string, narHash: Uint8Array
       continue
     }
     if (known.ino === stat.ino) return 'same'
-    if (known.size !== stat.size) {
+    if (known.size !== stat.size || known.mtimeMs !== canonicalMs) {
       // Somebody changed the file through another of its names: start over with this one.
       rmSync(link, { force: true })
       continue
