@@ -7,6 +7,7 @@ import { exists, removeTree } from '../store/remove-tree.ts'
 import { makeTurns, type Job, type JobPort, type Turn } from '../work/job.ts'
 import { findBusyRoots } from './busy-roots.ts'
 import { recordDeaths } from './deaths.ts'
+import { basePath } from '../store/base-path.ts'
 import { findRoots } from './find-roots.ts'
 import { readGraph, type Graph, type KeepSettings } from './graph.ts'
 import { closeOverReferrers, findChain, markAlive, orderReferrersFirst } from './mark.ts'
@@ -154,7 +155,7 @@ function isInUse(path: string, store: string, roots: ReadonlyMap<string, string>
   if (name === '.links') return true
   const link = /^\.tmp-link-([0-9]+)-/.exec(name)
   if (link) return existsSync(`/proc/${link[1]}`)
-  return roots.has(path) || roots.has(path.replace(/\.(lock|chroot)$/, ''))
+  return roots.has(path) || roots.has(basePath(path))
 }
 
 /** The wanted paths in order, up to the first that is alive, with all that refers to them. */

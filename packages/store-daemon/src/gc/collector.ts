@@ -20,6 +20,7 @@ import {
   type CollectResult,
   type Marked,
 } from './collect-job.ts'
+import { basePath } from '../store/base-path.ts'
 import { holdForeignRoots } from './foreign-roots.ts'
 import type { KeepSettings } from './graph.ts'
 import { markAlive } from './mark.ts'
@@ -177,7 +178,7 @@ class Collection {
         if (node < 0 ? this.#isNeeded(path) : this.#marked?.alive[node] !== 0) continue
         if (!this.#claim(path, claimed)) continue
         // What is beside an item goes before somebody makes that one, who would have the same.
-        if (node < 0 && !this.#claim(baseOf(path), claimed)) continue
+        if (node < 0 && !this.#claim(basePath(path), claimed)) continue
         if (node >= 0 && !this.#store.database.invalidate(this.#marked?.ids[node] ?? -1, path)) {
           // Somebody in another process refers to it since.
           this.#protect(path)
@@ -193,7 +194,7 @@ class Collection {
 
   /** A name that the database does not know, and that is being made now. */
   #isNeeded(path: string): boolean {
-    const base = baseOf(path)
+    const base = basePath(path)
     return (
       (isPathLocked(base) && !this.#claims.has(base)) ||
       this.#store.tempRoots.has(base) ||
@@ -227,8 +228,4 @@ class Collection {
       }
     }
   }
-}
-
-function baseOf(path: string): string {
-  return path.replace(/\.(lock|chroot)$/, '')
 }

@@ -18,6 +18,7 @@ import { Registrar } from '../database/registrar.ts'
 import { holdForeignRoots } from '../gc/foreign-roots.ts'
 import { findUnknown } from '../work/sweep-store.ts'
 import { WorkerPool } from '../work/worker-pool.ts'
+import { basePath } from './base-path.ts'
 import { makeDirectories } from './layout.ts'
 import { endLockFile } from './lock-file.ts'
 import { claimPath, lockPathsOneByOne, lockPathsUnder, unlockPath } from './path-locks.ts'
@@ -144,7 +145,7 @@ export class Store {
     const claimed = new Set<string>()
     for (const name of names) {
       const path = `${this.config.store}/${name}`
-      const base = path.replace(/\.(lock|chroot)$/, '')
+      const base = basePath(path)
       if (needed.has(base) || this.tempRoots.has(base) || this.database.idOf(path) !== undefined) continue
       // Whoever wants to make an item of that name waits until the old one has gone.
       if (!claimed.has(base) && !claimPath(base)) continue
