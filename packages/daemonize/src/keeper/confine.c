@@ -79,7 +79,7 @@ static void reset_signals(void) {
 
 int above_targets(const struct specification *spec) {
   const int sockets = 3 + spec->sockets;
-  return spec->ready_target >= sockets ? spec->ready_target + 1 : sockets;
+  return spec->ready_fd >= sockets ? spec->ready_fd + 1 : sockets;
 }
 
 /** The sockets to 3…, the readiness descriptor to where the service expects it; nothing else is inherited. */
@@ -89,7 +89,7 @@ static bool arrange_descriptors(const struct specification *spec) {
   for (int i = 0; i < spec->sockets; i++)
     if ((moved[i] = fcntl(FIRST_SOCKET + i, F_DUPFD_CLOEXEC, high)) < 0) return false;
   int ready = -1;
-  if (spec->ready_target > 0) {
+  if (spec->ready_fd > 0) {
     int source = spec->ready_source >= 0 ? spec->ready_source : open("/dev/null", O_WRONLY | O_CLOEXEC);
     if ((ready = fcntl(source, F_DUPFD_CLOEXEC, high)) < 0) return false;
   }
@@ -97,7 +97,7 @@ static bool arrange_descriptors(const struct specification *spec) {
     for (int fd = 3; fd < (int)sysconf(_SC_OPEN_MAX); fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
   for (int i = 0; i < spec->sockets; i++)
     if (dup2(moved[i], 3 + i) < 0) return false;
-  return ready < 0 || dup2(ready, spec->ready_target) >= 0;
+  return ready < 0 || dup2(ready, spec->ready_fd) >= 0;
 }
 
 static void tell_sockets(struct specification *spec) {

@@ -21,7 +21,7 @@ enum { SETTLE_MS = 20 };
 
 struct specification spec;
 struct incarnation service;
-int output = -1, failures = -1;
+int output = -1, failures = -1, readiness = -1;
 bool control_open = true, ready;
 long long started_at;
 
@@ -193,13 +193,14 @@ static void keep(void) {
   for (;;) {
     struct pollfd ready_for[] = {
       {signals, POLLIN, 0}, {control_open ? CONTROL : -1, POLLIN, 0}, {notifications, POLLIN, 0},
-      {output, POLLIN, 0}, {failures, POLLIN, 0}, {reach_descriptor(), POLLOUT, 0},
+      {output, POLLIN, 0}, {failures, POLLIN, 0}, {reach_descriptor(), POLLOUT, 0}, {readiness, POLLIN, 0},
     };
-    if (poll(ready_for, 6, timeout()) < 0 && errno != EINTR) leave(1);
+    if (poll(ready_for, 7, timeout()) < 0 && errno != EINTR) leave(1);
     if (ready_for[4].revents) read_failures();
     if (ready_for[3].revents) read_output();
     bool shown = ready_for[2].revents && read_notifications(notifications, spec.change_user ? spec.uid : geteuid());
     shown |= look_reached();
+    if (ready_for[6].revents) shown |= read_readiness();
     // Last, so that what has ended at the same moment is not ready.
     if (shown || ready_for[0].revents) read_signals();
     if (shown && !ready && !stopping) begin_to_confirm();

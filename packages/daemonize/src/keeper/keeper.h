@@ -2,11 +2,11 @@
 // confines it, and says on the control channel what becomes of it. When nothing has to be kept (no restarts, no
 // log to rotate) it leaves as soon as the service is ready; else it stays, in 0.4 MB, as the service's parent.
 //
-// Its arguments are descriptors: the control channel, the lock, then the listening sockets and perhaps the one on
-// which the service says that it is ready. It moves them to 3, 4, 5…; 0-2 are the service's.
+// Its arguments are descriptors: the control channel, the lock, then the listening sockets. It moves them to 3, 4, 5…;
+// 0-2 are the service's.
 //
 // The starter writes the specification (see specification.c) and later one byte: 'r', the service is ready, unless the
-// keeper is to see that itself (notify, reach). End of file before that means that the starter is gone, and the start
+// keeper is to see that itself (ready_fd, notify, reach). End of file before that means that the starter is gone, and the start
 // is undone. The keeper answers in lines; after the last one it is ready and written down:
 //   pid PID START    exec    failed STAGE ERRNO    exit STATUS    signal NUMBER    out LENGTH LF bytes    kept
 #pragma once
@@ -43,7 +43,9 @@ struct specification {
   uint64_t capabilities;
   struct limit limits[32];
   int limit_count;
-  int sockets, ready_source, ready_target;
+  int sockets;
+  /** Where the service says that it is ready, and in the keeper its own end of that, to be handed on; or 0 and -1. */
+  int ready_fd, ready_source;
   char *notify;
   /** Where it is to answer: "/PATH" or "IP PORT". */
   char *reach[8];

@@ -4,8 +4,9 @@
 
 extern struct specification spec;
 extern struct incarnation service;
-/** The service's output when it is carried, and where its process says that it could not be prepared; or -1. */
-extern int output, failures;
+/** The service's output when it is carried, where its process says that it could not be prepared, and where it says
+ * itself that it is ready; or -1. */
+extern int output, failures, readiness;
 extern bool control_open, ready;
 extern long long started_at;
 
@@ -13,6 +14,8 @@ extern long long started_at;
 bool make_service(void);
 void read_failures(void);
 void read_output(void);
+/** Whether it has said so: the notification descriptor of s6 (notifywhenup), where a line end says it. */
+bool read_readiness(void);
 
 /** Whether somebody answers already where the service is to be ready. */
 bool is_occupied(void);

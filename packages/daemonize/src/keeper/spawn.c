@@ -41,6 +41,15 @@ static pid_t fork_service(void) {
   return pid;
 }
 
+/** One that is made again, or runs in the foreground, says it to nobody. */
+static bool open_readiness(void) {
+  int ends[2];
+  if (spec.ready_fd <= 0 || ready || spec.foreground) return true;
+  if (pipe2(ends, O_CLOEXEC) < 0) return false;
+  readiness = ends[0], spec.ready_source = ends[1];
+  return true;
+}
+
 bool make_service(void) {
   int errors[2], go[2], carried[2] = {-1, -1};
   if (pipe2(errors, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0) return tell("failed pipe %d\n", errno), false;
@@ -48,6 +57,7 @@ bool make_service(void) {
   // Its own process must not have the low numbers that the service's descriptors will get.
   const int above = above_targets(&spec);
   int error_end = fcntl(errors[1], F_DUPFD_CLOEXEC, above), go_end = fcntl(go[0], F_DUPFD_CLOEXEC, above);
+  if (!open_readiness()) return tell("failed pipe %d\n", errno), false;
   int log_end = carried[1];
   close(errors[1]), close(go[0]);
   pid_t pid = fork_service();
@@ -95,6 +105,16 @@ void read_failures(void) {
   }
   close(failures);
   failures = -1;
+}
+
+bool read_readiness(void) {
+  char text[512];
+  ssize_t length = read(readiness, text, sizeof text);
+  if (length < 0 && errno == EINTR) return false;
+  bool said = length > 0 && memchr(text, '\n', length);
+  // The end without it: the service has nothing more to say there.
+  if (said || length <= 0) close(readiness), readiness = -1;
+  return said;
 }
 
 void read_output(void) {

@@ -41,7 +41,7 @@ static void set(struct specification *s, const char *key, char *value) {
   TEXT(root) TEXT(cwd) TEXT(cgroup) TEXT(oom_score) TEXT(notify)
   TEXT(pidfile) TEXT(state) TEXT(state_fields) TEXT(log_file) TEXT(syslog) TEXT(journal) TEXT(tag)
   NUMBER(foreground) NUMBER(replace) NUMBER(keep) NUMBER(settles) NUMBER(no_new_privileges) NUMBER(sockets)
-  NUMBER(ready_source) NUMBER(ready_target) NUMBER(restart) NUMBER(restart_delay) NUMBER(restart_max_delay)
+  NUMBER(ready_fd) NUMBER(restart) NUMBER(restart_delay) NUMBER(restart_max_delay)
   NUMBER(restart_reset) NUMBER(restart_limit) NUMBER(stop_signal) NUMBER(stop_timeout) NUMBER(drain_timeout)
   NUMBER(log_bytes) NUMBER(log_seconds) NUMBER(log_files)
   if (!strcmp(key, "argument")) return add(&s->argv, &s->arguments, value);

@@ -17,8 +17,6 @@ type Descriptors = {
   output: number | undefined
   lock: number
   sockets: readonly number[]
-  /** Whether the service has a descriptor to say on that it is ready. */
-  ready: boolean
 }
 
 /** Keepers of earlier starts of this process, which end by themselves, or stay. */
@@ -27,33 +25,29 @@ const unreaped = new Set<number>()
 export class KeeperLink {
   readonly #pid: number
   readonly #control: Channel
-  /** What the service writes to say that it is ready. */
-  readonly ready: Channel | undefined
   #pending = Buffer.alloc(0)
   #listeners = new Set<(event: KeeperEvent) => void>()
   #kept = false
   readonly finished: Promise<void>
 
   /** Throws what posix_spawn(3) does. */
-  constructor(specification: Buffer, { output, lock, sockets, ready }: Descriptors) {
+  constructor(specification: Buffer, { output, lock, sockets }: Descriptors) {
     for (const pid of unreaped) if (native().reap(pid) !== 0) unreaped.delete(pid)
     const nothing = openSync('/dev/null', 'r+')
     const control = native().socketPair()
-    const readiness = ready ? native().socketPair() : undefined
     const said = output ?? nothing
-    const own = [control[1], lock, ...sockets, ...(readiness ? [readiness[1]] : [])]
+    const own = [control[1], lock, ...sockets]
     const numbers = own.map((_, index) => String(index + 3))
     // In a session of its own, without a terminal; the service, its child, is no leader of it.
     try {
       this.#pid = native().spawnLeader([keeperPath(), ...numbers], [nothing, said, said, ...own])
     } catch (error) {
-      for (const fd of [control[0], ...(readiness ? [readiness[0]] : [])]) closeSync(fd)
+      closeSync(control[0])
       throw error
     } finally {
-      for (const fd of [nothing, control[1], ...(readiness ? [readiness[1]] : [])]) closeSync(fd)
+      for (const fd of [nothing, control[1]]) closeSync(fd)
     }
     this.#control = new Channel(control[0])
-    this.ready = readiness && new Channel(readiness[0])
     this.#control.write(specification)
     this.finished = new Promise((resolve) => {
       this.#control.listen(
@@ -80,16 +74,17 @@ export class KeeperLink {
 
   /** The service is ready: the keeper puts the records in place if it has not yet, and leaves or stays. */
   async confirm(): Promise<boolean> {
-    if (!this.#kept) this.#control.write(Buffer.from('r'))
-    await this.finished
-    this.ready?.close()
+    if (this.#kept) return true
+    this.#control.write(Buffer.from('r'))
+    await new Promise<void>((resolve) => {
+      this.listen(({ kind }) => (kind === 'kept' || kind === 'end') && resolve())
+    })
     return this.#kept
   }
 
   /** The start is undone; resolves when nothing of it is left. */
   async abandon(): Promise<void> {
     this.#control.write(Buffer.from('x'))
-    this.ready?.close()
     await this.finished
   }
 

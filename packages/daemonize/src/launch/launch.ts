@@ -75,7 +75,6 @@ export async function launchService(settings: Settings, program: Program, launch
         output: output.fd,
         lock: launch.lock,
         sockets,
-        ready: ready.kind === 'fd',
       })
     } catch (error) {
       if (cgroup) removeCgroup(cgroup)
@@ -94,7 +93,6 @@ export async function launchService(settings: Settings, program: Program, launch
       waitReady(ready, {
         listen: (each) => link.listen(each),
         output: (each) => output.listen(each),
-        ready: link.ready,
         signal: stop.signal,
       }),
       seen.failed,
@@ -116,7 +114,8 @@ export async function launchService(settings: Settings, program: Program, launch
     launch.onTail(lines)
     throw withReason(cause, tellingLine(output.lastLines(searchedLines)))
   } finally {
-    stop.abort()
+    // Not now: a program that starts one service ends before it comes to that, and sooner by half a millisecond.
+    setImmediate(() => stop.abort())
     output.close()
   }
 }

@@ -26,15 +26,9 @@ describe('formatSpecification()', () => {
     expect(entries().slice(-2)).toEqual(['', ''])
     expect(entries().slice(0, 3)).toEqual(['argument=run', 'argument=a b', 'variable=A=1'])
   })
-  it('puts the readiness descriptor after the sockets', () => {
+  it('counts the sockets, and says where the service is to say that it is ready', () => {
     expect(entries()).toContain('sockets=1')
-    expect(entries()).toContain('ready_source=6')
-    expect(entries()).toContain('ready_target=7')
-  })
-  it('has no source of readiness in the foreground: the service writes to nobody', () => {
-    const foreground = formatSpecification(settings(), { ...incarnation, foreground: true }).toString()
-    expect(foreground).toContain('ready_target=7')
-    expect(foreground).not.toContain('ready_source')
+    expect(entries()).toContain('ready_fd=7')
   })
   it('begins the state with the id, by which the keeper knows its own', () => {
     expect(entries().find((entry) => entry.startsWith('state_fields='))).toMatch(

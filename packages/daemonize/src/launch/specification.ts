@@ -35,7 +35,6 @@ const infinity = 18_446_744_073_709_551_615n
 export function formatSpecification(settings: Settings, incarnation: Incarnation): Buffer {
   const { config, identity } = settings
   const { foreground } = incarnation
-  const sockets = incarnation.listen.length
   const entries: [key: string, value: Value][] = [
     ...incarnation.argv.map((word): [string, Value] => ['argument', word]),
     ...Object.entries(incarnation.environment).map(([key, value]): [string, Value] => [
@@ -55,10 +54,8 @@ export function formatSpecification(settings: Settings, incarnation: Incarnation
     ['capabilities', settings.capabilities?.toString(16)],
     ...limitEntries(settings),
     ...(identity ? identityEntries(identity) : []),
-    ['sockets', sockets],
-    // In the foreground nobody listens for it, and the number may be anything's.
-    ['ready_source', incarnation.readyFd === undefined || foreground ? undefined : 5 + sockets],
-    ['ready_target', incarnation.readyFd],
+    ['sockets', incarnation.listen.length],
+    ['ready_fd', incarnation.readyFd],
     ['notify', incarnation.notify],
     ...incarnation.reach.map((address): [string, Value] => ['reach', address]),
     ['settles', ['port', 'socket', 'http'].includes(settings.ready.kind)],

@@ -2,7 +2,6 @@
 import type { Ready } from '../config/ready.ts'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { isIpAddress } from '../launch/ip-address.ts'
-import type { Channel } from '../launch/channel.ts'
 import type { KeeperEvent } from '../launch/keeper-link.ts'
 import { pause } from '../service/pause.ts'
 
@@ -12,7 +11,6 @@ const maxAddresses = 8
 export type Watched = {
   listen(listener: (event: KeeperEvent) => void): () => void
   output(listener: (bytes: Buffer) => void): () => void
-  ready: Channel | undefined
   signal: AbortSignal
 }
 
@@ -24,8 +22,6 @@ export async function waitReady(ready: Ready, watched: Watched): Promise<void> {
     case 'delay':
       await hear(watched, 'exec')
       return pause(ready.ms, watched.signal)
-    case 'fd':
-      return readLine(watched.ready)
     case 'line':
       return findLine(ready.pattern, watched)
     case 'http':
@@ -61,16 +57,6 @@ function hear({ listen }: Watched, kind: KeeperEvent['kind']): Promise<void> {
       stop()
       resolve()
     })
-  })
-}
-
-/** The notification descriptor of s6 (notifywhenup): whatever comes before the first line end is ignored. */
-function readLine(channel: Channel | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const read = (bytes: Buffer) => {
-      if (bytes.includes(0x0a)) resolve()
-    }
-    channel?.listen(read, () => undefined)
   })
 }
 
