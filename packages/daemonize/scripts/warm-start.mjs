@@ -1,7 +1,9 @@
 // Adds to the V8 code cache what only a start, a stop and a server of sites run: starts a service and ends it, then
-// runs a server. What cannot be run here (in a build without /proc, say) is compiled by the first real start.
+// runs a server and asks it once. What cannot be run here (in a build without /proc, say) is compiled by the first real start.
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
@@ -31,7 +33,7 @@ const host = {
   cachedir: path('cache'),
   drainTimeout: 0,
   sites: [{ module: 'site', host: null, port: 80, address: '0.0.0.0', url: '/', socket: '0.0.0.0:80' }],
-  sockets: [],
+  sockets: [{ fd: 5, address: '0.0.0.0:80' }],
   redirectStatus: 302,
   readyFd: 4,
 }
@@ -41,12 +43,16 @@ try {
   for (const command of ['start', 'stop', 'restart', 'kill'])
     spawnSync(process.execPath, [keepCode, path('conf.json'), command], { stdio: 'ignore' })
   const configuration = openSync(path('host.json'), 'r')
+  const socket = createRequire(import.meta.url)('../dist/syscall.node').listenUnix(path('socket'), 0o600)
   const server = spawn(process.execPath, [keepCode, '--part', 'host', '3'], {
-    stdio: ['ignore', 'ignore', 'ignore', configuration, 'pipe'],
+    stdio: ['ignore', 'ignore', 'ignore', configuration, 'pipe', socket],
   })
-  closeSync(configuration)
+  for (const fd of [configuration, socket]) closeSync(fd)
   const ended = new Promise((resolve) => server.on('close', resolve).on('error', resolve))
-  server.stdio[4].on('data', () => server.kill('SIGTERM'))
+  const end = () => server.kill('SIGTERM')
+  server.stdio[4].on('data', () =>
+    get({ socketPath: path('socket') }, (response) => response.resume().on('close', end)).on('error', end),
+  )
   await ended
 } finally {
   rmSync(folder, { recursive: true, force: true })

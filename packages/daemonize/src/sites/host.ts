@@ -11,10 +11,12 @@ import { describeError, describeLoadError } from './describe-error.ts'
 import { dispatch, type Dispatching, type LiveSite } from './dispatch.ts'
 import type { HostConfiguration } from './host-configuration.ts'
 import { importModule, keepTransformed } from './import-module.ts'
+import { survivesOutput } from './output-streams.ts'
 import { resolveModule } from './resolve-module.ts'
 import { drainServer, openServer, type SiteServer } from './servers.ts'
 import { findDefinedSite, provideDefineSite, toSiteModule, type SiteModule } from './site-module.ts'
 import { SiteTable } from './virtual-hosts.ts'
+import { warmUp } from './warm-up.ts'
 
 /** While a successor serves: long enough for the next request on a connection that is kept. */
 const patienceMs = 1000
@@ -49,8 +51,7 @@ function prepareProcess() {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => onEnd(0))
   process.on('SIGUSR2', () => onEnd(patienceMs))
   for (const signal of ['SIGUSR1', 'SIGHUP'] as const) process.on(signal, () => undefined)
-  // A log on a full disk is no reason to end.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  survivesOutput()
   return (given: typeof close) => {
     close = given
   }
@@ -101,6 +102,7 @@ async function openHost(config: HostConfiguration) {
       writeSync(readyFd, '\n')
       closeSync(readyFd)
       compiled.save()
+      if (servers[0]) warmUp(servers[0])
     },
     async close(patience: number) {
       if (draining) return
