@@ -8,6 +8,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import { native } from '@plumbline/common/syscall/native'
 import type { Config } from './config.ts'
+import { ConnectionEnd } from './connection-end.ts'
 import { findUser } from './operations/user-profile.ts'
 import { ByteReader, Disconnected } from '@plumbline/common/store/wire/byte-reader'
 import { serveCalls } from './protocol/serve-calls.ts'
@@ -30,7 +31,7 @@ export class StoreServer {
   readonly #pid: number
   readonly #diagnose: Say
   readonly #servers: Server[] = []
-  readonly #connections = new Map<Promise<void>, AbortController>()
+  readonly #connections = new Map<Promise<void>, ConnectionEnd>()
   #store: Promise<Store> | undefined
 
   constructor(config: Config, pid: number, diagnose: Say) {
@@ -65,18 +66,18 @@ export class StoreServer {
 
   /** Serves one connection that is open already; resolves when it has ended. */
   serve(socket: Duplex, peer: Peer, remote: boolean): Promise<void> {
-    const controller = new AbortController()
-    const serving = this.#serve(socket, peer, remote, controller).catch((error: unknown) => {
+    const end = new ConnectionEnd(() => socket.destroy())
+    const serving = this.#serve(socket, peer, remote, end).catch((error: unknown) => {
       if (!(error instanceof Disconnected)) this.#diagnose(`unexpected error: ${reasonOf(error)}`)
     })
-    this.#connections.set(serving, controller)
+    this.#connections.set(serving, end)
     return serving.finally(() => this.#connections.delete(serving))
   }
 
   /** Ends: no new connections, what is being done is aborted and cleaned up. */
   async close(): Promise<void> {
     for (const server of this.#servers) server.close()
-    for (const controller of this.#connections.values()) controller.abort()
+    for (const end of this.#connections.values()) end.come()
     endWaiting()
     await Promise.all(this.#connections.keys())
     const store = await this.#store?.catch(() => undefined)
@@ -94,20 +95,19 @@ export class StoreServer {
     void this.serve(socket, peer, remote)
   }
 
-  async #serve(socket: Duplex, peer: Peer, remote: boolean, controller: AbortController): Promise<void> {
+  async #serve(socket: Duplex, peer: Peer, remote: boolean, end: ConnectionEnd): Promise<void> {
     const reader = new ByteReader(socket)
     let session: Session | undefined
-    const open = async () => (session ??= makeSession(await this.#open(), peer, remote, controller.signal))
+    const open = async () => (session ??= makeSession(await this.#open(), peer, remote, end))
     // A client that is gone needs no answer; one that speaks records may have closed its side after the question.
-    socket.on('close', () => controller.abort())
-    controller.signal.addEventListener('abort', () => socket.destroy(), { once: true })
+    socket.on('close', () => end.come())
     try {
       if (!(await reader.hasMore())) return
       if (reader.peek() === 0x7b) {
         const { serveRecords } = await import('./records/serve-records.ts')
         await serveRecords({ socket, reader, open })
       } else {
-        socket.on('end', () => controller.abort())
+        socket.on('end', () => end.come())
         await serveCalls({ socket, reader, open })
       }
     } finally {

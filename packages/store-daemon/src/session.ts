@@ -1,5 +1,6 @@
 // One connection's view of the store: who is there, what they have set, and what lives as long as they stay.
 import { getuid } from 'node:process'
+import type { ConnectionEnd } from './connection-end.ts'
 import type { Store } from './store/store.ts'
 import type { RootSet } from './store/temp-roots.ts'
 
@@ -43,7 +44,7 @@ export type Session = {
   readonly signal: AbortSignal
 }
 
-export function makeSession(store: Store, peer: Peer, remote: boolean, signal: AbortSignal): Session {
+export function makeSession(store: Store, peer: Peer, remote: boolean, end: ConnectionEnd): Session {
   const { useSubstitutes, keepOutputs, keepDerivations } = store.config
   return {
     store,
@@ -67,7 +68,9 @@ export function makeSession(store: Store, peer: Peer, remote: boolean, signal: A
     roots: store.tempRoots.open(),
     log: () => undefined,
     output: () => undefined,
-    signal,
+    get signal() {
+      return end.signal
+    },
   }
 }
 

@@ -1,6 +1,6 @@
 // The hashes that store paths and derivations may name.
 // Pure: no I/O.
-import { createHash, type Hash } from 'node:crypto'
+import { createHash, hash, type Hash } from 'node:crypto'
 import { ToolError } from '../error/tool-error.ts'
 import { formatBase32, parseBase32 } from './base32.ts'
 
@@ -30,19 +30,23 @@ export function startHash(algorithm: HashAlgorithm): Hash {
 
 /** Digest of bytes, or of a byte string. */
 export function digest(algorithm: HashAlgorithm, data: Uint8Array | string): Buffer {
-  const hash = startHash(algorithm)
-  return (typeof data === 'string' ? hash.update(data, 'latin1') : hash.update(data)).digest()
+  return hash(algorithms[algorithm].openssl, toBytes(data), 'buffer')
 }
 
 /** Digest as lower-case hex. */
 export function hexDigest(algorithm: HashAlgorithm, data: Uint8Array | string): string {
-  return digest(algorithm, data).toString('hex')
+  return hash(algorithms[algorithm].openssl, toBytes(data), 'hex')
+}
+
+function toBytes(data: Uint8Array | string): Uint8Array {
+  return typeof data === 'string' ? Buffer.from(data, 'latin1') : data
 }
 
 /** XOR-folds `bytes` to `size` bytes. */
 export function foldHash(bytes: Uint8Array, size: number): Buffer {
   const folded = Buffer.alloc(size)
-  for (const [index, byte] of bytes.entries()) folded[index % size] = (folded[index % size] ?? 0) ^ byte
+  for (let index = 0; index < bytes.length; index++)
+    folded[index % size] = (folded[index % size] ?? 0) ^ (bytes[index] ?? 0)
   return folded
 }
 

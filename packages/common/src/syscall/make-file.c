@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct file {
@@ -22,7 +24,7 @@ struct file {
   mode_t mode;
   time_t time;
   size_t size;
-  const char *path;
+  const char *path, *guard;
   char contents[];
 };
 
@@ -33,6 +35,11 @@ static struct file *oldest, *newest;
 static struct file **files;
 static int room;
 static bool has_thread;
+/** How often one has come or been made. */
+static unsigned changes;
+
+/** Longer than it takes to make a file, or until the caller's next one comes. */
+enum { MOMENT_NS = 60000 };
 
 static bool write_all(int fd, const char *bytes, size_t left) {
   while (left > 0) {
@@ -46,6 +53,8 @@ static bool write_all(int fd, const char *bytes, size_t left) {
 /** What was begun when it fails stays: its name is the caller's to free. */
 static int make_file(const struct file *file) {
   const struct timespec times[2] = {{.tv_sec = file->time}, {.tv_sec = file->time}};
+  // Here, since in a folder that another thread makes files in it is waited for.
+  if (*file->guard && faccessat(AT_FDCWD, file->guard, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return EBUSY;
   int fd = open(file->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, file->mode);
   if (fd < 0) return errno;
   int error = write_all(fd, file->contents, file->size) && futimens(fd, times) == 0 ? 0 : errno;
@@ -63,12 +72,32 @@ static void make(struct file *file) {
   pthread_mutex_lock(&mutex);
   file->error = error;
   file->state = MADE;
+  changes++;
+}
+
+static long long now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/**
+ * The mutex is held before and after. A processor that has gone to sleep takes as long to be woken as a file to be made,
+ * and in a virtual machine longer, so who waits first stays awake for a moment, unless somebody else wants the processor.
+ */
+static void wait_for(pthread_cond_t *condition) {
+  const unsigned seen = changes;
+  const long long until = now_ns() + MOMENT_NS;
+  pthread_mutex_unlock(&mutex);
+  while (__atomic_load_n(&changes, __ATOMIC_RELAXED) == seen && now_ns() < until) sched_yield();
+  pthread_mutex_lock(&mutex);
+  if (changes == seen) pthread_cond_wait(condition, &mutex);
 }
 
 static void *make_those_that_wait(void *nothing) {
   pthread_mutex_lock(&mutex);
   for (;;) {
-    while (!oldest) pthread_cond_wait(&some_wait, &mutex);
+    while (!oldest) wait_for(&some_wait);
     make(oldest);
     pthread_cond_signal(&one_is_made);
   }
@@ -97,12 +126,15 @@ static int find_number(void) {
   return room - 16;
 }
 
-int begin_file(const char *path, const void *contents, size_t size, mode_t mode, time_t time) {
-  struct file *file = malloc(sizeof *file + size + strlen(path) + 1);
+int begin_file(const char *path, const char *guard, const void *contents, size_t size, mode_t mode, time_t time) {
+  const size_t length = strlen(path);
+  struct file *file = malloc(sizeof *file + size + length + 1 + length + strlen(guard) + 1);
   if (!file) return -1;
   *file = (struct file){.state = WAITING, .mode = mode, .time = time, .size = size};
   memcpy(file->contents, contents, size);
   file->path = strcpy(file->contents + size, path);
+  char *name = file->contents + size + length + 1;
+  file->guard = *guard ? strcat(strcpy(name, path), guard) : strcpy(name, "");
   pthread_mutex_lock(&mutex);
   int number = find_number();
   if (number < 0) {
@@ -112,6 +144,7 @@ int begin_file(const char *path, const void *contents, size_t size, mode_t mode,
     file->older = newest;
     *(newest ? &newest->newer : &oldest) = file;
     newest = file;
+    changes++;
     if (oldest != newest && !has_thread) start_thread();
     if (oldest != newest) pthread_cond_signal(&some_wait);
   }
@@ -126,7 +159,7 @@ int finish_file(int number) {
   if (file->state == WAITING) make(file);
   while (file->state != MADE) {
     if (newest) make(newest);
-    else pthread_cond_wait(&one_is_made, &mutex);
+    else wait_for(&one_is_made);
   }
   files[number] = NULL;
   pthread_mutex_unlock(&mutex);

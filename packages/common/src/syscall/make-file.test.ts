@@ -1,5 +1,5 @@
 // native().beginFile() and finishFile(): files that are made beside what else goes on.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 const begin = (name: string, contents: string, mode = 0o444) =>
-  native().beginFile(join(folder, name), Buffer.from(contents), mode, 1)
+  native().beginFile(join(folder, name), '.guard', Buffer.from(contents), mode, 1)
 
 describe('a file', () => {
   const orders: Readonly<Record<string, (a: number, b: number) => number>> = {
@@ -46,6 +46,15 @@ describe('a file', () => {
     const numbers = ['free', 'taken', 'other'].map((name) => begin(name, 'after'))
     expect(numbers.map((number) => native().finishFile(number))).toEqual([1, 0, 1])
     expect(readFileSync(join(folder, 'taken'), 'utf8')).toBe('before')
+  })
+
+  it('is not made where there is its guard, whatever that is', () => {
+    symlinkSync('nowhere', join(folder, 'guarded.guard'))
+    const numbers = ['free', 'guarded', 'other'].map((name) => begin(name, name))
+    expect(native().finishFile(numbers[0] ?? -1)).toBe(1)
+    expect(() => native().finishFile(numbers[1] ?? -1)).toThrow(expect.objectContaining({ code: 'EBUSY' }))
+    expect(native().finishFile(numbers[2] ?? -1)).toBe(1)
+    expect(readdirSync(folder).sort()).toEqual(['free', 'guarded.guard', 'other'])
   })
 
   it('that cannot be made fails by itself, when it is finished', () => {

@@ -47,10 +47,11 @@ export type Native = {
   appendExclusively(fd: number, bytes: string): 0 | 1
   /**
    * Begins to make a new file of these contents, mode (less the umask) and time in seconds since 1970: a number by which
-   * it has to be finished, once. Several are made beside what else is done meanwhile.
+   * it has to be finished, once. Several are made beside what else is done meanwhile. Where there is a file called like
+   * it with `guard` behind, '' for none, it is not made.
    */
-  beginFile(path: string, contents: Uint8Array, mode: number, time: number): number
-  /** Waits for such a file: 1 when it was made, 0 when there is something of that name; else it throws. */
+  beginFile(path: string, guard: string, contents: Uint8Array, mode: number, time: number): number
+  /** Waits for such a file: 1 when it was made, 0 when there is something of that name; else it throws, EBUSY for the guard. */
   finishFile(number: number): 0 | 1
   /** Whether there is something of that name, a byte string; symlinks are not followed. A third of fs.lstatSync's time. */
   exists(path: string): 0 | 1

@@ -457,23 +457,24 @@ FUNCTION(append_exclusively) {
   return written == (ssize_t)size ? from_int(env, 1) : fail(env, "write");
 }
 
-/** beginFile(path, contents, mode, time): the number to finish it by. */
+/** beginFile(path, guard, contents, mode, time): the number to finish it by. */
 FUNCTION(begin_to_make) {
-  napi_value arguments[4];
-  size_t count = 4, size = 0;
-  char path[4096] = "";
+  napi_value arguments[5];
+  size_t count = 5, size = 0;
+  char path[4096], guard[16];
   void *contents = NULL;
   int32_t mode = 0;
   int64_t time = 0;
   napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
-  if (!read_text(env, arguments[0], path, sizeof path)) return errno = ENAMETOOLONG, fail(env, "open");
-  napi_get_typedarray_info(env, arguments[1], NULL, &size, &contents, NULL, NULL);
-  napi_get_value_int32(env, arguments[2], &mode);
-  napi_get_value_int64(env, arguments[3], &time);
-  return result_of(env, begin_file(path, contents, size, mode, time), "open");
+  if (!read_text(env, arguments[0], path, sizeof path) || !read_text(env, arguments[1], guard, sizeof guard))
+    return errno = ENAMETOOLONG, fail(env, "open");
+  napi_get_typedarray_info(env, arguments[2], NULL, &size, &contents, NULL, NULL);
+  napi_get_value_int32(env, arguments[3], &mode);
+  napi_get_value_int64(env, arguments[4], &time);
+  return result_of(env, begin_file(path, guard, contents, size, mode, time), "open");
 }
 
-/** finishFile(number): 1 when it was made, 0 when something of that name is there. */
+/** finishFile(number): 1 when it was made, 0 when something of that name is there; EBUSY when its guard is. */
 FUNCTION(finish_making) {
   int32_t a[MAX_ARGUMENTS];
   read_ints(env, info, a);

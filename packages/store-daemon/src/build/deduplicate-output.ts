@@ -3,7 +3,7 @@ import type { Hash } from 'node:crypto'
 import { closeSync, lstatSync, openSync, readdirSync, readSync, rmSync, type Stats } from 'node:fs'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { deduplicateFile, deduplicationMinimum, linkOf } from '../store/deduplicate.ts'
-import { endFileHash, startFileHash } from '../store/restore-sink.ts'
+import { endFileHash, startFileHash } from '../store/file-hash.ts'
 import { makeTurns, type Job } from '../work/job.ts'
 
 /** `repair`: contents that others share may be what was damaged, and would be shared again. */

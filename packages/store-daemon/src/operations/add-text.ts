@@ -1,16 +1,16 @@
 // Adds a text: its path is a function of its name, contents and references.
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { reasonOf } from '@plumbline/common/error/translate'
+import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import { hexDigest } from '@plumbline/common/store/hash'
 import { makeTextPath } from '@plumbline/common/store/store-path'
 import { native } from '@plumbline/common/syscall/native'
 import { fault } from '../fault.ts'
 import type { Session } from '../session.ts'
 import { deduplicateFile, deduplicationMinimum, linkOf } from '../store/deduplicate.ts'
+import { fileNarSize, hashFile } from '../store/file-hash.ts'
 import { removeTree } from '../store/remove-tree.ts'
-import { endFileHash, fileNarSize, startFileHash } from '../store/restore-sink.ts'
 import { checkDerivation } from './check-derivation.ts'
-import { addItem } from './finish-item.ts'
+import { addItem, LockedElsewhere } from './finish-item.ts'
 
 export type AddText = { name: string; contents: Buffer; references: readonly string[] }
 
@@ -20,15 +20,15 @@ export async function addText(session: Session, { name, contents, references }: 
   const sorted = [...new Set(references)].sort()
   const path = makeTextPath(config.store, name, hexDigest('sha256', contents), sorted)
   const isDerivation = name.endsWith('.drv')
-  const place = () => {
+  const place = (isBare: boolean) => {
     for (const reference of sorted) {
       if (database.idOf(reference) === undefined)
         throw new ToolError('REFERENCE_NOT_VALID', { path: reference })
     }
     const outputs = isDerivation ? checkDerivation(session.store, path, contents) : undefined
-    const hash = endFileHash(startFileHash(contents.length, false).update(contents), contents.length)
+    const hash = hashFile(contents)
     const isShared = config.deduplicate && contents.length >= deduplicationMinimum
-    const number = beginFile(path, contents)
+    const number = beginFile(path, contents, isBare)
     return {
       path,
       narHash: hash.toString('hex'),
@@ -54,8 +54,8 @@ export async function addText(session: Session, { name, contents, references }: 
   return path
 }
 
-function beginFile(path: string, contents: Buffer): number {
-  return native().beginFile(path, contents, 0o444, 1)
+function beginFile(path: string, contents: Buffer, isBare: boolean): number {
+  return native().beginFile(path, isBare ? '.lock' : '', contents, 0o444, 1)
 }
 
 /** False when there is one. */
@@ -63,6 +63,7 @@ function finishFile(number: number, path: string): boolean {
   try {
     return native().finishFile(number) === 1
   } catch (error) {
+    if (errnoOf(error) === 'EBUSY') throw new LockedElsewhere(path)
     const reason = `writing to file \`${path}': ${reasonOf(error)}`
     throw new ToolError('STORE_FAILED', { reason }, { cause: error })
   }
@@ -71,7 +72,7 @@ function finishFile(number: number, path: string): boolean {
 /** What is there was left by somebody who died. */
 function replaceRemains(path: string, contents: Buffer): void {
   removeTree(path)
-  if (finishFile(beginFile(path, contents), path)) return
+  if (finishFile(beginFile(path, contents, false), path)) return
   throw new ToolError('STORE_FAILED', { reason: `creating file \`${path}': File exists` })
 }
 

@@ -25,15 +25,22 @@ export function makeUserProfile(store: Store, user: string | number): void {
 
 const file = '/etc/passwd'
 /** What the file held when it was last read; useradd(8) puts another in its place. */
-let known: { time: number; inode: number; users: User[] } | undefined
+let known: { time: number; inode: number; users: User[]; until: number } | undefined
+/** Who is in it stays for as long, for those who connect again and again; who is not may be in it by now. */
+const trustMs = 1000
 
 /** An entry of /etc/passwd, if there is such a file: a container may have none. */
 export function findUser(user: string | number): User | undefined {
+  const find = () => known?.users.find(({ name, uid }) => user === name || user === uid)
+  const now = performance.now()
+  const found = known && now < known.until ? find() : undefined
+  if (found) return found
   const stat = statSync(file, { throwIfNoEntry: false })
   if (!stat) return undefined
   if (known?.time !== stat.mtimeMs || known.inode !== stat.ino)
-    known = { time: stat.mtimeMs, inode: stat.ino, users: readUsers() }
-  return known.users.find(({ name, uid }) => user === name || user === uid)
+    known = { time: stat.mtimeMs, inode: stat.ino, users: readUsers(), until: 0 }
+  known.until = now + trustMs
+  return find()
 }
 
 function readUsers(): User[] {

@@ -4,7 +4,8 @@ import { startHash, type HashAlgorithm } from '@plumbline/common/store/hash'
 import { NarParser } from '@plumbline/common/store/nar/nar-parser'
 import { removeUnusedLink } from '../gc/unused-links.ts'
 import { removeTree } from './remove-tree.ts'
-import { fileNarSize, RestoreSink } from './restore-sink.ts'
+import { fileNarSize } from './file-hash.ts'
+import { RestoreSink } from './restore-sink.ts'
 
 export type UnpackArgs = {
   store: string

@@ -67,9 +67,21 @@ export function claimPath(path: string): boolean {
   return true
 }
 
-/** Returns a promise only when somebody has it. */
-export function lockPath(path: string): void | Promise<void> {
-  return tryLock(path, lockBriefly) ? undefined : waitForPath(path)
+/**
+ * Returns a promise only when somebody has it. Who `looks` sees to it that there is no lock file of another process,
+ * where isBare() says that there is none of ours.
+ */
+export function lockPath(path: string, { looks = false } = {}): void | Promise<void> {
+  return tryLock(path, looks ? lockUnseen : lockBriefly) ? undefined : waitForPath(path)
+}
+
+/** Whether it is locked without a file. */
+export function isBare(path: string): boolean {
+  return held.get(path)?.release === underSoleUse
+}
+
+function lockUnseen(path: string): Release | undefined {
+  return soleUse?.take() ? underSoleUse : lockAmongProcesses(path)
 }
 
 /** A lock file that is there is somebody's, or was left by somebody who died. */

@@ -13,14 +13,14 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs'
-import { createHash, type Hash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import { toPath } from '@plumbline/common/store/byte-string'
-import { narWords, paddingOf } from '@plumbline/common/store/nar/nar-words'
 import type { NarSink } from '@plumbline/common/store/nar/nar-parser'
 import { fault } from '../fault.ts'
 import { deduplicateFile, deduplicationMinimum, linkOf } from './deduplicate.ts'
+import { endFileHash, startFileHash } from './file-hash.ts'
 
 const canonicalTime = 1
 
@@ -152,25 +152,4 @@ export class RestoreSink implements NarSink {
       this.failure = { verb, path, reason }
     }
   }
-}
-
-/** The hash of a file's own nar, up to its contents. */
-export function startFileHash(size: number, executable: boolean): Hash {
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(size))
-  const words = executable ? narWords.executable : narWords.regular
-  return createHash('sha256').update(narWords.magic).update(words).update(length)
-}
-
-export function endFileHash(hash: Hash, size: number): Buffer {
-  return hash
-    .update(Buffer.alloc(paddingOf(size)))
-    .update(narWords.close)
-    .digest()
-}
-
-/** Size of the nar of a single regular file. */
-export function fileNarSize(size: number, executable: boolean): number {
-  const words = executable ? narWords.executable : narWords.regular
-  return narWords.magic.length + words.length + 8 + size + paddingOf(size) + narWords.close.length
 }

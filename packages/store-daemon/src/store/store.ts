@@ -25,6 +25,7 @@ import { claimPath, lockPathsOneByOne, lockPathsUnder, unlockPath } from './path
 import { scratchName } from './scratch-name.ts'
 import { ProcessLock } from './process-lock.ts'
 import { Protectors } from './protectors.ts'
+import { exists } from './remove-tree.ts'
 import { SoleUse } from './sole-use.ts'
 import { TempRoots } from './temp-roots.ts'
 
@@ -44,6 +45,7 @@ export class Store {
   readonly #bigLock: ProcessLock
   readonly #closing: (() => Promise<void>)[] = []
   #wasAlone = false
+  #hasReserved = false
 
   private constructor(config: Config, pid: number) {
     this.config = config
@@ -84,9 +86,11 @@ export class Store {
 
   /** Makes or removes the file that keeps some space free, so that a collection can run on a full disk. */
   reserve(wanted: boolean): void {
-    const file = join(this.config.database, 'reserved')
+    const file = `${this.config.database}/reserved`
     if (!wanted) return rmSync(file, { force: true })
-    if (statSync(file, { throwIfNoEntry: false })?.size === reservedBytes) return
+    if (this.#hasReserved && exists(file)) return
+    this.#hasReserved = statSync(file, { throwIfNoEntry: false })?.size === reservedBytes
+    if (this.#hasReserved) return
     const fd = openSync(file, 'w', 0o600)
     try {
       native().allocate(fd, reservedBytes)
