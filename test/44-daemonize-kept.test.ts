@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { get } from 'node:http'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { daemonize, isAlive, runDaemonize, TestService, until } from './support/daemonize.ts'
@@ -654,6 +654,71 @@ describe('the REPL', () => {
     expect((await runDaemonize([service.conf, 'repl'], { input: '6*7\n.exit\n' })).stdout).toContain('42')
     expect((await service.run('status')).record['state']).toBe('running')
     await service.run('stop')
+  })
+
+  it('on TCP: waits for the token of nobody for long', async () => {
+    const service = await startService({
+      repl: port + 1,
+      module_paths: [modules],
+      sites: [['counter', 'r.test', port]],
+    })
+    const talker = readFileSync(`${service.folder}/run/s.token`)
+    const known = connect(port + 1, '127.0.0.1', () => known.write(talker))
+    const ends = [0, 1].map(
+      (isSlow) =>
+        new Promise<void>((resolve) => {
+          const socket = connect(port + 1, '127.0.0.1')
+          const timer = setInterval(() => isSlow && socket.write('x'), 100)
+          socket.on('error', () => undefined).on('close', () => resolve(clearInterval(timer)))
+        }),
+    )
+    await Promise.all(ends)
+    const answer = new Promise((resolve) =>
+      known.on('data', (bytes) => /42/.test(String(bytes)) && resolve('42')),
+    )
+    known.write('6*7\n')
+    expect(await answer).toBe('42')
+    known.destroy()
+    await service.run('stop')
+  })
+
+  it('on TCP: has its token still when another start has failed, and no longer when one has not', async () => {
+    const sites = { repl: port + 1, module_paths: [modules], sites: [['counter', 'r.test', port]] }
+    const service = await startService(sites)
+    const token = `${service.folder}/run/s.token`
+    const first = readFileSync(token, 'utf8')
+    for (const command of ['restart', 'reload']) {
+      service.configure({ ...sites, load: ['nowhere'] })
+      expect((await service.run(command)).status).toBe(1)
+      expect(readdirSync(`${service.folder}/run`).sort()).toEqual(['s.lock', 's.pid', 's.state', 's.token'])
+      expect((await runDaemonize([service.conf, 'repl'], { input: '6*7\n.exit\n' })).stdout).toContain('42')
+    }
+    service.configure(sites)
+    expect((await service.run('restart')).status).toBe(0)
+    expect(readFileSync(token, 'utf8')).not.toBe(first)
+    expect((await runDaemonize([service.conf, 'repl'], { input: '6*7\n.exit\n' })).stdout).toContain('42')
+    await service.run('stop')
+    expect(readdirSync(`${service.folder}/run`)).toEqual(['s.lock'])
+  })
+
+  it('on TCP: takes no other file for its token, and tells nobody what is in one', async () => {
+    const sites = { repl: port + 1, module_paths: [modules], sites: [['counter', 'r.test', port]] }
+    const precious = scratch.file('precious')
+    writeFileSync(precious, 'precious\n')
+    const service = new TestService(scratch, { ...sites, repl_token_file: precious })
+    const { status, stderr } = await service.run('start')
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `daemonize: Cannot create "${precious}": there is something else: it holds no token\n`,
+    })
+    await service.run('stop')
+    const heard: string[] = []
+    const other = createServer((socket) => socket.on('data', (bytes) => heard.push(String(bytes))))
+    await new Promise<void>((resolve) => other.listen(port + 1, '127.0.0.1', resolve))
+    expect((await runDaemonize([service.conf, 'repl'])).stderr).toContain('its token: it holds no token')
+    await new Promise((resolve) => other.close(resolve))
+    expect(heard).toEqual([])
+    expect(readFileSync(precious, 'utf8')).toBe('precious\n')
   })
 })
 

@@ -1,9 +1,9 @@
 // repl: joins this terminal, or pipe, to the REPL of the running service.
-import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import { readStdin } from '@plumbline/common/cli/input'
+import { readToken } from '../service/token.ts'
 import type { Context } from './command.ts'
 
 export async function repl({ settings, records, signal }: Context): Promise<undefined> {
@@ -15,7 +15,12 @@ export async function repl({ settings, records, signal }: Context): Promise<unde
     socket.on('connect', resolve).on('error', (error) => reject(refuse(reasonOf(error))))
     socket.on('close', () => resolve())
   })
-  if ('tokenFile' in place) socket.write(readFileSync(place.tokenFile))
+  if ('tokenFile' in place) {
+    // What is no token is not told to whoever has opened that port.
+    const token = readToken(place.tokenFile)
+    if ('value' in token) socket.write(token.value)
+    else socket.destroy(refuse(`its token: ${'bad' in token ? token.bad : 'there is none'}`))
+  }
   signal.addEventListener('abort', () => socket.destroy())
   void pump(socket)
   for await (const bytes of socket as AsyncIterable<Buffer>) await records.writeBytes(bytes)

@@ -53,6 +53,8 @@ struct specification {
 
   // What is written down about it.
   char *pidfile, *state, *state_fields;
+  /** Of the REPL: prepared by the starter. */
+  char *token;
 
   // How it is kept.
   enum restart restart;

@@ -77,8 +77,12 @@ static bool put_in_place(const char *path) {
 }
 
 bool publish_records(const struct specification *spec) {
+  // The token before anything tells of us: its place may be taken. A service made again has the one that it had.
+  if (!published && spec->token && !put_in_place(spec->token)) return false;
   // The state first: it is what we trust, and without it the pidfile is a stranger's.
-  return published = put_in_place(spec->state) && (!has_pidfile(spec) || put_in_place(spec->pidfile));
+  bool done = put_in_place(spec->state) && (!has_pidfile(spec) || put_in_place(spec->pidfile));
+  published |= done;
+  return done;
 }
 
 static void overwrite(const char *path, const char *text, size_t length) {
@@ -106,6 +110,7 @@ void remove_records(const struct specification *spec) {
   if (!published) {
     remove_new(spec->pidfile);
     remove_new(spec->state);
+    if (spec->token) remove_new(spec->token);
     return;
   }
   char text[16384], *id = strndup(spec->state_fields, 40);

@@ -39,7 +39,7 @@ static void set(struct specification *s, const char *key, char *value) {
 #define TEXT(name) if (!strcmp(key, #name)) { s->name = value; return; }
 #define NUMBER(name) if (!strcmp(key, #name)) { s->name = number; return; }
   TEXT(root) TEXT(cwd) TEXT(cgroup) TEXT(oom_score) TEXT(notify)
-  TEXT(pidfile) TEXT(state) TEXT(state_fields) TEXT(log_file) TEXT(syslog) TEXT(journal) TEXT(tag)
+  TEXT(pidfile) TEXT(state) TEXT(state_fields) TEXT(token) TEXT(log_file) TEXT(syslog) TEXT(journal) TEXT(tag)
   NUMBER(foreground) NUMBER(replace) NUMBER(keep) NUMBER(settles) NUMBER(no_new_privileges) NUMBER(sockets)
   NUMBER(ready_fd) NUMBER(restart) NUMBER(restart_delay) NUMBER(restart_max_delay)
   NUMBER(restart_reset) NUMBER(restart_limit) NUMBER(stop_signal) NUMBER(stop_timeout) NUMBER(drain_timeout)

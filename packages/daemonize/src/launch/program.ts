@@ -3,12 +3,13 @@ import { closeSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:
 import { join } from 'node:path'
 import { native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { reasonOf } from '@plumbline/common/error/translate'
+import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Settings } from '../config/settings.ts'
 import type { Tls } from '../config/site.ts'
 import type { HostConfiguration, HostTls } from '../sites/host-configuration.ts'
 import type { Program } from './launch.ts'
 import { makeIncarnationId } from '../service/incarnation-id.ts'
+import { describeStranger } from '../service/token.ts'
 import { firstSocket, serverReadyFd } from '../sites/descriptors.ts'
 import { formatAddress } from '../config/site.ts'
 import { configurationName, openSockets, removeSocket, type Socket } from './sockets.ts'
@@ -103,15 +104,22 @@ function readSecret(path: string): string {
   }
 }
 
-/** A new one for every start; whoever can read the file may use the REPL. */
-function makeToken(path: string): string {
+/**
+ * A new one for every start; whoever can read the file may use the REPL. Beside the token of whoever serves still: the
+ * keeper puts it in place with the records.
+ */
+function makeToken(tokenFile: string): string {
+  const path = `${tokenFile}.new`
   const token = makeIncarnationId()
+  const stranger = describeStranger(tokenFile)
+  if (stranger !== undefined) throw new ToolError('CANNOT_CREATE', { path: tokenFile, reason: stranger })
   try {
     // A new file, whatever was there: neither what a link leads to, nor one that others have open.
     rmSync(path, { force: true })
     writeFileSync(path, `${token}\n`, { mode: 0o600, flag: 'wx' })
     return token
   } catch (error) {
+    if (errnoOf(error) === 'ENOSPC') rmSync(path, { force: true })
     throw new ToolError('CANNOT_CREATE', { path, reason: reasonOf(error) }, { cause: error })
   }
 }

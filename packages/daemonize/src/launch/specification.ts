@@ -61,6 +61,7 @@ export function formatSpecification(settings: Settings, incarnation: Incarnation
     ['settles', ['port', 'socket', 'http'].includes(settings.ready.kind)],
     ['pidfile', settings.pidfile],
     ['state', settings.state],
+    ['token', settings.repl && 'tokenFile' in settings.repl ? settings.repl.tokenFile : undefined],
     ['state_fields', stateFields(settings, incarnation)],
     ['restart', restartNumbers[settings.restart]],
     ['restart_delay', config.restart_delay ?? 500],

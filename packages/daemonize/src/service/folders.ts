@@ -7,6 +7,7 @@ import type { Settings } from '../config/settings.ts'
 import { makeFolder } from '@plumbline/common/process/make-folder'
 import { findPathDanger } from './path-danger.ts'
 import { readPidfile } from './state.ts'
+import { readToken } from './token.ts'
 
 /** More than a pidfile ever holds: what is longer is somebody's file, and stays. */
 const pidfileMax = 64
@@ -34,17 +35,19 @@ export function removeRecords(settings: Settings, { force = false } = {}): void 
   if ('bad' in found && stat && (stat.isDirectory() || (stat.isFile() && stat.size > pidfileMax && !force))) {
     throw new ToolError('CANNOT_CREATE', { path: pidfile, reason: `there is something else: ${found.bad}` })
   }
-  for (const path of [pidfile, `${pidfile}.new`, state, `${state}.new`]) removeFile(path)
+  for (const path of [pidfile, state]) removeFile(path)
+  removePrepared(settings)
   const { repl } = settings
-  const own = repl && ('socket' in repl ? repl.socket : repl.tokenFile)
-  const replStat = own === undefined ? undefined : lstatSync(own, { throwIfNoEntry: false })
-  if (own !== undefined && (replStat?.isSocket() || (repl && 'tokenFile' in repl && replStat?.isFile())))
-    removeFile(own)
+  if (!repl) return
+  if ('tokenFile' in repl && 'value' in readToken(repl.tokenFile)) removeFile(repl.tokenFile)
+  if ('socket' in repl && lstatSync(repl.socket, { throwIfNoEntry: false })?.isSocket())
+    removeFile(repl.socket)
 }
 
 /** After a start that did not come to an end. */
-export function removePrepared({ pidfile, state }: Settings): void {
-  for (const path of [`${pidfile}.new`, `${state}.new`]) removeFile(path)
+export function removePrepared({ pidfile, state, repl }: Settings): void {
+  const token = repl && 'tokenFile' in repl ? [`${repl.tokenFile}.new`] : []
+  for (const path of [`${pidfile}.new`, `${state}.new`, ...token]) removeFile(path)
 }
 
 function removeFile(path: string): void {

@@ -33,7 +33,7 @@ export type StateRecord = v.InferOutput<typeof stateSchema>
 export type Found<T> = { value: T } | { absent: true } | { bad: string; hidden?: boolean }
 
 /** The bytes of a small file of root's or ours, without following links or waiting for anyone. */
-function readTrusted(path: string): Found<string> {
+export function readTrusted(path: string): Found<string> {
   let fd: number
   try {
     fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)

@@ -4,6 +4,8 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { start } from 'node:repl'
 
 const maxTokenBytes = 256
+/** Whoever has the token has it at once; of others none may stay, and hold a descriptor that a request needs. */
+const tokenMs = 3000
 
 export function openRepl(
   { fd, token }: { fd: number; token: string | undefined },
@@ -31,10 +33,13 @@ function converse(socket: Socket, values: Record<string, unknown>): void {
 /** The first line is the token. */
 function authenticate(socket: Socket, token: string, accepted: () => void): void {
   let given = Buffer.alloc(0)
+  const late = setTimeout(() => socket.destroy(), tokenMs)
+  socket.on('close', () => clearTimeout(late))
   const read = (bytes: Buffer) => {
     given = Buffer.concat([given, bytes])
     const end = given.indexOf(0x0a)
     if (end < 0 && given.length < maxTokenBytes) return
+    clearTimeout(late)
     socket.off('data', read)
     socket.pause()
     const line = given.subarray(0, Math.max(end, 0)).toString('latin1').replace(/\r$/, '')
