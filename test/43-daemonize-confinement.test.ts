@@ -344,6 +344,23 @@ describe('what is not allowed is refused', () => {
     expect(asNobody(service.conf, 'status').status).toBe(0)
   })
 
+  it("another user's service, seen by someone who cannot believe what they say of it", () => {
+    const conf = `${open}/theirs.json`
+    writeFileSync(conf, JSON.stringify({ name: 'theirs', command: ['sleep', '9'], pidfile: 'theirs/t.pid' }))
+    expect(spawnSync('sh', ['-c', `mkdir ${open}/theirs && chown 65533 ${open}/theirs`]).status).toBe(0)
+    for (const records of ['t.pid', 't.state']) {
+      const write = `echo 4242 >${open}/theirs/${records}; chown 65533 ${open}/theirs/${records}`
+      expect(spawnSync('sh', ['-c', write]).status).toBe(0)
+      const { status, stdout } = asNobody(conf, 'status')
+      expect(status).toBe(4)
+      expect(JSON.parse(stdout)).toMatchObject({
+        state: 'unknown',
+        reason: 'what tells of it cannot be believed: it belongs to user 65533',
+      })
+    }
+    expect(asNobody(conf, 'stop')).toMatchObject({ status: 4 })
+  })
+
   it('it all works without root, in XDG_RUNTIME_DIR', () => {
     const conf = `${open}/own.json`
     writeFileSync(conf, JSON.stringify({ name: 'own', command: ['sleep', '1000'], ready: 'exec' }))

@@ -32,7 +32,7 @@ export function inspectService(settings: Settings): Seen {
   if ('value' in state) return { ...nothing, state: 'dead', reason: 'the machine was started anew since' }
   const unread = [state, pidfile].find((found) => 'bad' in found && found.hidden)
   if (unread && 'bad' in unread)
-    return { ...nothing, state: 'unknown', reason: `what tells of it cannot be read: ${unread.bad}` }
+    return { ...nothing, state: 'unknown', reason: `what tells of it ${unread.hidden}: ${unread.bad}` }
   if ('bad' in state) return { ...nothing, state: 'dead', reason: `the state is unusable: ${state.bad}` }
   if ('bad' in pidfile)
     return { ...nothing, state: 'dead', reason: `the pidfile is unusable: ${pidfile.bad}` }

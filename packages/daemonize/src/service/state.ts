@@ -29,8 +29,8 @@ const stateSchema = v.object({
 
 export type StateRecord = v.InferOutput<typeof stateSchema>
 
-/** `hidden`: it may well be good, but the caller may not read it. */
-export type Found<T> = { value: T } | { absent: true } | { bad: string; hidden?: boolean }
+/** `hidden`: it may well be good, but not for this caller, and why. */
+export type Found<T> = { value: T } | { absent: true } | { bad: string; hidden?: string | undefined }
 
 /** The bytes of a small file of root's or ours, without following links or waiting for anyone. */
 export function readTrusted(path: string): Found<string> {
@@ -40,13 +40,16 @@ export function readTrusted(path: string): Found<string> {
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return { absent: true }
     if (errnoOf(error) === 'ELOOP') return { bad: 'it is a symbolic link' }
-    return { bad: reasonOf(error), hidden: errnoOf(error) === 'EACCES' }
+    return { bad: reasonOf(error), hidden: errnoOf(error) === 'EACCES' ? 'cannot be read' : undefined }
   }
   try {
     const { uid, size, ...stat } = fstatSync(fd)
     if (!stat.mode || (stat.mode & constants.S_IFMT) !== constants.S_IFREG)
       return { bad: 'it is no regular file' }
-    if (uid !== 0 && uid !== process.geteuid?.()) return { bad: `it belongs to user ${uid}` }
+    const caller = process.geteuid?.()
+    // A service may be another user's; but root's is none that somebody else has written down.
+    if (uid !== 0 && uid !== caller)
+      return { bad: `it belongs to user ${uid}`, hidden: caller === 0 ? undefined : 'cannot be believed' }
     if (size > maxBytes) return { bad: `it has ${size} bytes` }
     const bytes = Buffer.alloc(maxBytes)
     return { value: bytes.toString('utf8', 0, readSync(fd, bytes)) }
