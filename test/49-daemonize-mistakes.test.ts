@@ -164,6 +164,12 @@ describe('a service that cannot start', () => {
     ],
     ['a program that may not be run', { command: [noProgram] }, 5, /no-program": permission denied\n/],
     ['a directory for a program', { command: ['/tmp'] }, 5, /Cannot run "\/tmp": is a directory\n/],
+    [
+      'more descriptors than the kernel takes of anybody',
+      { command: ['sleep', '9'], limits: { nofile: 'unlimited' } },
+      6,
+      /"limits\.nofile": the most that this machine takes \(fs\.nr_open\) is \d+\n/,
+    ],
   ])('check sees %s', async (_, config, status, sentence) => {
     const answer = await runDaemonize([configure(config), 'check'])
     expect({ status: answer.status, stderr: answer.stderr }).toEqual({
@@ -199,10 +205,13 @@ describe('a service that cannot start', () => {
         log: `${open}/log`,
         ...config,
       })
-    const as = (conf: string) =>
+    const as = (conf: string, command = 'start', before = ':') =>
       spawnSync(
         'setpriv',
-        ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, daemonize, conf, 'start'],
+        ['--reuid=65534', '--regid=65534', '--clear-groups'].concat(
+          ['sh', '-c', `${before}; exec "$@"`, 'sh'],
+          [process.execPath, daemonize, conf, command],
+        ),
         {
           env: environment({ HOME: open }),
           encoding: 'utf8',
@@ -214,6 +223,14 @@ describe('a service that cannot start', () => {
     const nice = as(write('open/nice.json', text({ command: ['sleep', '9'], nice: -5 })))
     expect(nice.stderr).toContain('nice: permission denied')
     expect(nice.status).toBe(4)
+    const limits = write('open/limits.json', text({ command: ['sleep', '9'], limits: { nofile: 64 } }))
+    expect(as(limits, 'check', 'ulimit -n 64')).toMatchObject({ status: 0 })
+    expect(as(limits, 'check', 'ulimit -n 63')).toMatchObject({
+      status: 6,
+      stderr: expect.stringContaining(
+        'the hard limit of the caller, who may not raise it, is 63\n',
+      ) as string,
+    })
   })
 })
 
@@ -263,6 +280,21 @@ describe('a configuration that cannot be used', () => {
       'json',
       '{"name": "x", "command": "y", "limits": {"nofiles": 1}}',
       /there is no key "limits.nofiles" \(did you mean "nofile"\?\)/,
+    ],
+    [
+      'json',
+      '{"name": "x", "command": "y", "limits": {"core": ["unlimited", 0]}}',
+      /field "limits.core": expected \[soft, hard\], soft not above hard\n/,
+    ],
+    [
+      'json',
+      '{"name": "x", "command": "y", "limits": {"fsize": 1e30}}',
+      /field "limits.fsize": expected at most \d+, or "unlimited"/,
+    ],
+    [
+      'yaml',
+      'name: x\ncommand: y\numask: 022\n',
+      /field "umask": expected an octal mode as text, such as "022", in quotes, found 22\n/,
     ],
     ['json', '{"name": "x", "sites": [{"host": "y"}]}', /field "sites.0.module": missing, expected string/],
     [

@@ -4,12 +4,14 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Tls } from '../config/site.ts'
 import { requireAccounts } from '../config/settings.ts'
+import { checkLimits } from './check-limits.ts'
 import { answer, type Context, type Outcome } from './command.ts'
 import { actionStatus } from './lsb-status.ts'
 
 export async function check(context: Context): Promise<Outcome> {
-  const { settings } = context
+  const { settings, action } = context
   requireAccounts(settings)
+  checkLimits(settings, action === 'check')
   if (settings.command) checkProgram(settings.command[0] ?? '', settings.environment['PATH'] ?? '')
   else {
     const { resolveModule } = await import('../sites/resolve-module.ts')

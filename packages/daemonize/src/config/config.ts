@@ -67,11 +67,28 @@ const log = v.union(
   'expected "none", "syslog", "journal", a path, {path, max_bytes, max_files, every} or {syslog}',
 )
 
-const limit = v.union([count, v.literal('unlimited')])
+/** As a number of JSON, exactly. */
+const maxLimit = Number.MAX_SAFE_INTEGER
+const limit = v.union(
+  [
+    v.pipe(count, v.maxValue(maxLimit, `expected at most ${maxLimit}, or "unlimited"`)),
+    v.literal('unlimited'),
+  ],
+  'expected a whole number, or "unlimited"',
+)
+const rank = (given: number | string) => (given === 'unlimited' ? Infinity : Number(given))
+const limitPair = v.pipe(
+  v.tuple([limit, limit]),
+  v.check(([soft, hard]) => rank(soft) <= rank(hard), 'expected [soft, hard], soft not above hard'),
+)
 export const limitNames = [
   'cpu', 'fsize', 'data', 'stack', 'core', 'rss', 'nproc', 'nofile', 'memlock', 'as', 'locks', 'sigpending',
   'msgqueue', 'nice', 'rtprio', 'rttime',
 ] as const // prettier-ignore
+
+// A number that is given has been read as another one by now: 022 is 22 in YAML 1.2, and 18 in YAML 1.1.
+const octal = 'expected an octal mode as text, such as "022", in quotes'
+const umask = v.pipe(v.string(octal), v.regex(/^0?[0-7]{3}$/, octal))
 
 const signal = pattern(/^(SIG)?[A-Z][A-Z0-9]+$/, 'a signal such as "TERM"')
 
@@ -98,12 +115,17 @@ export const configSchema = v.strictObject({
   cachedir: v.optional(path),
   cwd: v.optional(path),
   chroot: v.optional(path),
-  umask: v.optional(pattern(/^0?[0-7]{3}$/, 'an octal mode such as "022"')),
+  umask: v.optional(umask),
   env: v.optional(mapOf(pattern(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name'), v.string())),
   pass_env: v.optional(v.array(text)),
   nice: v.optional(v.pipe(v.number(), v.integer(), v.minValue(-20), v.maxValue(19))),
   oom_score: v.optional(v.pipe(v.number(), v.integer(), v.minValue(-1000), v.maxValue(1000))),
-  limits: v.optional(mapOf(v.picklist(limitNames), v.union([limit, v.tuple([limit, limit])]))),
+  limits: v.optional(
+    mapOf(
+      v.picklist(limitNames),
+      v.lazy((value) => (Array.isArray(value) ? limitPair : limit)),
+    ),
+  ),
   no_new_privileges: v.optional(v.boolean()),
   capabilities: v.optional(v.array(text)),
   cgroup: v.optional(v.boolean()),
