@@ -384,6 +384,22 @@ describe('TLS', () => {
     silent.destroy()
   })
 
+  it('a certificate that stands twice has the key that stands with it', async () => {
+    const port = freePort()
+    const { cert, key } = certificate('g.test')
+    const other = certificate('h.test')
+    const service = new TestService(scratch, {
+      module_paths: [modules],
+      sites: [
+        ['hello', 'g.test', port, [cert, key]],
+        ['hello', 'h.test', port, [cert, other.key]],
+      ],
+    })
+    const { status, stderr } = await service.run('start')
+    expect(status).toBe(1)
+    expect(stderr).toContain(`the certificate and key of h.test at 0.0.0.0:${port}: key values mismatch`)
+  })
+
   it('and plain sites cannot share a port, which is said', async () => {
     const port = freePort()
     const { cert, key } = certificate('d.test')

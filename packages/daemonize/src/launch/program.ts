@@ -54,12 +54,13 @@ function writeConfiguration(settings: Settings, sockets: readonly Socket[]): num
   const { name, conf, config, modulePaths, cachedir, drainTimeout, repl } = settings
   const tls = new Map<string, HostTls>()
   const readTls = (files: Tls): HostTls => {
-    const known = tls.get(files.cert) ?? {
+    const own = JSON.stringify(files)
+    const known = tls.get(own) ?? {
       cert: readSecret(files.cert),
       key: readSecret(files.key),
       passphrase: passphrase(files),
     }
-    tls.set(files.cert, known)
+    tls.set(own, known)
     return known
   }
   const configuration: HostConfiguration = {
