@@ -73,6 +73,7 @@ async function startSites(config: Record<string, unknown>): Promise<TestService>
 describe('virtual hosts and the default host', () => {
   const port = freePort()
   const any = freePort()
+  const any2 = freePort()
   let service: Promise<TestService> | undefined
   const running = () =>
     (service ??= startSites({
@@ -82,6 +83,7 @@ describe('virtual hosts and the default host', () => {
         ['hello', null, any],
         ['hello2', 'other.test', any],
         ['hello2', '::1', port],
+        ['hello2', null, any2],
       ],
       default_host_redirect: 'main.test',
     }))
@@ -136,6 +138,28 @@ describe('virtual hosts and the default host', () => {
       `GET http://OTHER.test:${port}/x HTTP/1.1\r\nHost: main.test\r\nConnection: close\r\n\r\n`,
     )
     expect(answer).toContain('hello2 GET /x')
+  })
+
+  it.each([
+    ['OPTIONS *', ['other.test'], 204],
+    ['GET *', ['other.test'], 400],
+    ['GET ftp://other.test/', ['other.test'], 400],
+    ['GET http:///x', ['other.test'], 400],
+    ['CONNECT other.test:80', ['other.test'], 501],
+    ['TRACE /', ['other.test'], 501],
+    ['GET /', ['other.test', 'main.test'], 400],
+    ['GET /', ['oth er.test'], 400],
+  ])('a request that is for no site: %s for %j', async (line, hosts, status) => {
+    await running()
+    const headers = [...hosts.map((host) => `Host: ${host}`), 'Connection: close']
+    const answer = await rawRequest(port, `${line} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`)
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+  })
+
+  it('an empty host is none, and no part of the path becomes one', async () => {
+    await running()
+    const answer = await rawRequest(any2, 'GET /admin HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n')
+    expect(answer).toContain('hello2 GET /admin')
   })
 })
 

@@ -27,6 +27,8 @@ export async function dispatch(
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
+  // It asks about the server, and no site (RFC 9110, 9.3.7).
+  if (req.method === 'OPTIONS' && req.url === '*') return void res.writeHead(204).end()
   const target = readTarget(req)
   if (!target) return answer(res, 400, 'Bad Request')
   const sites = config.table.find(target.authority, target.socketPort, target.secure)
@@ -38,7 +40,7 @@ export async function dispatch(
   return answer(res, 404, 'Not Found')
 }
 
-/** Undefined for a request whose host is no host. */
+/** Undefined for a request whose host is no host, or not one, or whose target is none of ours (RFC 9112, 3.2). */
 function readTarget(req: IncomingMessage): Target | undefined {
   const { localPort = 0 } = req.socket
   const secure = 'encrypted' in req.socket
@@ -47,8 +49,11 @@ function readTarget(req: IncomingMessage): Target | undefined {
   if (absolute !== undefined) req.headers.host = absolute
   const text = req.headers.host
   const authority = text ? parseAuthority(text) : undefined
-  if (text && !authority) return undefined
+  if ((text || absolute !== undefined) && !authority) return undefined
+  if (req.rawHeaders.filter((each, index) => index % 2 === 0 && /^host$/i.test(each)).length > 1)
+    return undefined
   const path = absolute === undefined ? (req.url ?? '/') : rest.startsWith('/') ? rest : `/${rest}`
+  if (!path.startsWith('/')) return undefined
   return { authority, path, secure, socketPort: localPort }
 }
 
@@ -61,14 +66,16 @@ function answerUnknown({ redirect, redirectStatus }: Dispatching, target: Target
 /** True when the site has taken the request. */
 async function ask(
   { module, context }: LiveSite,
-  { authority, path, secure }: Target,
+  { path, secure }: Target,
   rest: string,
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<boolean> {
   try {
     if ('fetch' in module) {
-      const host = req.headers.host ?? authority?.name ?? 'localhost'
+      // None of fetch's requests can be one.
+      if (req.method === 'TRACE') return (answer(res, 501, 'Not Implemented'), true)
+      const host = req.headers.host || 'localhost'
       return await answerFetch(module.fetch, context, {
         req,
         res,

@@ -2,9 +2,12 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import type { Server as SecureServer } from 'node:https'
+import type { Duplex } from 'node:stream'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import type { HostConfiguration, HostSite, HostTls } from './host-configuration.ts'
 import { normalizeHost } from './virtual-hosts.ts'
+
+const notImplemented = 'HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'
 
 export type SiteServer = Server | SecureServer
 
@@ -31,6 +34,10 @@ export async function openServer(
   if (secure.length > 0) await requireTls(secure, socket.address, name)
   const server = secure.length > 0 ? await makeSecureServer(secure, listener) : createServer(listener)
   followConnections(server)
+  // We are no proxy; without an answer node:http would only hang up, and has no time limit for what comes after it.
+  server.on('connect', (_, client: Duplex) => {
+    client.on('error', () => client.destroy()).end(notImplemented, () => client.destroy())
+  })
   await new Promise<void>((resolve, reject) => {
     server.on('error', reject)
     server.listen({ fd: socket.fd }, () => {
