@@ -519,6 +519,19 @@ describe('logs', () => {
     expect(last.records.map(({ text }) => text)).toEqual(['two', 'three'])
   })
 
+  it('have a line in pieces that is too long for one', async () => {
+    const service = new TestService(scratch, { command: ['sleep', '1'] })
+    const long = 'x'.repeat(3 * 1024 * 1024)
+    writeFileSync(service.log, `${long}\nshort\n`)
+    const { status, records } = await service.run('logs')
+    const texts = records.map(({ text }) => String(text))
+    expect({ status, last: texts.at(-1), isWhole: texts.slice(0, -1).join('') === long }).toEqual({
+      status: 0,
+      last: 'short',
+      isWhole: true,
+    })
+  })
+
   it('lack no line when followed that came just before the rotation', async () => {
     const path = scratch.file('gap/service.log')
     const service = await startService(
@@ -543,6 +556,41 @@ describe('logs', () => {
     const ended = new Promise((resolve) => follower.on('close', resolve))
     follower.kill('SIGTERM')
     await ended
+    await service.run('stop')
+  })
+
+  it.each([
+    [300, []],
+    [600, ['lines may have been rotated away before they were read']],
+  ])('are followed over several rotations at once, of %i lines', async (count, said) => {
+    const path = scratch.file(`several-${count}/service.log`)
+    const service = await startService(
+      { log: { path, max_bytes: 1024, max_files: 2 }, ready: 'exec' },
+      `echo first\nwhile [ ! -e $0.go ]; do sleep 0.02; done\ni=0; while [ $i -lt ${count} ]; do i=$((i+1)); echo "line $i"; done; exec sleep 1000\n`,
+    )
+    await until('it has begun', () => existsSync(path) && statSync(path).size > 0)
+    const follower = spawn(process.execPath, [daemonize, service.conf, 'logs', '--follow'], {
+      env: environment(),
+      stdio: 'pipe',
+    })
+    let [got, messages] = ['', '']
+    follower.stdout.on('data', (bytes: Buffer) => (got += bytes.toString()))
+    follower.stderr.on('data', (bytes: Buffer) => (messages += bytes.toString()))
+    await until('it follows', () => got.includes('first'))
+    follower.kill('SIGSTOP')
+    writeFileSync(`${service.folder}/service.sh.go`, '')
+    await until('all is written', () => readFileSync(path, 'utf8').includes(`line ${count}\n`))
+    expect(readFileSync(`${path}.2`, 'utf8').includes('first')).toBe(said.length === 0)
+    follower.kill('SIGCONT')
+    await until('the last line is there', () => got.includes(`"line ${count}"`))
+    const lines = [...got.matchAll(/"line (\d+)"/g)].map(([, line]) => Number(line))
+    const kept = said.length === 0 ? 1 : Number(/\d+/.exec(readFileSync(`${path}.2`, 'utf8')))
+    const expected = Array.from({ length: count - kept + 1 }, (_, index) => kept + index)
+    expect(lines.filter((line) => line >= kept)).toEqual(expected)
+    const ended = new Promise((resolve) => follower.on('close', resolve))
+    follower.kill('SIGTERM')
+    await ended
+    expect(messages).toBe(said.map((each) => `daemonize: ${service.name}: ${each}\n`).join(''))
     await service.run('stop')
   })
 
