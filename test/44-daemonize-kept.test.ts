@@ -190,7 +190,21 @@ describe('supervision', () => {
     expect(status).toBe(0)
     expect(record).toMatchObject({ changed: true, reason: 'it did not end within 300 ms and was killed' })
     expect((await service.run('start')).status).toBe(0)
-    expect((await service.run('stop', '--timeout', '1000')).record['reason']).toContain('was killed')
+    const { record: later } = await service.run('stop', '--timeout', '1000')
+    expect(later['reason']).toBe('it did not end within 1000 ms and was killed')
+  })
+
+  it('stop waits as long as it is told to, although the keeper would not', async () => {
+    const service = await startService(
+      { restart: 'always', stop_timeout: 100, ready: { line: 'up' } },
+      "trap 'while [ ! -e $0.go ]; do sleep 0.02; done; echo done; exit 0' TERM\necho up\nwhile :; do sleep 0.02; done\n",
+    )
+    const since = Date.now()
+    const stopped = service.run('stop', '--timeout', '60000')
+    await until('the time of the configuration is over', () => Date.now() - since > 1000)
+    writeFileSync(`${service.folder}/service.sh.go`, '')
+    expect((await stopped).record).toMatchObject({ state: 'stopped', changed: true, reason: null })
+    expect(readFileSync(service.log, 'utf8')).toBe('up\ndone\n')
   })
 
   it('restart gives requests in flight their time, which may be longer than that of stop', async () => {

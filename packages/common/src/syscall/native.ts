@@ -6,7 +6,8 @@ export type Native = {
   /** flock(2) with an operation of `lockOperation`. */
   flock(fd: number, operation: number): number
   pidfdOpen(pid: number): number
-  pidfdSendSignal(pidfd: number, signal: number): number
+  /** With a value, unless it is 0, as of sigqueue(3). */
+  pidfdSendSignal(pidfd: number, signal: number, value: number): number
   pidfdGetfd(pidfd: number, fd: number): number
   /** [pid, uid, gid] of the process at the other end of a unix socket. */
   peerCredentials(fd: number): [pid: number, uid: number, gid: number]

@@ -82,11 +82,14 @@ FUNCTION(pidfd_open_pid) {
   return result_of(env, syscall(SYS_pidfd_open, a[0], 0), "pidfd_open");
 }
 
-/** pidfd_send_signal(pidfd, signal) */
+/** pidfd_send_signal(pidfd, signal, value) */
 FUNCTION(pidfd_signal) {
   int32_t a[MAX_ARGUMENTS];
   read_ints(env, info, a);
-  return result_of(env, syscall(SYS_pidfd_send_signal, a[0], a[1], NULL, 0), "pidfd_send_signal");
+  siginfo_t queued = {.si_signo = a[1], .si_code = SI_QUEUE};
+  queued.si_pid = getpid(), queued.si_uid = getuid(), queued.si_value.sival_int = a[2];
+  siginfo_t *with = a[2] ? &queued : NULL;
+  return result_of(env, syscall(SYS_pidfd_send_signal, a[0], a[1], with, 0), "pidfd_send_signal");
 }
 
 /** pidfd_getfd(pidfd, fd): a duplicate of another process's descriptor. */

@@ -23,8 +23,7 @@ async function end(context: Context, signal: number | undefined): Promise<Outcom
   // Where there is no lock, nothing has ever been started.
   if (!seen.traces && seen.left.length === 0 && !existsSync(settings.lock)) return notRunning(context)
   const timeout = context.timeout ?? settings.stopTimeout
-  const keeperTimeout = settings.stopTimeout
-  const ending: Ending = { name: settings.name, action, signal, timeout, keeperTimeout }
+  const ending: Ending = { name: settings.name, action, signal, timeout }
   const ended = withLock(
     context,
     async () => {

@@ -42,10 +42,11 @@ static void leave(int status) {
   _exit(status);
 }
 
-static void stop_service(int number) {
+/** `patience`: milliseconds until it is killed; 0 for those of the configuration. */
+static void stop_service(int number, int patience) {
   // Whoever asks again and again makes it no longer.
   const bool drains = number == SIGUSR2 && number != spec.stop_signal;
-  if (!stopping) kill_at = now_ms() + spec.stop_timeout + (drains ? spec.drain_timeout : 0);
+  if (!stopping) kill_at = now_ms() + (patience > 0 ? patience : spec.stop_timeout + (drains ? spec.drain_timeout : 0));
   stopping = true;
   if (service.pid) {
     kill(service.pid, number);
@@ -104,11 +105,11 @@ static void reap(void) {
 static void read_signals(void) {
   struct signalfd_siginfo info;
   while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
-    const int number = info.ssi_signo;
+    const int number = info.ssi_signo, patience = info.ssi_code == SI_QUEUE ? info.ssi_int : 0;
     if (number == SIGCHLD) reap();
-    else if (number == SIGTERM || number == SIGINT || number == SIGQUIT) stop_service(spec.stop_signal);
+    else if (number == SIGTERM || number == SIGINT || number == SIGQUIT) stop_service(spec.stop_signal, patience);
     // To a server of sites that has a successor: it may take its time.
-    else if (number == SIGUSR2 && !spec.foreground) stop_service(number);
+    else if (number == SIGUSR2 && !spec.foreground) stop_service(number, patience);
     else {
       if (number == SIGHUP) reopen_log();
       if (spec.foreground && service.pid) kill(service.pid, number);
@@ -131,7 +132,7 @@ static void rest(void) {
 static void confirm(void) {
   if (!publish_records(&spec)) {
     tell("failed record %d\n", errno);
-    stop_service(spec.stop_signal);
+    stop_service(spec.stop_signal, 0);
     return;
   }
   ready = true;
@@ -162,7 +163,7 @@ static void read_control(void) {
   if (length == 1 && byte == 'r') return begin_to_confirm();
   // The starter is gone or has changed its mind: what was not said to be ready is undone.
   control_open = false;
-  stop_service(spec.stop_signal);
+  stop_service(spec.stop_signal, 0);
 }
 
 static int timeout(void) {

@@ -20,8 +20,6 @@ export type Ending = {
   /** The polite signal; undefined to kill at once. */
   signal: number | undefined
   timeout: number
-  /** When its keeper kills, if that is another time. */
-  keeperTimeout?: number
 }
 
 export type Ended = { /** It had to be killed. */ forced: boolean; left: number[] }
@@ -40,9 +38,10 @@ export async function endIncarnation(record: StateRecord, ending: Ending): Promi
         keeper,
         ending.signal === SIGUSR2 ? SIGUSR2 : SIGTERM,
         ending.timeout + keeperMs,
+        ending.timeout || 1,
       ))
       // It does not tell whether it had to kill, but that is what it does when the time is up.
-      forced ||= Date.now() - began >= (ending.keeperTimeout ?? ending.timeout)
+      forced ||= Date.now() - began >= ending.timeout
     } else if (record.keeper !== 0) {
       await endProcess(keeper, undefined, 0)
     }
@@ -69,12 +68,13 @@ async function endProcess(
   process: { pid: number; start: number },
   signal: number | undefined,
   timeout: number,
+  value = 0,
 ): Promise<boolean> {
   const handle = ProcessHandle.open(process)
   if (!handle) return true
   try {
     if (signal !== undefined) {
-      handle.signal(signal)
+      handle.signal(signal, value)
       handle.signal(SIGCONT)
       if (await handle.ended(timeout)) return true
     }

@@ -30,10 +30,10 @@ export class ProcessHandle {
     return undefined
   }
 
-  /** False when it has ended. Throws EPERM. */
-  signal(number: number): boolean {
+  /** False when it has ended. Throws EPERM. A keeper takes `value` for the milliseconds until it kills. */
+  signal(number: number, value = 0): boolean {
     try {
-      native().pidfdSendSignal(this.#fd, number)
+      native().pidfdSendSignal(this.#fd, number, value)
       return true
     } catch (error) {
       if (errnoOf(error) === 'ESRCH') return false
