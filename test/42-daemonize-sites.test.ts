@@ -1,6 +1,14 @@
 // Sites: virtual hosts, the default host, TLS by name, mounts, the shapes of modules, and exchanges without a gap.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { Agent, get, request as httpRequest } from 'node:http'
 import Module from 'node:module'
 import { connect } from 'node:net'
@@ -507,6 +515,20 @@ describe('restart and reload under load', () => {
     expect(stderr).toContain('no database')
     expect(record).toMatchObject({ state: 'running', pid: before })
     expect(curl(`http://127.0.0.1:${port}/`).body).toBe(`hello ${before}`)
+  })
+
+  it('sockets at an address that stands twice, with any port, stay what they are', async () => {
+    const address = '127.0.0.1'
+    const service = await startSites({ sites: [{ module: 'hello', address, port: 0 }], repl: 0 })
+    const inodes = () =>
+      readdirSync(`/proc/${service.pid()}/fd`)
+        .filter((fd) => fd === '3' || fd === '4')
+        .map((fd) => readlinkSync(`/proc/${service.pid()}/fd/${fd}`))
+    const before = inodes()
+    expect(new Set(before).size).toBe(2)
+    const { status, stderr } = await service.run('restart')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(inodes()).toEqual(before)
   })
 
   it('reload takes new sites, on new ports, and leaves the old ones', async () => {

@@ -19,10 +19,13 @@ export async function openSockets(
   taken: ReadonlyMap<string, number>,
 ): Promise<Socket[]> {
   const sockets: Socket[] = []
+  const names = new Set<string>()
   try {
     for (const address of addresses) {
       const text = formatAddress(address)
-      const known = taken.get(text)
+      const name = nextName(names, text)
+      names.add(name)
+      const known = taken.get(name)
       if (known !== undefined && isTheirs(settings, address)) {
         sockets.push({ address: text, fd: known })
         continue
@@ -90,14 +93,20 @@ async function isAbandoned(path: string): Promise<boolean> {
   return !(await accepts({ path }))
 }
 
-/** The listening sockets of a running service, by address; undefined where the kernel does not allow it. */
+/** Of several at one address, which is port 0, each has a name of its own. */
+function nextName(names: { has(name: string): boolean }, address: string): string {
+  return names.has(address) ? nextName(names, `${address}+`) : address
+}
+
+/** The listening sockets of a running service, by name; undefined where the kernel does not allow it. */
 export function takeSockets(record: StateRecord): Map<string, number> | undefined {
   const taken = new Map<string, number>()
   const handle = ProcessHandle.open(record)
   if (!handle) return undefined
   try {
     for (const [index, address] of record.listen.entries()) {
-      if (address !== configurationName) taken.set(address, handle.takeDescriptor(firstSocket + index))
+      if (address !== configurationName)
+        taken.set(nextName(taken, address), handle.takeDescriptor(firstSocket + index))
     }
     return taken
   } catch {
