@@ -97,6 +97,22 @@ describe('W1: a pidfile is a number, whoever wrote it', () => {
     expect(existsSync(service.pidfile)).toBe(true)
     expect((await service.run('zap', '--force')).status).toBe(kind === '10 MB' ? 0 : 1)
   })
+
+  it('nor is a file taken for a state that some program keeps under that name', async () => {
+    const service = unstarted()
+    const text = `${JSON.stringify({ ids: Array.from({ length: 100 }, (_, index) => index) })}\n`
+    writeFileSync(service.state, text)
+    for (const command of ['start', 'stop', 'restart', 'zap']) {
+      const { status, stderr } = await service.run(command)
+      expect({ command, status, stderr }).toEqual({
+        command,
+        status: 1,
+        stderr: `daemonize: Cannot create "${service.state}": there is something else: it is no state record\n`,
+      })
+    }
+    expect(readFileSync(service.state, 'utf8')).toBe(text)
+    expect((await service.run('zap', '--force')).status).toBe(0)
+  })
 })
 
 it('W2: a number that somebody else has by now is not signalled', async () => {

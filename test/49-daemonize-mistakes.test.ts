@@ -292,6 +292,21 @@ describe('a configuration that cannot be used', () => {
       /field "limits.fsize": expected at most \d+, or "unlimited"/,
     ],
     [
+      'json',
+      '{"name": "x", "command": "y", "pidfile": "./wrong.json"}',
+      /: \S+\/wrong\.json is both the configuration and "pidfile"\n/,
+    ],
+    [
+      'json',
+      '{"name": "x", "command": "y", "pidfile": "x.pid", "log": {"path": "x.state"}}',
+      /: \S+\/x\.state is both the state beside "pidfile" and "log"\n/,
+    ],
+    [
+      'json',
+      '{"name": "x", "command": "y", "listen": [8090, "0.0.0.0:8090"]}',
+      /: "listen" names 0\.0\.0\.0:8090 twice\n/,
+    ],
+    [
       'yaml',
       'name: x\ncommand: y\numask: 022\n',
       /field "umask": expected an octal mode as text, such as "022", in quotes, found 22\n/,

@@ -6,6 +6,7 @@ import { capabilityMask } from './capabilities.ts'
 import { signalNumber } from '../service/signals.ts'
 import { serverReadyFd } from '../sites/descriptors.ts'
 import type { Config } from './config.ts'
+import { requireDistinct } from './distinct-places.ts'
 import type { ConfigFile } from './read-config.ts'
 import { resolveReady, type Ready } from './ready.ts'
 import { parseListen, parseSite, siteAddresses, type ListenAddress, type Site } from './site.ts'
@@ -80,6 +81,8 @@ export function resolveSettings(
     ? (config.listen ?? []).map((one) => parseListen(one, conf))
     : siteAddresses(sites, conf)
   const repl = isCommand ? undefined : resolveRepl(config, base, at)
+  const [state, lock] = [`${base}.state`, `${base}.lock`]
+  requireDistinct({ conf, pidfile, state, lock, log, repl, listen })
   return {
     name,
     conf,
@@ -92,8 +95,8 @@ export function resolveSettings(
       return identity()
     },
     pidfile,
-    state: `${base}.state`,
-    lock: `${base}.lock`,
+    state,
+    lock,
     repl,
     cachedir: at(config.cachedir ?? folders.cache),
     cwd: config.cwd ?? '/',

@@ -6,11 +6,11 @@ import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Settings } from '../config/settings.ts'
 import { makeFolder } from '@plumbline/common/process/make-folder'
 import { findPathDanger } from './path-danger.ts'
-import { readPidfile } from './state.ts'
+import { readPidfile, readState, readTrusted } from './state.ts'
 import { readToken } from './token.ts'
 
 /** More than a pidfile ever holds: what is longer is somebody's file, and stays. */
-const pidfileMax = 64
+const recordMax = 64
 
 /** Where pidfile, state and lock are: root's or the caller's, and nobody else's to write. */
 export function makeRunFolder({ pidfile }: Settings): void {
@@ -27,14 +27,12 @@ export function makeCacheFolder({ cachedir, identity }: Settings): void {
   if (identity) lchownSync(cachedir, identity.account.uid, identity.gid)
 }
 
-/** Removes what tells of an incarnation. Throws CANNOT_CREATE when the pidfile is something else. */
+/** Removes what tells of an incarnation. Throws CANNOT_CREATE when one is something else. */
 export function removeRecords(settings: Settings, { force = false } = {}): void {
   const { pidfile, state } = settings
-  const found = readPidfile(pidfile)
-  const stat = lstatSync(pidfile, { throwIfNoEntry: false })
-  if ('bad' in found && stat && (stat.isDirectory() || (stat.isFile() && stat.size > pidfileMax && !force))) {
-    throw new ToolError('CANNOT_CREATE', { path: pidfile, reason: `there is something else: ${found.bad}` })
-  }
+  const [pid, record] = [readPidfile(pidfile), readState(state)]
+  if ('bad' in pid) refuseStranger(pidfile, pid.bad, force)
+  if ('bad' in record && !isDamagedState(state)) refuseStranger(state, record.bad, force)
   for (const path of [pidfile, state]) removeFile(path)
   removePrepared(settings)
   const { repl } = settings
@@ -42,6 +40,18 @@ export function removeRecords(settings: Settings, { force = false } = {}): void 
   if ('tokenFile' in repl && 'value' in readToken(repl.tokenFile)) removeFile(repl.tokenFile)
   if ('socket' in repl && lstatSync(repl.socket, { throwIfNoEntry: false })?.isSocket())
     removeFile(repl.socket)
+}
+
+function refuseStranger(path: string, bad: string, force: boolean): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat?.isDirectory() || (stat?.isFile() && stat.size > recordMax && !force))
+    throw new ToolError('CANNOT_CREATE', { path, reason: `there is something else: ${bad}` })
+}
+
+/** What a power failure leaves of one. */
+function isDamagedState(path: string): boolean {
+  const text = readTrusted(path)
+  return 'value' in text && /^(\{"id":"|\0)/.test(text.value)
 }
 
 /** After a start that did not come to an end. */
