@@ -465,6 +465,29 @@ describe('what is not allowed is refused', () => {
     expect(existsSync(`${roots}/s.log`)).toBe(false)
   })
 
+  it.each(['cachedir', 'listen'])('what is made for the user below a link of theirs: %s', async (key) => {
+    const [own, roots] = [scratch.file(`${key}-home`), scratch.file(`${key}-roots`)]
+    for (const folder of [own, roots]) mkdirSync(folder)
+    symlinkSync(roots, `${own}/link`)
+    lchownSync(`${own}/link`, 65534, 65534)
+    const path = `${own}/link/made`
+    const service = new TestService(scratch, {})
+    service.configure({
+      command: ['sleep', '1000'],
+      ready: 'exec',
+      user: 'nobody',
+      [key]: key === 'listen' ? [path] : path,
+    })
+    const { status, stderr } = await service.run('start')
+    expect(status).toBe(1)
+    expect(stderr).toContain(`link "${own}/link" belongs to user 65534`)
+    expect(statSync(`${roots}/made`).uid).toBe(0)
+    lchownSync(`${own}/link`, 0, 0)
+    rmSync(`${roots}/made`, { recursive: true })
+    expect((await service.run('start')).status).toBe(0)
+    expect(statSync(`${roots}/made`).uid).toBe(65534)
+  })
+
   it('a link that the user puts in place of the folder of a log that is carried', async () => {
     const [own, roots] = [scratch.file('log-home'), scratch.file('log-roots')]
     for (const folder of [own, `${own}/logs`, roots]) mkdirSync(folder)

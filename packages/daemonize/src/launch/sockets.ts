@@ -1,11 +1,12 @@
 // Listening sockets, bound here, before privileges are dropped: the service needs no capability for a low port.
-import { closeSync, lchownSync, lstatSync, unlinkSync } from 'node:fs'
+import { closeSync, lstatSync, unlinkSync } from 'node:fs'
 import { native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Settings } from '../config/settings.ts'
 import { formatAddress, type ListenAddress } from '../config/site.ts'
 import { isIpAddress } from './ip-address.ts'
+import { giveAway } from '../service/give-away.ts'
 import { ProcessHandle } from '../service/handle.ts'
 import { firstSocket } from '../sites/descriptors.ts'
 import type { StateRecord } from '../service/state.ts'
@@ -82,9 +83,13 @@ async function openUnix({ identity }: Settings, path: string): Promise<number> {
       return open()
     }
   })()
-  // Not what a link leads to, which by now may be in its place.
-  if (identity) lchownSync(path, identity.account.uid, identity.gid)
-  return fd
+  try {
+    if (identity) giveAway(path, identity)
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
 }
 
 async function isAbandoned(path: string): Promise<boolean> {

@@ -1,10 +1,11 @@
 // The folders and files of a service: made with owners that leave no one else a way in, and removed with care.
-import { lchownSync, lstatSync, unlinkSync } from 'node:fs'
+import { lstatSync, unlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Settings } from '../config/settings.ts'
 import { makeFolder } from '@plumbline/common/process/make-folder'
+import { giveAway } from './give-away.ts'
 import { findPathDanger } from './path-danger.ts'
 import { readPidfile, readState, readTrusted } from './state.ts'
 import { readToken } from './token.ts'
@@ -23,8 +24,11 @@ export function makeRunFolder({ pidfile }: Settings): void {
 /** The service's own folder, for the code that it compiles; never writable by anyone else. */
 export function makeCacheFolder({ cachedir, identity }: Settings): void {
   if (!makeFolder(cachedir, 0o750)) return
-  // Not what a link leads to, which by now may be in its place.
-  if (identity) lchownSync(cachedir, identity.account.uid, identity.gid)
+  try {
+    if (identity) giveAway(cachedir, identity)
+  } catch (error) {
+    throw new ToolError('CANNOT_CREATE', { path: cachedir, reason: reasonOf(error) }, { cause: error })
+  }
 }
 
 /** Removes what tells of an incarnation. Throws CANNOT_CREATE when one is something else. */
