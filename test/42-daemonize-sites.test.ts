@@ -52,6 +52,12 @@ const sources: Record<string, string> = {
     res.setHeader('Set-Cookie', 'session=1')
     throw new Error('on purpose')
   }`,
+  'endless.mjs': `export default (request) => {
+    if (request.method === 'POST') return request.text().then(() => new Response('read\\n'))
+    const cancel = () => void process.stderr.write('let go by ' + request.method + '\\n')
+    const pull = (controller) => controller.enqueue(Buffer.alloc(65536))
+    return new Response(new ReadableStream({ pull, cancel }, { highWaterMark: 0 }))
+  }`,
   'broken.mjs': `export async function init() { throw new Error('no database') }
     export function handle() {}`,
 }
@@ -187,6 +193,23 @@ describe('a site that is wrong', () => {
     expect(ask('/error')).toMatchObject({ status: 500, body: 'Internal Server Error' })
     expect(readFileSync(service.log, 'utf8')).toContain('no database')
     expect((await service.run('status')).record['state']).toBe('running')
+  })
+
+  it('is not what a client makes of it that goes away, and lets go of what nobody reads', async () => {
+    const port = freePort()
+    const service = await startSites({ sites: [['endless', null, port]] })
+    const leave = (text: string) =>
+      new Promise<void>((resolve) => {
+        const socket = connect(port, '127.0.0.1', () => socket.write(text))
+        socket.on('data', () => socket.destroy()).on('close', () => resolve())
+      })
+    await leave('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await leave('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n')
+    expect(curl('-I', `http://127.0.0.1:${port}/`).status).toBe(200)
+    const said = () => readFileSync(service.log, 'utf8').split('\n').sort()
+    await until('it is let go', () => said().length > 2)
+    await service.run('stop')
+    expect(said()).toEqual(['', 'let go by GET', 'let go by HEAD'])
   })
 
   it('leaves nothing of its own answer in the one that says so', async () => {

@@ -99,12 +99,19 @@ async function ask(
       if (typeof returned?.then === 'function') returned.then(undefined, reject)
     })
   } catch (error) {
-    writeDiagnostic(
-      `${context.module}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-    )
+    if (!(req.socket.destroyed && isDeparture(error))) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      writeDiagnostic(`${context.module}: ${text}\n`)
+    }
     answer(res, 500, 'Internal Server Error')
     return true
   }
+}
+
+/** What a client has to do with it that has gone away: there is nothing to mend, and any client could fill the log. */
+function isDeparture(error: unknown): boolean {
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown }
+  return code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECONNRESET' || name === 'AbortError'
 }
 
 /** What a module has ended to answer stays; what it has only begun can become nothing else, and is cut off. */

@@ -25,8 +25,12 @@ export async function answerFetch(
   for (const [name, value] of response.headers) if (name !== 'set-cookie') res.setHeader(name, value)
   const cookies = response.headers.getSetCookie()
   if (cookies.length > 0) res.setHeader('set-cookie', cookies)
-  if (!response.body || req.method === 'HEAD') res.end()
-  else await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), res)
+  if (!response.body) res.end()
+  else if (req.method === 'HEAD') {
+    res.end()
+    // Nobody reads it: what it holds open is let go.
+    await response.body.cancel()
+  } else await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), res)
   return true
 }
 
