@@ -293,6 +293,15 @@ describe('a configuration that cannot be used', () => {
     ],
     [
       'json',
+      JSON.stringify({
+        name: 'x',
+        command: 'y',
+        listen: Array.from({ length: 61 }, (_, index) => 9000 + index),
+      }),
+      /: 61 addresses to listen at: expected at most 60\n/,
+    ],
+    [
+      'json',
       '{"name": "x", "command": "y", "pidfile": "./wrong.json"}',
       /: \S+\/wrong\.json is both the configuration and "pidfile"\n/,
     ],

@@ -57,6 +57,8 @@ export type Settings = {
 type Folders = { run: string; cache: string; log: string }
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** What the keeper hands over (keeper/confine.c). */
+const maxSockets = 60
 const seconds = { hour: 3600, day: 86_400, week: 604_800 } as const
 
 export function resolveSettings(
@@ -81,6 +83,12 @@ export function resolveSettings(
     ? (config.listen ?? []).map((one) => parseListen(one, conf))
     : siteAddresses(sites, conf)
   const repl = isCommand ? undefined : resolveRepl(config, base, at)
+  // One for the configuration of sites, and one for their REPL.
+  const most = maxSockets - (isCommand ? 0 : repl ? 2 : 1)
+  if (listen.length > most) {
+    const reason = `${listen.length} addresses to listen at: expected at most ${most}`
+    throw new ToolError('CONFIG_INVALID', { where: conf, reason })
+  }
   const [state, lock] = [`${base}.state`, `${base}.lock`]
   requireDistinct({ conf, pidfile, state, lock, log, repl, listen })
   return {
