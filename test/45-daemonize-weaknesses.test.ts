@@ -316,6 +316,25 @@ it('W13, W14: no descriptor and no variable of the caller, and its own HOME and 
   expect(variables.filter((each) => /SECRET|PWD/.test(each))).toEqual([])
 })
 
+it('W13: nor is what a service has put in place of its socket handed to the next one', async () => {
+  const body = `import os, signal, socket, stat, sys
+if stat.S_ISSOCK(os.fstat(3).st_mode): print('port', socket.socket(fileno=os.dup(3)).getsockname()[1] > 0, flush=True)
+else: print('none', flush=True)
+other = socket.socket() if len(sys.argv) > 1 else open('/dev/null')
+os.dup2(other.fileno(), 3)
+signal.pause()
+`
+  const file = scratch.file('replaces.py')
+  writeFileSync(file, body)
+  for (const args of [[], ['socket']]) {
+    const command = ['python3', file, ...args]
+    const service = await started({ command, listen: ['127.0.0.1:0'], ready: { line: '^(port|none)' } })
+    expect((await service.run('restart')).status).toBe(0)
+    expect(readFileSync(service.log, 'utf8')).toBe('port True\nport True\n')
+    await service.run('stop')
+  }
+})
+
 it('W15: the service leads no session, and has no terminal', async () => {
   const service = await started()
   const fields = readFileSync(`/proc/${service.pid()}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? []

@@ -103,15 +103,18 @@ function nextName(names: { has(name: string): boolean }, address: string): strin
   return names.has(address) ? nextName(names, `${address}+`) : address
 }
 
-/** The listening sockets of a running service, by name; undefined where the kernel does not allow it. */
+/** The listening sockets of a running service, by name; undefined where they cannot be had. */
 export function takeSockets(record: StateRecord): Map<string, number> | undefined {
   const taken = new Map<string, number>()
   const handle = ProcessHandle.open(record)
   if (!handle) return undefined
   try {
     for (const [index, address] of record.listen.entries()) {
-      if (address !== configurationName)
-        taken.set(nextName(taken, address), handle.takeDescriptor(firstSocket + index))
+      if (address === configurationName) continue
+      const fd = handle.takeDescriptor(firstSocket + index)
+      taken.set(nextName(taken, address), fd)
+      // A service may have closed it long ago, and have something else there.
+      if (native().isListening(fd) === 0) throw new Error('it is another socket')
     }
     return taken
   } catch {
