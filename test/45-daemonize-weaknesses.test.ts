@@ -249,6 +249,18 @@ it('W8: start of what runs does nothing, loads nothing, and is a success', async
   expect(readFileSync(service.log, 'utf8')).toBe('loaded\n')
 })
 
+it('W8: but another service with the same pidfile is not what was to be started', async () => {
+  const service = await started()
+  const other = `${service.folder}/other.json`
+  writeFileSync(other, readFileSync(service.conf, 'utf8').replace(`"${service.name}"`, '"other"'))
+  const { status, stderr, record } = await runDaemonize([other, 'start'])
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: `daemonize: Cannot start other: its pidfile is that of "${service.name}" (${service.conf}), which runs\n`,
+  })
+  expect(record).toMatchObject({ state: 'running', pid: service.pid(), changed: false })
+})
+
 it('W9: a start that fails says why, with the last lines of the service', async () => {
   const service = unstarted({ command: 'echo one; echo two >&2; exit 7', ready: { delay: 500 } })
   const { status, stderr, record } = await service.run('start')

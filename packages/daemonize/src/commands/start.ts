@@ -1,5 +1,6 @@
 // start: returns when the service is ready. One that runs is left alone; what a start that was interrupted, or a
 // crash, has left is ended first.
+import { ToolError } from '@plumbline/common/error/tool-error'
 import { requireAccounts, type Settings } from '../config/settings.ts'
 import { launchService } from '../launch/launch.ts'
 import { chooseProgram } from '../launch/program.ts'
@@ -24,8 +25,14 @@ export async function start(context: Context): Promise<Outcome> {
   })
 }
 
+/** Throws SERVICE_FAILED when it is another one that runs, with the pidfile of this one. */
 function alreadyRunning(context: Context): Outcome {
-  return answer(context, { exit: actionStatus.ok, changed: false, reason: 'it runs already' })
+  const outcome = answer(context, { exit: actionStatus.ok, changed: false, reason: 'it runs already' })
+  const { action, settings } = context
+  const { name = settings.name, conf } = outcome.seen.record ?? {}
+  if (name === settings.name) return outcome
+  const reason = `its pidfile is that of "${name}" (${conf}), which runs`
+  throw new ToolError('SERVICE_FAILED', { action, name: settings.name, reason })
 }
 
 /** It runs, and whoever is to keep it does. */

@@ -111,6 +111,6 @@ function logEntries({ log }: Settings, { log: path }: Incarnation): [string, Val
 }
 
 /** The first half of the state record; the keeper looks for the id at its start to know its own. */
-function stateFields({ conf }: Settings, { id, boot, started, cgroup, listen }: Incarnation): string {
-  return JSON.stringify({ id, boot, conf, started, cgroup: cgroup ?? null, listen }).slice(1, -1)
+function stateFields({ name, conf }: Settings, { id, boot, started, cgroup, listen }: Incarnation): string {
+  return JSON.stringify({ id, boot, name, conf, started, cgroup: cgroup ?? null, listen }).slice(1, -1)
 }

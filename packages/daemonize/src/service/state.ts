@@ -1,6 +1,6 @@
 // The state record beside a pidfile: which incarnation of the service runs, and how its process is recognised.
 //
-//   {"id":"32 hex digits","boot":…,"conf":…,"started":…,"cgroup":…,"listen":[…],          written by the starter,
+//   {"id":"32 hex digits","boot":…,"name":…,"conf":…,"started":…,"cgroup":…,"listen":[…],          written by the starter,
 //    "pid":…,"start":…,"session":…,"keeper":…,"keeper_start":…,"restarts":…}               completed by the keeper
 //
 // Neither file is believed because it is there: they may be of another boot, damaged, or somebody's trap.
@@ -15,6 +15,8 @@ const number = v.pipe(v.number(), v.integer(), v.minValue(0))
 const stateSchema = v.object({
   id: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
   boot: v.string(),
+  /** Of a service that was started before it was written down there is none. */
+  name: v.optional(v.string()),
   conf: v.string(),
   started: v.string(),
   cgroup: v.nullable(v.string()),
