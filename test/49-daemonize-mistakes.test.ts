@@ -178,6 +178,21 @@ describe('a service that cannot start', () => {
     })
   })
 
+  it('check looks for a program where the service will be', async () => {
+    const root = scratch.file('root')
+    mkdirSync(`${root}/bin`, { recursive: true })
+    writeFileSync(`${root}/bin/only-here`, '#!/bin/sh\n', { mode: 0o755 })
+    for (const [status, config] of [
+      [0, { command: ['/bin/only-here'], chroot: root }],
+      [0, { command: ['only-here'], chroot: root }],
+      [0, { command: ['./only-here'], cwd: `${root}/bin` }],
+      [5, { command: ['/bin/sh'], chroot: root }],
+      [5, { command: ['sh'], chroot: root }],
+      [5, { command: ['./only-here'] }],
+    ] as const)
+      expect(await runDaemonize([configure(config), 'check'])).toMatchObject({ status })
+  })
+
   it('a port that is taken', async () => {
     const other = createServer().listen(0, '0.0.0.0')
     await new Promise((resolve) => other.on('listening', resolve))

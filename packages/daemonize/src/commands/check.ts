@@ -1,9 +1,10 @@
 // check: the configuration is sound, and what it names is there. Nothing is touched.
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, lstatSync, readFileSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 import type { Tls } from '../config/site.ts'
-import { requireAccounts } from '../config/settings.ts'
+import { requireAccounts, type Settings } from '../config/settings.ts'
 import { checkLimits } from './check-limits.ts'
 import { answer, type Context, type Outcome } from './command.ts'
 import { actionStatus } from './lsb-status.ts'
@@ -12,7 +13,7 @@ export async function check(context: Context): Promise<Outcome> {
   const { settings, action } = context
   requireAccounts(settings)
   checkLimits(settings, action === 'check')
-  if (settings.command) checkProgram(settings.command[0] ?? '', settings.environment['PATH'] ?? '')
+  if (settings.command) checkProgram(settings, settings.command[0] ?? '')
   else {
     const { resolveModule } = await import('../sites/resolve-module.ts')
     const modules = [...(settings.config.load ?? []), ...settings.sites.map(({ module }) => module)]
@@ -22,11 +23,13 @@ export async function check(context: Context): Promise<Outcome> {
   return answer(context, { exit: actionStatus.ok, changed: false })
 }
 
-function checkProgram(program: string, path: string): void {
-  if (program.includes('/')) return checkExecutable(program)
-  const isThere = path.split(':').some((folder) => {
+/** Where the service will be by then, and not where the caller is. */
+function checkProgram({ cwd, chroot = '/', environment }: Settings, program: string): void {
+  const at = (path: string) => join(chroot, resolve(cwd, path))
+  if (program.includes('/')) return checkExecutable(at(program), chroot)
+  const isThere = (environment['PATH'] ?? '').split(':').some((folder) => {
     try {
-      checkExecutable(`${folder}/${program}`)
+      checkExecutable(at(`${folder}/${program}`), chroot)
       return true
     } catch {
       return false
@@ -35,8 +38,10 @@ function checkProgram(program: string, path: string): void {
   if (!isThere) throw new ToolError('COMMAND_NOT_FOUND', { command: program })
 }
 
-function checkExecutable(path: string): void {
+function checkExecutable(path: string, root: string): void {
   const refuse = (reason: string) => new ToolError('COMMAND_NOT_EXECUTABLE', { command: path, reason })
+  // In a root directory of its own it may lead to where we do not follow it.
+  if (root !== '/' && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return
   try {
     accessSync(path, constants.X_OK)
   } catch (error) {
