@@ -9,6 +9,7 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  readlinkSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -257,6 +258,21 @@ describe('a service of another user', () => {
       '65534',
     )
     expect(readFileSync(`/proc/${service.pid()}/status`, 'utf8')).toMatch(/CapPrm:\s0{16}/)
+  })
+
+  it('has paths beside the configuration, but those below a root of its own', async () => {
+    const service = new TestService(scratch, {})
+    mkdirSync(`${service.folder}/root/inside`, { recursive: true })
+    const place = () => readlinkSync(`/proc/${service.pid()}/cwd`)
+    service.configure({ command: ['sleep', '1000'], ready: 'exec', cwd: 'root' })
+    expect((await service.run('start')).status).toBe(0)
+    expect(place()).toBe(`${service.folder}/root`)
+    await service.run('stop')
+    // Nothing can be run there: that the step before was done is enough.
+    service.configure({ command: ['/sleep', '1000'], ready: 'exec', chroot: 'root', cwd: 'inside' })
+    expect((await service.run('start')).stderr).toBe('daemonize: Cannot run "/sleep": not found\n')
+    service.configure({ command: ['/sleep', '1000'], ready: 'exec', chroot: 'root', cwd: 'outside' })
+    expect((await service.run('start')).stderr).toContain('cwd: no such file or directory')
   })
 
   it('is jailed by chroot', async () => {

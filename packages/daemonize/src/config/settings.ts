@@ -107,8 +107,9 @@ export function resolveSettings(
     lock,
     repl,
     cachedir: at(config.cachedir ?? folders.cache),
-    cwd: config.cwd ?? '/',
-    chroot: config.chroot,
+    // Below a root of its own nothing is beside the configuration.
+    cwd: config.chroot === undefined ? at(config.cwd ?? '/') : resolve('/', config.cwd ?? '/'),
+    chroot: config.chroot === undefined ? undefined : at(config.chroot),
     umask: config.umask ?? '022',
     get environment() {
       return own()
@@ -208,7 +209,7 @@ function resolveLog(log: NonNullable<Config['log']>, at: (file: string) => strin
   if (log === 'journal') return { kind: 'journal', socket: '/run/systemd/journal/socket' }
   if (log === 'syslog') return { kind: 'syslog', socket: '/dev/log' }
   if (typeof log === 'string') return { kind: 'file', path: at(log) }
-  if ('syslog' in log) return { kind: 'syslog', socket: log.syslog }
+  if ('syslog' in log) return { kind: 'syslog', socket: at(log.syslog) }
   const { every } = log
   return {
     kind: 'kept',
