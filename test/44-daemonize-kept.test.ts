@@ -587,6 +587,7 @@ describe('logs', () => {
       env: environment(),
       stdio: 'pipe',
     })
+    scratch.onEnd(() => void follower.kill('SIGKILL'))
     let [got, messages] = ['', '']
     follower.stdout.on('data', (bytes: Buffer) => (got += bytes.toString()))
     follower.stderr.on('data', (bytes: Buffer) => (messages += bytes.toString()))
@@ -767,12 +768,19 @@ describe('the REPL', () => {
     const sites = { repl: port + 1, module_paths: [modules], sites: [['counter', 'r.test', port]] }
     const precious = scratch.file('precious')
     writeFileSync(precious, 'precious\n')
-    const service = new TestService(scratch, { ...sites, repl_token_file: precious })
-    const { status, stderr } = await service.run('start')
-    expect({ status, stderr }).toEqual({
-      status: 1,
-      stderr: `daemonize: Cannot create "${precious}": there is something else: it holds no token\n`,
-    })
+    writeFileSync(scratch.file('other.new'), 'precious\n')
+    const service = new TestService(scratch, {})
+    for (const [token, path] of [
+      [scratch.file('other'), scratch.file('other.new')],
+      [precious, precious],
+    ]) {
+      service.configure({ ...sites, repl_token_file: token })
+      const { status, stderr } = await service.run('start')
+      expect({ status, stderr }).toEqual({
+        status: 1,
+        stderr: `daemonize: Cannot create "${path}": there is something else: it holds no token\n`,
+      })
+    }
     await service.run('stop')
     const heard: string[] = []
     const other = createServer((socket) => socket.on('data', (bytes) => heard.push(String(bytes))))
@@ -780,7 +788,8 @@ describe('the REPL', () => {
     expect((await runDaemonize([service.conf, 'repl'])).stderr).toContain('its token: it holds no token')
     await new Promise((resolve) => other.close(resolve))
     expect(heard).toEqual([])
-    expect(readFileSync(precious, 'utf8')).toBe('precious\n')
+    for (const path of [precious, scratch.file('other.new')])
+      expect(readFileSync(path, 'utf8')).toBe('precious\n')
   })
 })
 

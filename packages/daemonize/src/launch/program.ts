@@ -112,8 +112,10 @@ function readSecret(path: string): string {
 function makeToken(tokenFile: string): string {
   const path = `${tokenFile}.new`
   const token = makeIncarnationId()
-  const stranger = describeStranger(tokenFile)
-  if (stranger !== undefined) throw new ToolError('CANNOT_CREATE', { path: tokenFile, reason: stranger })
+  for (const each of [tokenFile, path]) {
+    const reason = describeStranger(each)
+    if (reason !== undefined) throw new ToolError('CANNOT_CREATE', { path: each, reason })
+  }
   try {
     // A new file, whatever was there: neither what a link leads to, nor one that others have open.
     rmSync(path, { force: true })

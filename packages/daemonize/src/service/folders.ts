@@ -41,7 +41,7 @@ export function removeRecords(settings: Settings, { force = false } = {}): void 
   removePrepared(settings)
   const { repl } = settings
   if (!repl) return
-  if ('tokenFile' in repl && 'value' in readToken(repl.tokenFile)) removeFile(repl.tokenFile)
+  if ('tokenFile' in repl) removeToken(repl.tokenFile)
   if ('socket' in repl && lstatSync(repl.socket, { throwIfNoEntry: false })?.isSocket())
     removeFile(repl.socket)
 }
@@ -60,8 +60,12 @@ function isDamagedState(path: string): boolean {
 
 /** After a start that did not come to an end. */
 export function removePrepared({ pidfile, state, repl }: Settings): void {
-  const token = repl && 'tokenFile' in repl ? [`${repl.tokenFile}.new`] : []
-  for (const path of [`${pidfile}.new`, `${state}.new`, ...token]) removeFile(path)
+  for (const path of [`${pidfile}.new`, `${state}.new`]) removeFile(path)
+  if (repl && 'tokenFile' in repl) removeToken(`${repl.tokenFile}.new`)
+}
+
+function removeToken(path: string): void {
+  if ('value' in readToken(path)) removeFile(path)
 }
 
 function removeFile(path: string): void {
