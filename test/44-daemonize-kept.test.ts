@@ -207,6 +207,18 @@ describe('supervision', () => {
     expect(readFileSync(service.log, 'utf8')).toBe('up\ndone\n')
   })
 
+  it.each(['no', 'always'])('kill does not wait for a stop that waits; restart: %s', async (restart) => {
+    const service = await startService(
+      { restart, stop_timeout: 100_000, ready: { line: 'up' } },
+      "trap 'echo heard' TERM\necho up\nwhile :; do sleep 0.02; done\n",
+    )
+    const stopped = service.run('stop')
+    await until('it is told to end', () => readFileSync(service.log, 'utf8').includes('heard'))
+    expect((await service.run('kill')).record).toMatchObject({ state: 'stopped' })
+    expect((await stopped).record).toMatchObject({ state: 'stopped', changed: true })
+    expect(service.processes()).toEqual([])
+  })
+
   it('restart gives requests in flight their time, which may be longer than that of stop', async () => {
     const modules = scratch.file('slow-sites')
     mkdirSync(modules, { recursive: true })

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { aborted } from '@plumbline/common/process/aborted'
 import { ProcessHandle } from '../service/handle.ts'
 import { endIncarnation, endStrays, type Ending } from '../service/end.ts'
+import type { Settings } from '../config/settings.ts'
 import { removeRecords } from '../service/folders.ts'
 import { inspectService, inspectStarting } from '../service/inspect.ts'
 import { SIGCONT, SIGKILL } from '../service/signals.ts'
@@ -50,7 +51,7 @@ async function end(context: Context, signal: number | undefined): Promise<Outcom
         reason: changed ? reason : 'it was not running',
       })
     },
-    interruptStarts(context, ending),
+    interruptOthers(context, ending),
   )
   // Whoever has had enough of waiting is not made to; what has been told to end is left to do so.
   return Promise.race([ended, aborted(context.signal)])
@@ -62,11 +63,15 @@ function notRunning(context: Context): Outcome {
 
 /**
  * Whoever starts it right now holds the lock until it is ready, which may be never: the start is made to fail, by what
- * would end the service if it ran.
+ * would end the service if it ran. Whoever stops it holds the lock for as long as the service may take: kill does not.
  */
-function interruptStarts({ settings }: Context, { signal, timeout }: Pick<Ending, 'signal' | 'timeout'>) {
+function interruptOthers({ settings }: Context, { signal, timeout }: Pick<Ending, 'signal' | 'timeout'>) {
   const killAt = new Map<string, number>()
+  let isKilled = signal !== undefined
   return () => {
+    if (!isKilled) killRunning(settings)
+    // Once: another one may be there by now that a keeper has made, and that is ended in its turn.
+    isKilled = true
     const starting = inspectStarting(settings)
     const handle = starting && ProcessHandle.open(starting)
     if (!handle) return
@@ -80,4 +85,11 @@ function interruptStarts({ settings }: Context, { signal, timeout }: Pick<Ending
     }
     handle.close()
   }
+}
+
+function killRunning(settings: Settings): void {
+  const { main } = inspectService(settings)
+  const handle = main && ProcessHandle.open(main)
+  handle?.signal(SIGKILL)
+  handle?.close()
 }
