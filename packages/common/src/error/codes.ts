@@ -52,6 +52,7 @@ export const codes = {
   COMMAND_FAILED: say(someFailed, (d) => `Command failed with status ${d.status}${because(d.stderr)}`),
   CANCELLED: sayRetry(tryAgain, (d) => `${d.what ?? 'The command'} was cancelled`),
   TIMEOUT: sayRetry(tryAgain, (d) => `${d.what} took longer than ${d.ms} ms`),
+  FILES_EXHAUSTED: sayRetry(tryAgain, (d) => `Cannot open another file: ${d.reason}`),
   INTERNAL: say(software, (d) => `Internal error: ${d.reason}`),
 
   // Secrets

@@ -18,6 +18,11 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined
 }
 
+/** Of this process, or of the machine: no file's fault. */
+export function isOutOfFiles(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE'].includes(errnoOf(error) ?? '')
+}
+
 /** A ToolError as it is; anything else is a bug of ours. */
 export function toToolError(error: unknown): ToolError {
   if (error instanceof ToolError) return error
@@ -29,5 +34,7 @@ export function toToolError(error: unknown): ToolError {
       { cause: error },
     )
   }
+  if (isOutOfFiles(error))
+    return new ToolError('FILES_EXHAUSTED', { reason: reasonOf(error) }, { cause: error })
   return new ToolError('INTERNAL', { reason: reasonOf(error) }, { cause: error })
 }

@@ -1,6 +1,7 @@
 // Items that running processes use: their executable, directory, open files, mapped files and environment.
 import { closeSync, existsSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { isOutOfFiles } from '@plumbline/common/error/translate'
 import { storeItemOf } from '@plumbline/common/store/store-path'
 import type { Turn } from '../work/job.ts'
 
@@ -63,8 +64,9 @@ function readAll(path: string, block: Buffer): Buffer {
 function attempt(action: () => void): void {
   try {
     action()
-  } catch {
-    // The process has ended, or is somebody else's.
+  } catch (error) {
+    // Else the process has ended, or is somebody else's; what it uses must not be taken for unused.
+    if (isOutOfFiles(error)) throw error
   }
 }
 

@@ -109,8 +109,10 @@ export class WorkerPool {
   #lose(slot: Slot, error: Error): void {
     const at = this.#slots.indexOf(slot)
     if (at >= 0) this.#slots.splice(at, 1)
+    // Node says it in words only.
+    const code = /\bE[MN]FILE\b/.test(error.message) ? 'FILES_EXHAUSTED' : 'INTERNAL'
     for (const id of slot.jobs) {
-      this.#jobs.get(id)?.reject(new ToolError('INTERNAL', { reason: `a worker thread: ${error.message}` }))
+      this.#jobs.get(id)?.reject(new ToolError(code, { reason: `a worker thread: ${error.message}` }))
       this.#jobs.delete(id)
     }
     slot.jobs.clear()
