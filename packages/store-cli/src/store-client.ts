@@ -115,7 +115,9 @@ export class StoreClient {
         return connection
       } catch (error) {
         this.#isUnreachable = true
-        throw error
+        if (!(error instanceof Disconnected)) throw error
+        const reason = 'it was closed before it began, as when there are too many'
+        throw new ToolError('CONNECTION_LOST', { host: 'the store daemon', reason }, { cause: error })
       }
     }))
   }

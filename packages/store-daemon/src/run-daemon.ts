@@ -14,6 +14,7 @@ import { readBuildConfig } from './build/build-config.ts'
 import { chooseIsolation, describeIsolation } from './build/isolation.ts'
 import { defaultSettings, defaultSocket, makeConfig, type Config } from './config.ts'
 import { findBinding } from './database/open.ts'
+import { requireOpenFiles } from './open-files.ts'
 import { StoreServer, type Address } from './server.ts'
 import { makeStoreWritable } from './store/writable-store.ts'
 
@@ -38,6 +39,7 @@ export async function runDaemon(tool: Tool): Promise<number> {
   try {
     if (args.flags.has('stdio')) await serveStdio(server, config, tool)
     else {
+      requireOpenFiles()
       const listen = args.values['listen']
       const own = passed.length > 0 ? passed : [{ path: defaultSocket(config) }]
       const addresses = listen?.map(parseAddress) ?? own
@@ -126,6 +128,7 @@ async function serveStdio(server: StoreServer, config: Config, { records, signal
     }
     return
   }
+  requireOpenFiles()
   const uid = getuid?.()
   const socket = Duplex.from({ readable: stdin, writable: output })
   socket.on('error', () => socket.destroy())

@@ -1,7 +1,7 @@
 // Accepts connections and serves each as what it speaks, told by its first byte: `{` begins a record, anything else
 // the worker protocol.
 import { once } from 'node:events'
-import { chmodSync, readFileSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { ToolError } from '@plumbline/common/error/tool-error'
@@ -12,8 +12,10 @@ import { ConnectionEnd } from './connection-end.ts'
 import { findUser } from './operations/user-profile.ts'
 import { ByteReader, Disconnected } from '@plumbline/common/store/wire/byte-reader'
 import { serveCalls } from './protocol/serve-calls.ts'
+import { maxConnections } from './open-files.ts'
+import { Seats } from './seats.ts'
 import { listenAt } from './socket-place.ts'
-import { endSession, makeSession, type Peer, type Session } from './session.ts'
+import { endSession, isTrusted, makeSession, type Peer, type Session } from './session.ts'
 import { Store } from './store/store.ts'
 import { endWaiting } from './store/wait-for-lock.ts'
 
@@ -23,8 +25,6 @@ export type Address = { path: string } | { host: string; port: number } | { fd: 
 type Say = (text: string) => void
 
 const lingerMs = 2000
-/** Of open files, where the kernel's word is not to be had. */
-const usualLimit = '1024'
 
 export class StoreServer {
   readonly #config: Config
@@ -32,6 +32,7 @@ export class StoreServer {
   readonly #diagnose: Say
   readonly #servers: Server[] = []
   readonly #connections = new Map<Promise<void>, ConnectionEnd>()
+  readonly #seats = new Seats(maxConnections())
   #store: Promise<Store> | undefined
 
   constructor(config: Config, pid: number, diagnose: Say) {
@@ -43,8 +44,6 @@ export class StoreServer {
   /** Throws LISTEN_FAILED. */
   async listen(address: Address): Promise<void> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
-    // Beyond that, items could not be opened for those who are connected.
-    server.maxConnections = maxConnections()
     const where =
       'path' in address ? address.path : 'host' in address ? address.host : `descriptor ${address.fd}`
     try {
@@ -87,6 +86,11 @@ export class StoreServer {
   #accept(socket: Socket): void {
     socket.on('error', () => socket.destroy())
     const { peer, remote } = identify(socket)
+    if (!this.#seats.take(peer.uid, isTrusted(peer))) {
+      this.#diagnose(`refused connection from ${peer.name}: there are too many`)
+      return void socket.destroy()
+    }
+    socket.once('close', () => this.#seats.leave(peer.uid))
     this.#diagnose(
       remote
         ? `accepted connection from ${peer.name}`
@@ -131,21 +135,6 @@ function closeSlowly(socket: Duplex, reader: ByteReader): void {
   const timer = setTimeout(() => socket.destroy(), lingerMs).unref()
   socket.once('close', () => clearTimeout(timer))
   if (reader.ended) socket.once('finish', () => socket.destroy())
-}
-
-/** What the limit of open files leaves, once the store has what it needs. */
-function maxConnections(): number {
-  const [, soft = usualLimit] = /^Max open files\s+(\S+)/m.exec(readLimits()) ?? []
-  return soft === 'unlimited' ? Infinity : Math.max(8, Math.floor(Number(soft) * 0.75) - 64)
-}
-
-function readLimits(): string {
-  try {
-    return readFileSync('/proc/self/limits', 'latin1')
-  } catch {
-    // A chroot may have no /proc.
-    return ''
-  }
 }
 
 /** Who is at the other end, by the kernel's word. */

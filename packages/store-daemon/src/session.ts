@@ -49,8 +49,7 @@ export function makeSession(store: Store, peer: Peer, remote: boolean, end: Conn
   return {
     store,
     peer,
-    // Whoever the daemon runs as could do to the store by hand what is refused to others.
-    trusted: peer.uid !== undefined && (peer.uid === 0 || peer.uid === getuid?.()),
+    trusted: isTrusted(peer),
     remote,
     options: {
       keepFailed: false,
@@ -72,6 +71,11 @@ export function makeSession(store: Store, peer: Peer, remote: boolean, end: Conn
       return end.signal
     },
   }
+}
+
+/** Whoever the daemon runs as could do to the store by hand what is refused to others. */
+export function isTrusted({ uid }: Peer): boolean {
+  return uid !== undefined && (uid === 0 || uid === getuid?.())
 }
 
 export function endSession({ store, roots }: Session): void {

@@ -1,0 +1,102 @@
+// Few descriptors, and many who want one: nobody's connections keep others out, and what is too little is named.
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { describe, expect, it } from 'vitest'
+import { Scratch } from './support/scratch.ts'
+import { environment } from './support/shell.ts'
+import { startStore, storeCli, storeDaemon } from './support/store.ts'
+import { fileNar } from './support/wire.ts'
+
+const scratch = new Scratch('store-limits')
+const [user, other] = [65534, 65533]
+const withLimit = (files: number) => ['sh', '-c', `ulimit -n ${files}; exec "$@"`, 'sh']
+const as = (uid: number) => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
+
+/** Says how many of so many connections are served, and keeps these until its standard input ends. */
+const hog = `
+  const [path, count] = process.argv.slice(1)
+  let served = 0, settled = 0
+  const settle = () => { if (++settled == count) console.log(served) }
+  for (let index = 0; index < count; index++) {
+    const socket = require('net').connect(path).on('error', () => {}).once('close', settle)
+    socket.write('{"type":"ping"}\\n')
+    socket.once('data', () => { served++; socket.off('close', settle); settle() })
+  }
+  process.stdin.resume().on('end', () => process.exit())`
+
+async function takeAll(uid: number, socket: string, count = 400) {
+  const [command = '', ...args] = [...as(uid), process.execPath, '-e', hog, socket, String(count)]
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  scratch.onEnd(() => void child.kill())
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  const leave = async () => {
+    child.stdin.end()
+    await once(child, 'exit')
+  }
+  return { served: Number(line), leave }
+}
+
+describe.skipIf(process.getuid?.() !== 0)('connections', () => {
+  it('of one user are in nobody else’s way, nor in that of root', async () => {
+    const daemon = await startStore(scratch, 'shared', { prefix: withLimit(256) })
+    const first = await takeAll(user, daemon.socket)
+    const second = await takeAll(other, daemon.socket)
+    expect([first.served, second.served]).toEqual([64, 32])
+    const client = await daemon.connect()
+    expect(await client.isValid(await client.addText('text', 'text'))).toBe(true)
+    const [command = '', ...args] = [...as(user), process.execPath, storeCli, 'ping']
+    const { status, stderr } = spawnSync(command, args, {
+      encoding: 'utf8',
+      env: environment({ GUIX_DAEMON_SOCKET: daemon.socket }),
+    })
+    expect([status, stderr]).toEqual([
+      69,
+      'store-cli: Connection to the store daemon was lost: it was closed before it began, as when there are too many\n',
+    ])
+    await first.leave()
+    await client.isValid(`${daemon.store}/x`)
+    const again = await takeAll(user, daemon.socket)
+    expect(again.served).toBe(47)
+    await Promise.all([again.leave(), second.leave()])
+    client.close()
+  })
+})
+
+describe('a daemon that may open few files', () => {
+  it.each([[], ['--stdio']])('says how many it needs %j', async (...options) => {
+    const [command = '', ...args] = [...withLimit(48), process.execPath, storeDaemon, ...options]
+    const place = ['--store', scratch.file('few/store'), '--state', scratch.file('few/state')]
+    const { status, stderr } = spawnSync(command, [...args, ...place], {
+      encoding: 'utf8',
+      input: '{"type":"ping"}\n',
+      env: environment(),
+    })
+    expect([status, stderr]).toEqual([
+      78,
+      'store-daemon: Cannot work with 48 open files: at least 64 are needed (ulimit -n)\n',
+    ])
+  })
+
+  it('works with these for as many as it lets in', async () => {
+    const daemon = await startStore(scratch, 'enough', { prefix: withLimit(64) })
+    const clients = await Promise.all(Array.from({ length: 8 }, () => daemon.connect()))
+    const contents = Buffer.alloc(300_000, 'x')
+    const work = clients.map(async (client, index) => {
+      for (let round = 0; round < 5; round++) {
+        const path = await client.addNar(`n${index}-${round}`, fileNar(contents))
+        expect(await client.isValid(await client.addText(`t${index}-${round}`, 'text', [path]))).toBe(true)
+        expect((await client.exportItem(path).catch(String)).toString()).not.toContain('files')
+        expect(await client.verify(true)).toBe(false)
+        await client.collect(2)
+      }
+    })
+    await Promise.all(work)
+    const child = spawn(process.execPath, [storeCli, 'ping'], {
+      env: environment({ GUIX_DAEMON_SOCKET: daemon.socket }),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    expect(await text(child.stderr)).toContain('too many')
+    for (const client of clients) client.close()
+  })
+})
