@@ -12,6 +12,12 @@ export function reasonOf(error: unknown): string {
   return known?.[0] === 'EISDIR' ? 'is a directory' : (known?.[1] ?? error.message)
 }
 
+/** The same, with the file that it is about: where nobody who knows what it is for has named it. */
+export function reasonWithFile(error: unknown): string {
+  const { path } = (error ?? {}) as NodeJS.ErrnoException
+  return typeof path === 'string' ? `${path}: ${reasonOf(error)}` : reasonOf(error)
+}
+
 /** errno name (ENOENT …) of a Node system error. */
 export function errnoOf(error: unknown): string | undefined {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
@@ -36,5 +42,5 @@ export function toToolError(error: unknown): ToolError {
   }
   if (isOutOfFiles(error))
     return new ToolError('FILES_EXHAUSTED', { reason: reasonOf(error) }, { cause: error })
-  return new ToolError('INTERNAL', { reason: reasonOf(error) }, { cause: error })
+  return new ToolError('INTERNAL', { reason: reasonWithFile(error) }, { cause: error })
 }

@@ -1,8 +1,8 @@
 // The schema that Guix and Nix share, and its pragmas. Other programs write to the same file: nothing may be added.
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { fault } from '../fault.ts'
+import { readStateFile } from '../store/read-state-file.ts'
 import { replaceFile } from '../store/replace-file.ts'
 import { openConnection, type Connection } from './open.ts'
 
@@ -44,11 +44,12 @@ create table if not exists FailedPaths (
 );
 `
 
-/** Opens DIRECTORY/db.sqlite, made new when there is no DIRECTORY/schema. Throws SCHEMA_UNSUPPORTED. */
+/** Opens DIRECTORY/db.sqlite, made new when there is no DIRECTORY/schema. Throws SCHEMA_UNSUPPORTED, STORE_FAILED. */
 export function openDatabase(directory: string): Connection {
   const schemaFile = join(directory, 'schema')
-  const isNew = !existsSync(schemaFile)
-  if (!isNew) checkVersion(readFileSync(schemaFile, 'latin1'))
+  const text = readStateFile(schemaFile)
+  const isNew = text === undefined
+  if (!isNew) checkVersion(text, schemaFile)
   const connection = openConnection(join(directory, 'db.sqlite'), { busyMs: 60_000 })
   try {
     prepare(connection, isNew, schemaFile)
@@ -75,12 +76,14 @@ function prepare(connection: Connection, isNew: boolean, schemaFile: string): vo
   connection.pragma('busy_timeout = 0')
 }
 
-function checkVersion(text: string): void {
-  const found = Number.parseInt(text, 10)
+function checkVersion(text: string, file: string): void {
+  if (!/^[0-9]+\s*$/.test(text))
+    throw new ToolError('SCHEMA_UNSUPPORTED', { reason: `\`${file}' is corrupt` })
+  const found = Number(text)
   if (found === version) return
   const reason =
     found > version
       ? `current store schema is version ${found}, but I only support ${version}`
-      : `Your store database uses an implausibly old schema, version ${Number.isNaN(found) ? 0 : found}.`
+      : `Your store database uses an implausibly old schema, version ${found}.`
   throw new ToolError('SCHEMA_UNSUPPORTED', { reason })
 }

@@ -1,8 +1,8 @@
 // When items were first seen dead, so that a collection can keep what died a short while ago. Guix's schema has no
 // place for it, so it is a file of our own beside: one line an item, "SECONDS PATH".
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { errnoOf } from '@plumbline/common/error/translate'
+import { readStateFile } from '../store/read-state-file.ts'
 import { replaceFile } from '../store/replace-file.ts'
 
 /** Updates the record for what is dead now, and returns the time of death of each, in seconds since 1970. */
@@ -26,17 +26,12 @@ export function recordDeaths(state: string, dead: Iterable<string>, now: number)
 }
 
 function readDeaths(file: string): Map<string, number> {
-  try {
-    const lines = readFileSync(file, 'latin1').split('\n')
-    return new Map(
-      lines.flatMap((line) => {
-        const space = line.indexOf(' ')
-        const time = Number(line.slice(0, space))
-        return space > 0 && Number.isSafeInteger(time) ? [[line.slice(space + 1), time] as const] : []
-      }),
-    )
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return new Map()
-    throw error
-  }
+  const lines = readStateFile(file)?.split('\n') ?? []
+  return new Map(
+    lines.flatMap((line) => {
+      const space = line.indexOf(' ')
+      const time = Number(line.slice(0, space))
+      return space > 0 && Number.isSafeInteger(time) ? [[line.slice(space + 1), time] as const] : []
+    }),
+  )
 }

@@ -1,7 +1,7 @@
 // Serves one connection that speaks the worker protocol: greeting, then calls, one after the other.
 import type { Duplex } from 'node:stream'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { reasonOf, toToolError } from '@plumbline/common/error/translate'
+import { reasonWithFile, toToolError } from '@plumbline/common/error/translate'
 import { makeUserProfile } from '../operations/user-profile.ts'
 import type { Session } from '../session.ts'
 import { Disconnected, type ByteReader } from '@plumbline/common/store/wire/byte-reader'
@@ -142,5 +142,5 @@ function statusOf(error: unknown): number {
 }
 
 function describe(error: unknown): string {
-  return toWire(error instanceof ToolError ? error.message : reasonOf(error))
+  return toWire(error instanceof ToolError ? error.message : reasonWithFile(error))
 }

@@ -2,7 +2,7 @@
 // Pure: no I/O.
 import { codes, type ErrorCode, type ErrorDetails } from '@plumbline/common/error/codes'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
+import { errnoOf, reasonWithFile } from '@plumbline/common/error/translate'
 
 /** To a worker: start a job, hand it something, or have it stop. */
 export type ToWorker =
@@ -29,7 +29,7 @@ export type Job<Args, Result> = (args: Args, port: JobPort) => Promise<Result>
 
 export function toPlainError(error: unknown): PlainError {
   if (error instanceof ToolError) return { code: error.code, details: error.details, message: error.message }
-  return { code: errnoOf(error), details: {}, message: reasonOf(error) }
+  return { code: errnoOf(error), details: {}, message: reasonWithFile(error) }
 }
 
 export function fromPlainError({ code, details, message }: PlainError): Error {
