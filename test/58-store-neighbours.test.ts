@@ -298,6 +298,24 @@ describe('locks', () => {
     expect(existsSync(file)).toBe(false)
   })
 
+  it('temproots: of a daemon of the same number in another container, which holds it', async () => {
+    const daemon = await startStore(scratch, 'namesake')
+    const path = `${daemon.store}/${'0'.repeat(32)}-kept`
+    writeFileSync(path, 'kept')
+    const file = `${daemon.state}/temproots/${daemon.pid}`
+    const lock = await holdLock(file, 'shared', { contents: `${path}|` })
+    const [client, collector] = [await daemon.connect(), await daemon.connect()]
+    expect((await collector.collect(2)).paths).toEqual([])
+    const own = await client.addText('own', 'own')
+    expect((await collector.collect(2)).paths).toEqual([])
+    client.close()
+    await lock.release()
+    expect((await collector.collect(2)).paths).toEqual([path, own].sort())
+    expect(readdirSync(`${daemon.state}/temproots`)).toHaveLength(1)
+    await daemon.stop()
+    expect(readdirSync(`${daemon.state}/temproots`)).toEqual([])
+  })
+
   it('temproots: who comes finds what was added while nobody was there', async () => {
     const daemon = await startStore(scratch, 'sole')
     const client = await daemon.connect()

@@ -51,7 +51,7 @@ export function collectGarbage(store: Store, request: CollectRequest): Promise<C
       // Whoever has left while it had to wait does not want it any more.
       request.signal.throwIfAborted()
       log(0, 'finding garbage collector roots...')
-      const foreign = await holdForeignRoots(store.config.state, store.pid)
+      const foreign = await holdForeignRoots(store.config.state, store.tempRoots)
       for (const file of foreign.removed) log(0, `removing stale temporary roots file \`${file}'`)
       // The collector's own roots are dropped for good: its client knows what it deletes.
       if (!isQuery(request.action)) request.own.clear()

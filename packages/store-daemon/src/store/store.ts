@@ -34,7 +34,6 @@ const maxSweptHere = 2000
 
 export class Store {
   readonly config: Config
-  readonly pid: number
   readonly pool = new WorkerPool()
   readonly protectors = new Protectors()
   readonly database: PathDatabase
@@ -49,7 +48,6 @@ export class Store {
 
   private constructor(config: Config, pid: number) {
     this.config = config
-    this.pid = pid
     makeDirectories(config)
     const opened: { close: () => void }[] = []
     try {
@@ -131,7 +129,7 @@ export class Store {
   async #sweep(before: number): Promise<void> {
     const { store, state, database } = this.config
     // A daemon that has come since can neither add roots nor, for want of a root, items.
-    const foreign = await holdForeignRoots(state, this.pid)
+    const foreign = await holdForeignRoots(state, this.tempRoots)
     try {
       removeOldScratch(join(state, 'gcroots/auto'), before)
       // A thread of its own costs ten megabytes and fifty milliseconds: only for what takes longer than that.

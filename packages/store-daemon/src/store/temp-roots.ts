@@ -4,8 +4,11 @@
 // lock, which says that the process lives; to add to it the lock is made exclusive, so that a collector which holds
 // it shared keeps additions out. Where there is no other daemon (sole-use.ts) there is no such collector: what is added
 // meanwhile is written together, before one can come. Within the process every connection has its own set.
+import { randomInt } from 'node:crypto'
 import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ToolError } from '@plumbline/common/error/tool-error'
+import { isOutOfFiles, reasonOf } from '@plumbline/common/error/translate'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { fault } from '../fault.ts'
 import type { ProcessLock } from './process-lock.ts'
@@ -19,11 +22,14 @@ export type RootSet = Set<string>
 
 /** Paths in the file that nobody needs any more, before it is written anew. */
 const maxForgotten = 4096
+/** On Linux, at most: proc(5), pid_max. */
+const maxPid = 2 ** 22
 
 type Surroundings = { protectors: Protectors; gcLock: ProcessLock; soleUse: SoleUse }
 
 export class TempRoots {
-  readonly #file: string
+  readonly #directory: string
+  #name: string
   readonly #sets = new Set<RootSet>()
   readonly #protectors: Protectors
   readonly #gcLock: ProcessLock
@@ -39,7 +45,13 @@ export class TempRoots {
     this.#protectors = protectors
     this.#gcLock = gcLock
     this.#soleUse = soleUse
-    this.#file = join(state, 'temproots', String(pid))
+    this.#directory = join(state, 'temproots')
+    this.#name = String(pid)
+  }
+
+  /** Whether that one in the directory is this process's own. */
+  isOwn(name: string): boolean {
+    return this.#fd !== undefined && name === this.#name
   }
 
   open(): RootSet {
@@ -99,7 +111,7 @@ export class TempRoots {
   /** Takes the file away. */
   end(): void {
     if (this.#fd === undefined) return
-    unlinkSync(this.#file)
+    unlinkSync(join(this.#directory, this.#name))
     markRemoved(this.#fd)
     closeSync(this.#fd)
     this.#fd = undefined
@@ -125,7 +137,7 @@ export class TempRoots {
 
   #create(): number {
     for (;;) {
-      const fd = openSync(this.#file, 'a+', 0o600)
+      const fd = this.#openFile()
       const locked = native().recordLock(fd, recordLockType.exclusive) === 1
       // A collector may have taken the file of a dead process of the same number away meanwhile.
       if (locked && fstatSync(fd).nlink > 0) {
@@ -134,6 +146,19 @@ export class TempRoots {
         return fd
       }
       closeSync(fd)
+      // A daemon in another container has the same number: what no process has as its own is free.
+      if (!locked) this.#name = String(randomInt(maxPid, 2 ** 31))
+    }
+  }
+
+  #openFile(): number {
+    const file = join(this.#directory, this.#name)
+    try {
+      return openSync(file, 'a+', 0o600)
+    } catch (error) {
+      if (isOutOfFiles(error)) throw error
+      const reason = `cannot open temporary roots \`${file}': ${reasonOf(error)}`
+      throw new ToolError('STORE_FAILED', { reason }, { cause: error })
     }
   }
 
