@@ -113,12 +113,34 @@ describe('a daemon that is started', () => {
     await right.stop()
   })
 
+  it('with a state of any name works there as everywhere', async () => {
+    const store = scratch.file('plain')
+    const daemon = await startStore(scratch, 'zustände 状態', { store })
+    const client = await daemon.connect()
+    const [kept, own] = [await client.addText('kept', 'kept'), await client.addText('own', 'own')]
+    const dead = await client.addText('dead', 'dead')
+    symlinkSync(own, `${daemon.state}/gcroots/größe`)
+    symlinkSync(kept, `${daemon.folder}/link`)
+    await client.call(12, str(`${daemon.folder}/link`))
+    await client.int()
+    expect((await client.collect(2)).paths).toEqual([dead])
+    await client.call(14)
+    const count = await client.int()
+    const roots: string[] = []
+    for (let index = 0; index < 2 * count; index++) roots.push(await client.str())
+    expect(roots).toEqual([`${daemon.folder}/link`, kept, `${daemon.state}/gcroots/größe`, own])
+    await daemon.stop()
+    await daemon.start()
+    expect(await (await daemon.connect()).verify(true)).toBe(false)
+  })
+
   it.each([
     ['/', scratch.file('state')],
     ['', scratch.file('state')],
     [scratch.file('store'), ''],
     [scratch.file('both'), scratch.file('both')],
     [scratch.file('store'), `${scratch.file('store')}/var/../state`],
+    [scratch.file('größe'), scratch.file('state')],
   ])('with store %j and state %j uses neither', (store, state) => {
     const { status, stderr } = spawnSync(
       process.execPath,
@@ -128,6 +150,21 @@ describe('a daemon that is started', () => {
     expect([status, stderr]).toEqual([78, expect.stringContaining('Cannot use')])
     expect(existsSync('/.links')).toBe(false)
   })
+})
+
+it('a state whose name is no text is not taken for another', () => {
+  const place = scratch.file('bytes')
+  const line = 'exec "$0" "$1" --stdio --store "$2/store" --state "$2/$(printf "gr\\366\\337e")"'
+  const { status, stderr } = spawnSync('sh', ['-c', line, process.execPath, storeDaemon, place], {
+    input: '{"type":"ping"}\n',
+    encoding: 'utf8',
+    env: environment(),
+  })
+  expect([status, stderr]).toEqual([
+    78,
+    `store-daemon: Cannot use directory "${place}/gr\\xf6\\xdfe": its name is not UTF-8\n`,
+  ])
+  expect(existsSync(place)).toBe(false)
 })
 
 describe.skipIf(!isRoot)('a daemon', () => {

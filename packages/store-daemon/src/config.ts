@@ -2,6 +2,7 @@
 // Pure: no I/O.
 import { join, resolve } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { showBytes } from '@plumbline/common/process/byte-text'
 import type { BuildConfig } from './build/build-config.ts'
 
 export type Config = {
@@ -76,13 +77,17 @@ export function makeConfig(
       reason: `Cannot use directory "${path}": it is in the store, ${absolute.store}`,
     })
   }
-  for (const path of Object.values(absolute)) {
-    // Store paths are byte strings, and the same in every locale.
-    if (/[^\x21-\x7e]/.test(path)) {
-      throw new ToolError('STORE_CONFIG', {
-        reason: `Cannot use directory "${path}": only printable ASCII is possible`,
-      })
-    }
+  // Store paths are byte strings, and the same in every locale.
+  if (/[^\x21-\x7e]/.test(absolute.store)) {
+    throw new ToolError('STORE_CONFIG', {
+      reason: `Cannot use directory "${absolute.store}": only printable ASCII is possible in a store's name`,
+    })
+  }
+  // Node's file functions would take another name.
+  if (/[\p{Surrogate}\ufffd]/u.test(absolute.state)) {
+    throw new ToolError('STORE_CONFIG', {
+      reason: `Cannot use directory "${showBytes(absolute.state)}": its name is not UTF-8`,
+    })
   }
   return {
     ...defaultSettings,

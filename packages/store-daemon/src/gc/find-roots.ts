@@ -8,7 +8,7 @@
 // user's broken mount must not keep others from collecting.
 import { lstatSync, readdirSync, readlinkSync, unlinkSync, type Dirent } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { toPath } from '@plumbline/common/store/byte-string'
+import { toByteString, toPath } from '@plumbline/common/store/byte-string'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { storeItemOf } from '@plumbline/common/store/store-path'
 import type { Job } from '../work/job.ts'
@@ -29,7 +29,8 @@ export const findRootsJob: Job<{ store: string; state: string }, FoundRoots> = a
 /** Targets are items of the store; whether they are valid is for the caller to see. */
 export function findRoots(store: string, state: string): FoundRoots {
   const found: FoundRoots = { roots: [], seen: new Map(), warnings: [] }
-  const automatic = join(state, 'gcroots/auto')
+  const directory = toByteString(state)
+  const automatic = join(directory, 'gcroots/auto')
   let before: Map<string, Root> | undefined
   const add = (path: string, root: Root) => {
     found.roots.push(root)
@@ -70,7 +71,7 @@ export function findRoots(store: string, state: string): FoundRoots {
       if (indirect) add(path, { link: target, target: indirect })
     }
   }
-  for (const name of ['gcroots', 'manifests', 'profiles']) visit(join(state, name), undefined)
+  for (const name of ['gcroots', 'manifests', 'profiles']) visit(join(directory, name), undefined)
   return found
 }
 

@@ -1,6 +1,7 @@
 // The directory of a user's profiles, made when that user first connects.
 import { chownSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { toByteString } from '@plumbline/common/store/byte-string'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { exists } from '../store/remove-tree.ts'
 import type { Store } from '../store/store.ts'
@@ -13,7 +14,7 @@ export function makeUserProfile(store: Store, user: string | number): void {
   if (!found || found.name.includes('/') || found.name.startsWith('.')) return
   const directory = join(store.config.state, 'profiles/per-user', found.name)
   // Asked for first: most connections are not somebody's first, and an error costs ten times the question.
-  if (exists(directory)) return
+  if (exists(toByteString(directory))) return
   try {
     mkdirSync(directory, { mode: 0o755 })
     chownSync(directory, found.uid, found.gid)
