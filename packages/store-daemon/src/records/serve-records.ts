@@ -9,6 +9,8 @@ import { LineSplitter, LineTooLong, type Line } from '@plumbline/common/ndjson/l
 import { defaultMaxLine } from '@plumbline/common/ndjson/read'
 import { makeErrorRecord } from '@plumbline/common/records/error'
 import { formatMismatch, validate } from '@plumbline/common/records/validate'
+import { fromByteString } from '@plumbline/common/store/byte-string'
+import { toWire } from '@plumbline/common/store/wire/wire-writer'
 import type { ByteReader } from '@plumbline/common/store/wire/byte-reader'
 import { Disconnected } from '@plumbline/common/store/wire/byte-reader'
 import type { Session } from '../session.ts'
@@ -62,7 +64,7 @@ async function answerLine(
     if (typeof record['id'] === 'string') id = record['id']
     const session = await open()
     session.log = (level, message) => {
-      if (level === 0) tell({ type: 'log', level, message })
+      if (level === 0) tell({ type: 'log', level, message: toText(message) })
     }
     const { type, request } = checkRequest(record, line.number)
     // The table's types say that request and operation belong together; a lookup by name cannot.
@@ -75,8 +77,14 @@ async function answerLine(
     await operation(session, request, answer, tell)
   } catch (error) {
     if (error instanceof Disconnected) throw error
-    await answer(makeErrorRecord('store-daemon', toToolError(error)))
+    const known = toToolError(error)
+    await answer(makeErrorRecord('store-daemon', known, { message: toText(known.message) }))
   }
+}
+
+/** Of a message in which paths are byte strings. */
+function toText(message: string): string {
+  return fromByteString(toWire(message))
 }
 
 function decodeLine(line: Line, decode: Decode) {

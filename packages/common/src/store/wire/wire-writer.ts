@@ -2,6 +2,7 @@
 //
 // A message is put together in one buffer that all connections share: a connection that is idle has none of its own.
 // It has to be built without waiting, and to end with commit() or flush(), before another connection has its turn.
+import { isUtf8 } from 'node:buffer'
 import type { Duplex } from 'node:stream'
 import { drained } from '../../process/drained.ts'
 import { paddingOf } from '../nar/nar-words.ts'
@@ -123,7 +124,13 @@ function paddingAfter(length: number): string {
   return '\0\0\0\0\0\0\0'.slice(0, paddingOf(length))
 }
 
-/** A message in Unicode, in which paths are byte strings, as bytes. */
+/** A message in Unicode, in which paths are byte strings, as bytes. What would be no UTF-8 is Unicode: somebody's umlaut. */
 export function toWire(message: string): string {
-  return message.replace(/[\u0100-\uffff]+/g, (text) => Buffer.from(text, 'utf8').toString('latin1'))
+  return message.replace(/[\u0080-\u00ff]+|[\u0100-\uffff]+/g, (text) =>
+    isByteText(text) ? text : Buffer.from(text, 'utf8').toString('latin1'),
+  )
+}
+
+function isByteText(text: string): boolean {
+  return text.charCodeAt(0) <= 0xff && isUtf8(Buffer.from(text, 'latin1'))
 }
