@@ -9,7 +9,7 @@ import { reasonOf } from '@plumbline/common/error/translate'
 import { native } from '@plumbline/common/syscall/native'
 import type { Config } from './config.ts'
 import { ConnectionEnd } from './connection-end.ts'
-import { findUser } from './operations/user-profile.ts'
+import { findKnownUser } from './operations/user-profile.ts'
 import { ByteReader, Disconnected } from '@plumbline/common/store/wire/byte-reader'
 import { serveCalls } from './protocol/serve-calls.ts'
 import { maxConnections } from './open-files.ts'
@@ -146,5 +146,5 @@ function identify(socket: Socket): { peer: Peer; remote: boolean } {
     return { peer: { uid: undefined, pid: undefined, name: socket.remoteAddress ?? 'unknown' }, remote: true }
   }
   const [pid, uid] = native().peerCredentials(fd)
-  return { peer: { uid, pid, name: findUser(uid)?.name ?? String(uid) }, remote: false }
+  return { peer: { uid, pid, name: findKnownUser(uid)?.name ?? String(uid) }, remote: false }
 }

@@ -10,7 +10,7 @@ type User = { name: string; uid: number; gid: number }
 
 /** Makes profiles/per-user/NAME for a user that exists; a name is a login name or a uid. */
 export function makeUserProfile(store: Store, user: string | number): void {
-  const found = findUser(user)
+  const found = findKnownUser(user)
   if (!found || found.name.includes('/') || found.name.startsWith('.')) return
   const directory = join(store.config.state, 'profiles/per-user', found.name)
   // Asked for first: most connections are not somebody's first, and an error costs ten times the question.
@@ -42,6 +42,15 @@ export function findUser(user: string | number): User | undefined {
     known = { time: stat.mtimeMs, inode: stat.ino, users: readUsers(), until: 0 }
   known.until = now + trustMs
   return find()
+}
+
+/** Nobody where the list cannot be read: who has no name is served all the same. */
+export function findKnownUser(user: string | number): User | undefined {
+  try {
+    return findUser(user)
+  } catch {
+    return undefined
+  }
 }
 
 function readUsers(): User[] {
