@@ -6,6 +6,7 @@ import {
   chmodSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   statSync,
   symlinkSync,
@@ -152,6 +153,45 @@ describe('a daemon that is started', () => {
   })
 })
 
+describe('a client', () => {
+  it('fills no memory with roots of names that no file can have, and is told of a name that is too long', async () => {
+    const daemon = await startStore(scratch, 'long')
+    const client = await daemon.connect()
+    const ask = async (name: string) => {
+      await client.call(11, str(`${daemon.store}/${name}`))
+      expect(await client.int()).toBe(1)
+    }
+    const lines = () => readFileSync(`${daemon.state}/temproots/${daemon.pid}`, 'latin1').split('\0')
+    // Another daemon has to see them at once.
+    const neighbour = await holdLock(`${daemon.state}/db/big-lock`, 'shared')
+    await ask('a'.repeat(255))
+    await ask('b'.repeat(256))
+    await ask('c'.repeat(3000))
+    expect(lines()).toEqual([`${daemon.store}/${'a'.repeat(255)}`, ''])
+    await neighbour.release()
+    await client.call(12, str(`/${'d'.repeat(4094)}`))
+    await client.int()
+    await expect(client.call(12, str(`/${'d'.repeat(4095)}`))).rejects.toThrow(
+      /^a file name of more than 4095 bytes$/,
+    )
+  })
+
+  it('reads names in messages as they are', async () => {
+    const daemon = await startStore(scratch, 'größe', { store: scratch.file('messages') })
+    const client = await daemon.connect()
+    mkdirSync(`${daemon.state}/temproots/99`)
+    const unreadable = `cannot read temporary roots \`${daemon.state}/temproots/99': is a directory`
+    await expect(client.collect(2)).rejects.toThrow(unreadable)
+    await expect(client.addText('größe', 'text')).rejects.toThrow("in name `größe'")
+    const { stdout } = spawnSync('nc', ['-N', '-U', daemon.socket], {
+      input: '{"type":"gc","action":"dead"}\n{"type":"add-text","name":"größe","text":"text"}\n',
+      encoding: 'utf8',
+    })
+    expect(stdout).toContain(`"message":"${unreadable}"`)
+    expect(stdout).toContain("in name `größe'")
+  })
+})
+
 it('a state whose name is no text is not taken for another', () => {
   const place = scratch.file('bytes')
   const line = 'exec "$0" "$1" --stdio --store "$2/store" --state "$2/$(printf "gr\\366\\337e")"'
@@ -274,6 +314,15 @@ describe.skipIf(!isRoot)('a daemon', () => {
     expect(await client.isValid(path)).toBe(true)
     await expect(client.collect(2)).rejects.toThrow('/proc is not mounted')
     expect(await client.isValid(path)).toBe(true)
+  })
+
+  it('serves where the list of users cannot be read', async () => {
+    const folder = scratch.file('no-list')
+    mkdirSync(`${folder}/passwd`, { recursive: true })
+    const prefix = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc && exec "$@"', folder]
+    const daemon = await startStore(scratch, 'unreadable', { prefix })
+    const client = await daemon.connect()
+    expect(await client.isValid(await client.addText('text', 'text'))).toBe(true)
   })
 
   it('knows users who have come since it started', async () => {

@@ -11,7 +11,12 @@ import type { FoundRoots, Root } from '../gc/find-roots.ts'
 import type { Session } from '../session.ts'
 import { scratchName } from '../store/scratch-name.ts'
 
+/** NAME_MAX, and PATH_MAX less its NUL. */
+const [maxName, maxPath] = [255, 4095]
+
+/** Of a name that no file can have, which would only fill the memory, there is nothing to keep. */
 export async function addTempRoot({ store, roots }: Session, path: string): Promise<void> {
+  if (path.length - store.config.store.length - 1 > maxName) return
   await store.tempRoots.add(roots, path)
 }
 
@@ -20,6 +25,8 @@ export function addIndirectRoot({ store }: Session, file: string): void {
   if (file.includes('\0')) throw new ToolError('STORE_FAILED', { reason: 'a file name with a NUL' })
   // Textually: the file need not exist yet.
   const target = resolve('/', file)
+  if (target.length > maxPath)
+    throw new ToolError('STORE_FAILED', { reason: `a file name of more than ${maxPath} bytes` })
   const directory = join(store.config.state, 'gcroots/auto')
   mkdirSync(directory, { recursive: true })
   replaceSymlink(join(directory, formatBase32(digest('sha1', target))), target)
