@@ -107,14 +107,18 @@ export class StoreClient {
 
   #connect(): Promise<Connection> {
     return (this.#connecting ??= guard(async () => {
+      let socket: Duplex | undefined
       try {
-        const socket = await this.openTransport()
-        socket.on('error', () => socket.destroy())
-        const connection = { socket, reader: new ByteReader(socket), writer: new WireWriter(socket) }
+        socket = await this.openTransport()
+        const opened = socket
+        opened.on('error', () => opened.destroy())
+        const connection = { socket: opened, reader: new ByteReader(opened), writer: new WireWriter(opened) }
         await this.#greet(connection)
         return connection
       } catch (error) {
         this.#isUnreachable = true
+        // Whatever it is, it may wait for more, and keep this process from its end.
+        socket?.destroy()
         if (!(error instanceof Disconnected)) throw error
         const reason = 'it was closed before it began, as when there are too many'
         throw new ToolError('CONNECTION_LOST', { host: 'the store daemon', reason }, { cause: error })
@@ -125,7 +129,7 @@ export class StoreClient {
   async #greet(connection: Connection): Promise<void> {
     const { reader, writer } = connection
     await writer.int(clientMagic).flush()
-    if ((await reader.int()) !== daemonMagic) {
+    if ((await reader.int64()) !== BigInt(daemonMagic)) {
       throw new ToolError('DAEMON_PROTOCOL', { reason: 'its greeting is not that of a store daemon' })
     }
     const version = await reader.int()
