@@ -4,7 +4,7 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 
 /** Where the kernel's word is not to be had. */
 const usualLimit = '1024'
-/** The store's own and those of two threads are 36, and the few connections that there then may be need some for what they ask. */
+/** The store itself and two threads have 36, and the few connections that there then may be need as many again. */
 const needed = 64
 const fewConnections = 8
 
@@ -17,9 +17,9 @@ export function requireOpenFiles(): void {
   })
 }
 
-/** Beyond that, items could not be opened for those who are connected. */
+/** Each may have a file open besides itself; beyond that, none could be opened for those who are connected. */
 export function maxConnections(): number {
-  return Math.max(fewConnections, Math.floor(readLimit() * 0.75) - 64)
+  return Math.max(fewConnections, Math.floor((readLimit() - needed) / 2))
 }
 
 function readLimit(): number {
