@@ -52,3 +52,34 @@ describe.skipIf(!canMount)('roots on a file system that is out of reach', () => 
     expect(readdirSync(`${before.state}/gcroots/auto`)).toHaveLength(1)
   })
 })
+
+const image = scratch.file('image')
+const makeImage = `truncate -s 16M "$0" && mkfs.ext2 -q -O ^filetype "$0"`
+const mountImage = 'mount -o loop "$1" "$2" || exit; shift 2; exec "$@"'
+const onImage = (place: string) => ['unshare', '--mount', 'sh', '-c', mountImage, 'sh', image, place]
+const canMountImage =
+  spawnSync('sh', ['-c', makeImage, image], { stdio: 'ignore' }).status === 0 &&
+  spawnSync('unshare', [...onImage(scratch.path).slice(1), 'true'], { stdio: 'ignore' }).status === 0
+
+describe.skipIf(!canMountImage)('roots on a file system that does not say what a name is', () => {
+  it('stay, whatever their names', async () => {
+    const roots = scratch.file('untyped/state/gcroots')
+    mkdirSync(roots, { recursive: true })
+    const daemon = new TestStore(scratch, 'untyped', { prefix: onImage(roots) })
+    await daemon.start()
+    const client = await daemon.connect()
+    const kept: string[] = []
+    for (const name of ['plain', 'größe', 'indirect']) kept.push(await client.addText('kept', name))
+    const [plain = '', umlaut = '', indirect = ''] = kept
+    const there = `/proc/${daemon.pid}/root${roots}`
+    symlinkSync(plain, `${there}/plain`)
+    symlinkSync(umlaut, `${there}/größe`)
+    symlinkSync(indirect, `${daemon.folder}/link`)
+    await client.call(12, str(`${daemon.folder}/link`))
+    await client.int()
+    const garbage = await client.addText('garbage', 'garbage')
+    expect((await client.collect(2)).paths).toEqual([garbage])
+    client.close()
+    await daemon.stop()
+  })
+})

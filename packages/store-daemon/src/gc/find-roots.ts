@@ -6,8 +6,8 @@
 //
 // Where a user's file system is out of reach, what was last seen there counts: nobody has taken the root away, and one
 // user's broken mount must not keep others from collecting.
-import { lstatSync, readdirSync, readlinkSync, unlinkSync, type Dirent } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { lstatSync, readdirSync, readlinkSync, unlinkSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { toByteString, toPath } from '@plumbline/common/store/byte-string'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { storeItemOf } from '@plumbline/common/store/store-path'
@@ -40,20 +40,24 @@ export function findRoots(store: string, state: string): FoundRoots {
     before ??= readSeenRoots(state)
     for (const [each, root] of before) if (each === path || each.startsWith(`${path}/`)) add(each, root)
   }
-  const visit = (path: string, entry: Dirent | undefined) => {
+  // Each is asked what it is: where the file system does not say so with the names, Node does that itself, and one that
+  // has gone since, or whose name is no text, would be an error of the whole directory.
+  const visit = (path: string, isTop = false) => {
     try {
-      if (entry?.isDirectory() ?? lstatSync(toPath(path)).isDirectory()) {
-        const entries = readdirSync(toPath(path), { withFileTypes: true, encoding: 'latin1' as never })
-        for (const each of entries) visit(`${path}/${each.name}`, each)
-      } else if (entry?.isSymbolicLink()) {
+      const stat = lstatSync(toPath(path))
+      if (stat.isDirectory()) {
+        for (const name of readdirSync(toPath(path), 'latin1')) visit(`${path}/${name}`)
+      } else if (isTop) {
+        return
+      } else if (stat.isSymbolicLink()) {
         visitLink(path)
-      } else if (entry?.isFile()) {
-        add(path, { link: path, target: `${store}/${entry.name}` })
+      } else if (stat.isFile()) {
+        add(path, { link: path, target: `${store}/${basename(path)}` })
       }
     } catch (error) {
       // Without the place of all roots nothing may go.
-      if (!isAbsent(error) && !(entry && isOutOfReach(error))) throw error
-      if (entry) found.warnings.push(`cannot read potential root \`${path}'`)
+      if (!isAbsent(error) && (isTop || !isOutOfReach(error))) throw error
+      if (!isTop) found.warnings.push(`cannot read potential root \`${path}'`)
       if (isOutOfReach(error)) keepSeen(path)
     }
   }
@@ -71,7 +75,7 @@ export function findRoots(store: string, state: string): FoundRoots {
       if (indirect) add(path, { link: target, target: indirect })
     }
   }
-  for (const name of ['gcroots', 'manifests', 'profiles']) visit(join(directory, name), undefined)
+  for (const name of ['gcroots', 'manifests', 'profiles']) visit(join(directory, name), true)
   return found
 }
 
