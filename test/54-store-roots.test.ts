@@ -1,10 +1,10 @@
 // Roots on a file system that is out of reach: what they led to when they were last seen stays, and so do they; nobody
 // else's collection fails for it.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, symlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'
-import { TestStore } from './support/store.ts'
+import { startStore, TestStore } from './support/store.ts'
 import { str } from './support/wire.ts'
 
 const scratch = new Scratch('store-roots')
@@ -82,4 +82,23 @@ describe.skipIf(!canMountImage)('roots on a file system that does not say what a
     client.close()
     await daemon.stop()
   })
+})
+
+describe('the places of all roots', () => {
+  it.each(['gcroots', 'profiles'])(
+    '%s: keep what they keep behind a link, and all when they are gone',
+    async (name) => {
+      const daemon = await startStore(scratch, `place-${name}`)
+      const client = await daemon.connect()
+      const [place, elsewhere] = [`${daemon.state}/${name}`, `${daemon.folder}/elsewhere`]
+      const kept = await client.addText('kept', 'kept')
+      symlinkSync(kept, `${place}/kept`)
+      renameSync(place, elsewhere)
+      const garbage = await client.addText('garbage', 'garbage')
+      await expect(client.collect(2)).rejects.toThrow(`${place}: no such file or directory`)
+      symlinkSync(elsewhere, place)
+      expect((await client.collect(2)).paths).toEqual([garbage])
+      client.close()
+    },
+  )
 })

@@ -6,7 +6,7 @@
 //
 // Where a user's file system is out of reach, what was last seen there counts: nobody has taken the root away, and one
 // user's broken mount must not keep others from collecting.
-import { lstatSync, readdirSync, readlinkSync, unlinkSync } from 'node:fs'
+import { lstatSync, readdirSync, readlinkSync, statSync, unlinkSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { toByteString, toPath } from '@plumbline/common/store/byte-string'
 import { errnoOf } from '@plumbline/common/error/translate'
@@ -44,7 +44,8 @@ export function findRoots(store: string, state: string): FoundRoots {
   // has gone since, or whose name is no text, would be an error of the whole directory.
   const visit = (path: string, isTop = false) => {
     try {
-      const stat = lstatSync(toPath(path))
+      // These may have been moved to where there is room, with a link in their place.
+      const stat = isTop ? statSync(toPath(path)) : lstatSync(toPath(path))
       if (stat.isDirectory()) {
         for (const name of readdirSync(toPath(path), 'latin1')) visit(`${path}/${name}`)
       } else if (isTop) {
@@ -55,9 +56,9 @@ export function findRoots(store: string, state: string): FoundRoots {
         add(path, { link: path, target: `${store}/${basename(path)}` })
       }
     } catch (error) {
-      // Without the place of all roots nothing may go.
-      if (!isAbsent(error) && (isTop || !isOutOfReach(error))) throw error
-      if (!isTop) found.warnings.push(`cannot read potential root \`${path}'`)
+      if (isTop) throw error
+      if (!isAbsent(error) && !isOutOfReach(error)) throw error
+      found.warnings.push(`cannot read potential root \`${path}'`)
       if (isOutOfReach(error)) keepSeen(path)
     }
   }
@@ -75,7 +76,9 @@ export function findRoots(store: string, state: string): FoundRoots {
       if (indirect) add(path, { link: target, target: indirect })
     }
   }
-  for (const name of ['gcroots', 'manifests', 'profiles']) visit(join(directory, name), true)
+  // Without the places of all roots, which are made when the store is opened, nothing may go.
+  for (const name of ['gcroots', 'profiles']) visit(join(directory, name), true)
+  if (statOrNothing(join(directory, 'manifests'))) visit(join(directory, 'manifests'), true)
   return found
 }
 
