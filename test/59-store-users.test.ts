@@ -1,6 +1,15 @@
 // Users: a daemon without privileges, what its owner, root and others may do there, and connections in great number.
 import { spawn, spawnSync } from 'node:child_process'
-import { chownSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
@@ -150,6 +159,20 @@ describe('verify', () => {
 })
 
 describe('items that have disappeared', () => {
+  it('with the whole store, as when it is not mounted any more, are not forgotten', async () => {
+    const daemon = await startStore(scratch, 'unmounted')
+    const client = await daemon.connect()
+    const path = await client.addText('text', 'text')
+    renameSync(daemon.store, `${daemon.store}.away`)
+    mkdirSync(daemon.store)
+    await expect(client.verify(false)).rejects.toThrow(
+      `directory \`${daemon.store}' is not the store that was opened`,
+    )
+    rmSync(daemon.store, { recursive: true })
+    renameSync(`${daemon.store}.away`, daemon.store)
+    expect([await client.isValid(path), await client.verify(true)]).toEqual([true, false])
+  })
+
   it('are forgotten with all that refer to them, however long the chain; not while one of them is there', async () => {
     const daemon = await startStore(scratch, 'disappeared')
     const client = await daemon.connect()

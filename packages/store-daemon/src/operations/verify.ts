@@ -49,6 +49,12 @@ async function checkPresence(
   const { log, store } = session
   const { database, registrar, config } = store
   const onDisk = new Set(readdirSync(config.store, 'latin1').map((name) => `${config.store}/${name}`))
+  // Made when the store was opened: without it, it is another directory, such as one where nothing is mounted any more.
+  if (!onDisk.has(`${config.store}/.links`)) {
+    throw new ToolError('STORE_FAILED', {
+      reason: `directory \`${config.store}' is not the store that was opened`,
+    })
+  }
   log(1, 'checking path existence...')
   const turn = makeTurns()
   const valid: string[] = []
