@@ -95,7 +95,13 @@ describe('the places of all roots', () => {
       symlinkSync(kept, `${place}/kept`)
       renameSync(place, elsewhere)
       const garbage = await client.addText('garbage', 'garbage')
-      await expect(client.collect(2)).rejects.toThrow(`${place}: no such file or directory`)
+      const absent = `${place}: no such file or directory`
+      await expect(client.collect(2)).rejects.toThrow(absent)
+      await client
+        .call(12, str(`${daemon.folder}/link`))
+        .then(() => client.int())
+        .catch(() => undefined)
+      await expect(client.collect(2)).rejects.toThrow(absent)
       symlinkSync(elsewhere, place)
       expect((await client.collect(2)).paths).toEqual([garbage])
       client.close()

@@ -1,5 +1,5 @@
 // Roots: asking for them, adding them, and waiting for a collection to end.
-import { mkdirSync, renameSync, symlinkSync, unlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, symlinkSync, unlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { formatBase32 } from '@plumbline/common/store/base32'
 import { toPath } from '@plumbline/common/store/byte-string'
@@ -28,7 +28,8 @@ export function addIndirectRoot({ store }: Session, file: string): void {
   if (target.length > maxPath)
     throw new ToolError('STORE_FAILED', { reason: `a file name of more than ${maxPath} bytes` })
   const directory = join(store.config.state, 'gcroots/auto')
-  mkdirSync(directory, { recursive: true })
+  // Not those above it: without them a collection fails, and must not find none but this root.
+  if (!existsSync(directory)) mkdirSync(directory)
   replaceSymlink(join(directory, formatBase32(digest('sha1', target))), target)
 }
 
