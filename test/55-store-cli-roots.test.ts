@@ -1,7 +1,7 @@
 // `store-cli add-root`: what it may replace, whose root it is, and that nothing is collected before it is one.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Scratch } from './support/scratch.ts'
@@ -63,6 +63,21 @@ describe('store-cli add-root', () => {
     expect(readFileSync(file, 'utf8')).toBe('precious')
     expect(addRoot(`unix://${daemon.socket}`, link, path).status).toBe(0)
     expect(readlinkSync(link)).toBe(path)
+  })
+
+  it('takes no name beside the link for its own, and every name that a link can have', async () => {
+    const daemon = await startStore(scratch, 'beside')
+    const path = await makeItem(daemon)
+    const link = scratch.file('beside/link')
+    const beside = 'echo precious >"$2.$$"; exec "$0" "$1" add-root "$2" "$3"'
+    const { pid, status } = spawnSync('sh', ['-c', beside, process.execPath, storeCli, link, path], {
+      env: environment({ GUIX_DAEMON_SOCKET: daemon.socket }),
+    })
+    expect([status, readlinkSync(link)]).toEqual([0, path])
+    expect(readFileSync(`${link}.${pid}`, 'utf8')).toBe('precious\n')
+    const long = scratch.file(`beside/${'l'.repeat(255)}`)
+    expect([addRoot(daemon.socket, long, path).status, readlinkSync(long)]).toEqual([0, path])
+    expect(readdirSync(daemon.folder).filter((name) => name.startsWith('.'))).toEqual([])
   })
 
   it('keeps the path from a collection that comes before it is a root', async () => {

@@ -1,10 +1,10 @@
 // Roots: `roots` lists them, `add-root LINK PATH` makes LINK a symlink to PATH and a root of it.
 import { lstatSync, renameSync, rmSync, symlinkSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { pid } from 'node:process'
+import { dirname, join, resolve } from 'node:path'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import { textField, toFilePath } from '@plumbline/common/process/byte-text'
+import { randomBytes } from '@plumbline/common/process/random-bytes'
 import { fromByteString, toByteString } from '@plumbline/common/store/byte-string'
 import { callNumber } from '@plumbline/common/store/wire/words'
 import type { Context } from '../context.ts'
@@ -44,7 +44,8 @@ export async function addRoot(context: Context): Promise<void> {
 }
 
 function makeLink(file: string, target: string): void {
-  const scratch = toFilePath(`${file}.${pid}`)
+  // Never too long, and nobody else's.
+  const scratch = toFilePath(join(dirname(file), `.add-root-${randomBytes(8).toString('hex')}`))
   try {
     const found = lstatSync(toFilePath(file), { throwIfNoEntry: false })
     if (found && !found.isSymbolicLink())
