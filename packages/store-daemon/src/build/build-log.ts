@@ -72,6 +72,7 @@ export class BuildLog {
       return
     }
     const { file, gzip } = this.#stream
+    if (file.destroyed) return
     const closed = new Promise<void>((resolve) => file.once('close', resolve))
     if (gzip) gzip.end()
     else file.end()
@@ -80,9 +81,13 @@ export class BuildLog {
 
   #spill(): void {
     if (this.#stream || this.#path === undefined) return
-    mkdirSync(dirname(this.#path), { recursive: true })
-    const file = createWriteStream(this.#path)
     // A log that cannot be kept is no reason not to build.
+    try {
+      mkdirSync(dirname(this.#path), { recursive: true })
+    } catch {
+      // Then the file cannot be made either.
+    }
+    const file = createWriteStream(this.#path)
     file.on('error', () => file.destroy())
     const gzip = this.#compress ? createGzip() : undefined
     gzip?.pipe(file)

@@ -1,0 +1,58 @@
+// Who listens to a build and does not read, and a log that cannot be kept: neither is in the way of the build.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { startBuildDaemon } from './support/build-daemon.ts'
+import { build, modes, setOptions } from './support/build.ts'
+import { Scratch } from './support/scratch.ts'
+import { until } from './support/until.ts'
+import { int, list, str, type WireClient } from './support/wire.ts'
+
+const scratch = new Scratch('listeners')
+const loud = 20_000_000
+
+/** Bytes that a build which is running has printed. */
+async function logLength(client: WireClient, drv: string): Promise<number> {
+  let length = 0
+  client.socket.write(Buffer.concat([int(1024), str(drv), int(0)]))
+  await client.reply((bytes) => (length += bytes.length))
+  await client.int()
+  return length
+}
+
+it('who began a build and reads nothing of it does not keep it from who wants it too', async () => {
+  const { daemon, client, derivations } = await startBuildDaemon(scratch, 'daemon')
+  const [stuck, other] = [await daemon.connect(), await daemon.connect()]
+  scratch.onEnd(() => [stuck, other].forEach((each) => each.close()))
+  const made = await derivations.make('loud', { script: `$tool print ${loud}; echo good > $out` })
+  await setOptions(stuck)
+  stuck.socket.pause()
+  stuck.socket.write(Buffer.concat([int(9), list([made.drv]), int(modes.normal)]))
+  let [before, same] = [0, 0]
+  await until(async () => {
+    const now = await logLength(client, made.drv).catch(() => 0)
+    same = now > 0 && now === before ? same + 1 : 0
+    before = now
+    return same > 20
+  })
+  expect(before).toBeLessThan(loud)
+  await setOptions(other)
+  other.onNext = () => undefined
+  await build(other, made.drv)
+  expect(readFileSync(made.out, 'utf8')).toBe('good\n')
+})
+
+it('a log for which there is no place ends neither the build nor the daemon', async () => {
+  mkdirSync(scratch.file('nowhere'))
+  writeFileSync(scratch.file('nowhere/log'), '')
+  const { daemon, client, derivations } = await startBuildDaemon(scratch, 'nowhere')
+  await setOptions(client)
+  const long = await derivations.make('long', {
+    script: 'echo first; read -t 3 x < <($tool sleep) || true; echo good > $out',
+  })
+  await build(client, long.drv)
+  const large = await derivations.make('large', { script: '$tool print 1000000; echo good > $out' })
+  client.onNext = () => undefined
+  await build(client, large.drv)
+  expect([long, large].map(({ out }) => readFileSync(out, 'utf8'))).toEqual(['good\n', 'good\n'])
+  expect(daemon.stderr).toBe('')
+})
