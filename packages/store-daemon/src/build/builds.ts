@@ -27,6 +27,8 @@ export class SharedBuild implements BuildSink {
   readonly #members = new Set<Member>()
   readonly #controller = new AbortController()
   readonly #said: ((sink: BuildSink) => void)[] = []
+  /** Lets what waits for slow clients go on. */
+  #goOn: () => void = () => undefined
   #ended = false
 
   constructor(log: BuildLog, logFile: string) {
@@ -54,6 +56,8 @@ export class SharedBuild implements BuildSink {
       void this.#catchUp(member)
     }
     this.#members.add(member)
+    // It is not held up by those who were there before.
+    if (wants) this.#goOn()
     return () => {
       // Before it has left: it is told what becomes of the build.
       const isLast = wants && this.#members.has(member) && this.#countWanting() === 1
@@ -87,9 +91,16 @@ export class SharedBuild implements BuildSink {
       if (wait && member.wants) slow.push(wait)
     }
     // As fast as the fastest of them: nobody can hold up a build that others want.
-    const taken = slow.length > 0 && slow.length === this.#countWanting() ? Promise.race(slow) : undefined
+    const taken = slow.length > 0 && slow.length === this.#countWanting() ? this.#untilTaken(slow) : undefined
     if (!written) return taken
     return taken ? Promise.all([written, taken]).then(() => undefined) : written
+  }
+
+  #untilTaken(slow: readonly Promise<void>[]): Promise<void> {
+    return new Promise((resolve) => {
+      this.#goOn = resolve
+      void Promise.race(slow).then(resolve, resolve)
+    })
   }
 
   #countWanting(): number {
