@@ -1,5 +1,5 @@
 // Who listens to a build and does not read, and a log that cannot be kept: neither is in the way of the build.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { startBuildDaemon } from './support/build-daemon.ts'
 import { build, modes, setOptions } from './support/build.ts'
@@ -54,4 +54,27 @@ it('a log for which there is no place ends neither the build nor the daemon', as
   await build(client, large.drv)
   expect([long, large].map(({ out }) => readFileSync(out, 'utf8'))).toEqual(['good\n', 'good\n'])
   expect(daemon.stderr).toBe('')
+})
+
+it('who comes when the log has been taken away gets the rest', async () => {
+  const { daemon, client, derivations, logs } = await startBuildDaemon(scratch, 'away')
+  const other = await daemon.connect()
+  scratch.onEnd(() => other.close())
+  for (const each of [client, other]) await setOptions(each)
+  const script = '$tool print 200000; read -t 1 x < <($tool sleep) || true; echo the rest; echo good > $out'
+  const made = await derivations.make('away', { script })
+  const printed = new Promise<void>((resolve) => {
+    let bytes = 0
+    client.onNext = ({ length }) => {
+      bytes += length
+      if (bytes > 200_000) resolve()
+    }
+  })
+  const building = build(client, made.drv)
+  await printed
+  rmSync(logs, { recursive: true })
+  await build(other, made.drv)
+  await building
+  expect(other.log).toMatch(/what the builder has printed before cannot be read.*the rest\n/s)
+  expect(readFileSync(made.out, 'utf8')).toBe('good\n')
 })

@@ -1,6 +1,7 @@
 // The builds of a store that are running: what several clients want is built once, all of them see its log, and it is
 // cancelled when the last of them has left.
 import { setMaxListeners } from 'node:events'
+import { reasonOf } from '@plumbline/common/error/translate'
 import type { Store } from '../store/store.ts'
 import type { BuildLog } from './build-log.ts'
 import type { BuildSink } from './build-sink.ts'
@@ -97,10 +98,8 @@ export class SharedBuild implements BuildSink {
   }
 
   #untilTaken(slow: readonly Promise<void>[]): Promise<void> {
-    return new Promise((resolve) => {
-      this.#goOn = resolve
-      void Promise.race(slow).then(resolve, resolve)
-    })
+    const joined = new Promise<void>((resolve) => (this.#goOn = resolve))
+    return Promise.race([...slow, joined])
   }
 
   #countWanting(): number {
@@ -136,7 +135,11 @@ export class SharedBuild implements BuildSink {
   }
 
   async #catchUp(member: Member): Promise<void> {
-    for await (const chunk of this.#log.replay()) await member.sink.output(chunk)
+    try {
+      for await (const chunk of this.#log.replay()) await member.sink.output(chunk)
+    } catch (error) {
+      member.sink.say(0, `what the builder has printed before cannot be read: ${reasonOf(error)}`)
+    }
     for (let next = member.queue?.shift(); next; next = member.queue?.shift()) await member.sink.output(next)
     member.queue = undefined
     member.behind = 0
