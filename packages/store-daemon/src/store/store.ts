@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path'
 import { native } from '@plumbline/common/syscall/native'
 import type { Config } from '../config.ts'
+import { toByteString } from '@plumbline/common/store/byte-string'
 import { openPathDatabase } from '../database/open-path-database.ts'
 import type { PathDatabase } from '../database/path-database.ts'
 import { Registrar } from '../database/registrar.ts'
@@ -86,7 +87,7 @@ export class Store {
   reserve(wanted: boolean): void {
     const file = `${this.config.database}/reserved`
     if (!wanted) return rmSync(file, { force: true })
-    if (this.#hasReserved && exists(file)) return
+    if (this.#hasReserved && exists(toByteString(file))) return
     this.#hasReserved = statSync(file, { throwIfNoEntry: false })?.size === reservedBytes
     if (this.#hasReserved) return
     const fd = openSync(file, 'w', 0o600)
