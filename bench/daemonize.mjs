@@ -1,9 +1,20 @@
 // daemonize beside start-stop-daemon, s6, runit, supervisor, pm2 and plain node, in one run, interleaved, with the
-// same service: a server of node:http (for daemonize also as a site, in its own server). Prints one record per tool
-// and row: medians in ms, memory in KiB (PSS of all that stays beside the service). Programs that are missing are said
+// same service: a server of node:http (for daemonize also as a site, in its own server, which then is the service and is
+// started alone too). Prints one record per tool and row: medians in ms, memory in KiB (PSS of all that stays beside the
+// service), the start as a ratio to plain node's and to that of the service itself. Programs that are missing are said
 // to be. pm2: PM2=/path/to/pm2 (npm install pm2).
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -74,11 +85,14 @@ function tool(name, make) {
   return { name, port, server, ...make({ port, server, home: `${folder}/${name.replaceAll(' ', '-')}` }) }
 }
 
+const writeSite = (home) =>
+  writeFileSync(`${home}/site.js`, 'module.exports = (q, s) => s.end(String(process.pid))')
+
 const ours = (name, kind, more) =>
   tool(name, ({ port, server, home }) => {
     mkdirSync(home)
     const conf = `${home}/conf.json`
-    writeFileSync(`${home}/site.js`, 'module.exports = (q, s) => s.end(String(process.pid))')
+    writeSite(home)
     const config = {
       name: 'bench',
       ...(kind === 'sites'
@@ -107,6 +121,43 @@ const tools = [
       start: () => void (child = spawn(node, [server], { env, stdio: 'ignore' })),
       stop: () => void child.kill(),
       status: () => run(node, '-e', '0'),
+      keeper: () => [],
+    }
+  }),
+  tool('server of sites', ({ port, home }) => {
+    mkdirSync(home)
+    writeSite(home)
+    const launch = fileURLToPath(new URL('../packages/daemonize/dist/launch.cjs', import.meta.url))
+    const { listenTcp } = createRequire(import.meta.url)('../packages/daemonize/dist/syscall.node')
+    const address = `127.0.0.1:${port}`
+    const site = { module: './site.js', host: null, port, address: '127.0.0.1', url: '/', socket: address }
+    const config = {
+      name: 'bench',
+      conf: `${home}/conf.json`,
+      load: [],
+      modulePaths: [],
+      cachedir: home,
+      drainTimeout: 0,
+      sites: [site],
+      sockets: [{ fd: 3, address }],
+      redirectStatus: 302,
+      readyFd: 5,
+    }
+    writeFileSync(`${home}/host.json`, JSON.stringify(config))
+    let child
+    return {
+      start: () => {
+        // As the keeper hands them over: its socket, its configuration, and where it says that it is ready.
+        const given = [
+          listenTcp('127.0.0.1', port),
+          openSync(`${home}/host.json`),
+          openSync('/dev/null', 'w'),
+        ]
+        const stdio = ['ignore', 'ignore', 'ignore', ...given]
+        child = spawn(node, [launch, '--part', 'host', '4'], { env, stdio })
+        for (const fd of given) closeSync(fd)
+      },
+      stop: () => void child.kill(),
       keeper: () => [],
     }
   }),
@@ -210,7 +261,7 @@ async function measure(each, samples) {
   }
   // Until the command has returned and the service answers, whichever is later.
   let pid = await time('start', async () => (await each.start(), answered(each.port)))
-  await time('status', () => each.status())
+  if (each.status) await time('status', () => each.status())
   if (each.restart) pid = await time('restart', async () => (await each.restart(), answered(each.port, pid)))
   // What a keeper needs after a while, not while it is starting.
   ;(samples.memory ??= []).push(pss(each.keeper(pid)))
@@ -253,11 +304,14 @@ const medians = new Map(
 const plain = medians.get('plain node')
 const round = (value, digits) => Number(value.toFixed(digits))
 
+/** What each starts, started by nobody but a spawn(). */
+const itself = (name) => (name === 'daemonize, a site' ? medians.get('server of sites') : plain)
+
 /** Start within twice the service's own, status within 1.5 times a bare Node, ahead of pm2 and supervisor in every row. */
-function isAsAimed(row) {
+function isAsAimed(name, row) {
   const others = ['pm2', 'supervisor'].map((name) => medians.get(name)).filter(Boolean)
   const isAhead = others.every((other) => Object.keys(row).every((key) => !(other[key] < row[key])))
-  return row.start <= 2 * plain.start && row.status <= 1.5 * plain.status && isAhead
+  return row.start <= 2 * itself(name).start && row.status <= 1.5 * plain.status && isAhead
 }
 
 for (const [name, row] of medians) {
@@ -272,8 +326,9 @@ for (const [name, row] of medians) {
       ...times,
       memory_kib: memory,
       start_ratio: round(row.start / plain.start, 2),
-      status_ratio: round(row.status / plain.status, 2),
-      ok: name.startsWith('daemonize') ? isAsAimed(row) : null,
+      own_start_ratio: round(row.start / itself(name).start, 2),
+      status_ratio: row.status ? round(row.status / plain.status, 2) : null,
+      ok: name.startsWith('daemonize') ? isAsAimed(name, row) : null,
       machine,
     }),
   )
