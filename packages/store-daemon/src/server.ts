@@ -115,8 +115,11 @@ export class StoreServer {
         await serveCalls({ socket, reader, open })
       }
     } finally {
-      if (session) endSession(session)
-      closeSlowly(socket, reader)
+      try {
+        if (session) endSession(session)
+      } finally {
+        closeSlowly(socket, reader)
+      }
     }
   }
 

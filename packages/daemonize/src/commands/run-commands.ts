@@ -7,6 +7,7 @@ import { native } from '@plumbline/common/syscall/native'
 import { toToolError } from '@plumbline/common/error/translate'
 import { configFolder, configSuffixes, readConfig } from '../config/read-config.ts'
 import { resolveSettings } from '../config/settings.ts'
+import { now } from '../service/clock.ts'
 import { inspectService } from '../service/inspect.ts'
 import { makeServiceRecord, type Context, type ServiceCommand } from './command.ts'
 import { actionStatus, errorStatus, mergeStatuses, stateStatus } from './lsb-status.ts'
@@ -55,8 +56,8 @@ async function runUnit(tool: Tool, confs: readonly string[]): Promise<number> {
 }
 
 async function runOne(tool: Tool, action: string, command: ServiceCommand, conf: string): Promise<number> {
-  const began = Date.now()
-  const ms = () => Date.now() - began
+  const began = now()
+  const ms = () => Math.round(now() - began)
   const { flags, values } = tool.arguments
   try {
     const settings = resolveSettings(await readConfig(conf), tool.environment)

@@ -31,6 +31,12 @@ describe('parseConfig()', () => {
       'Cannot use "f.json": there is no key "pid_file" (did you mean "pidfile"?)',
     )
   })
+  it('takes no pidfile whose name leaves no room for those beside it', () => {
+    expect(() => parseConfig({ ...good, pidfile: `/run/${'é'.repeat(121)}` }, 'x')).toThrow(
+      'at most 240 bytes',
+    )
+    expect(parseConfig({ ...good, pidfile: `/run/${'é'.repeat(120)}` }, 'x').pidfile).toHaveLength(125)
+  })
   it('answers any value with a configuration or a CONFIG_INVALID', () => {
     assert(
       property(anything(), (value) => {

@@ -7,9 +7,18 @@ import { formatMismatch, validate } from '@plumbline/common/records/validate'
 import { suggestName } from '@plumbline/common/cli/suggest-name'
 
 const text = v.pipe(v.string(), v.nonEmpty('expected some text'))
+/** Of a file's name, with room for what is put behind it (.state.new). */
+const nameMax = 240
 const path = v.pipe(
   text,
   v.check((value) => !value.includes('\0'), 'expected a path without NUL'),
+)
+const pidfile = v.pipe(
+  path,
+  v.check(
+    (value) => value.split('/').every((name) => Buffer.byteLength(name) <= nameMax),
+    `expected names of at most ${nameMax} bytes`,
+  ),
 )
 const count = v.pipe(v.number(), v.integer('expected a whole number'), v.minValue(0, 'expected 0 or more'))
 /** Two of them together are still no more than a timer can be set to. */
@@ -111,7 +120,7 @@ export const configSchema = v.strictObject({
   user: v.optional(text),
   group: v.optional(text),
   groups: v.optional(v.array(text)),
-  pidfile: v.optional(path),
+  pidfile: v.optional(pidfile),
   cachedir: v.optional(path),
   cwd: v.optional(path),
   chroot: v.optional(path),

@@ -2,6 +2,7 @@
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { cgroupMembers, findCgroups, killCgroup, removeCgroup } from './cgroup.ts'
+import { now } from './clock.ts'
 import { ProcessHandle } from './handle.ts'
 import { findProcess, readProcess, type ProcessStat } from './process.ts'
 import { pause } from './pause.ts'
@@ -33,7 +34,7 @@ export async function endIncarnation(record: StateRecord, ending: Ending): Promi
     // The keeper would make it again: it goes first, or rather it does the work.
     let forced = ending.signal === undefined
     if (record.keeper !== 0 && ending.signal !== undefined) {
-      const began = Date.now()
+      const began = now()
       forced = !(await endProcess(
         keeper,
         ending.signal === SIGUSR2 ? SIGUSR2 : SIGTERM,
@@ -41,7 +42,7 @@ export async function endIncarnation(record: StateRecord, ending: Ending): Promi
         ending.timeout || 1,
       ))
       // It does not tell whether it had to kill, but that is what it does when the time is up.
-      forced ||= Date.now() - began >= ending.timeout
+      forced ||= now() - began >= ending.timeout
     } else if (record.keeper !== 0) {
       await endProcess(keeper, undefined, 0)
     }
@@ -88,13 +89,13 @@ async function endProcess(
 
 /** Kills until nobody is left to fork; the numbers of those who would not end. */
 async function killMembers(record: StateRecord, before: readonly ProcessStat[]): Promise<number[]> {
-  const until = Date.now() + killMs
+  const until = now() + killMs
   const known = new Map(before.map((one) => [one.pid, one]))
   for (;;) {
     for (const one of findMembers(record)) known.set(one.pid, one)
     const alive = [...known.values()].filter(findProcess)
     if (alive.length === 0) return []
-    if (Date.now() > until) return alive.map(({ pid }) => pid)
+    if (now() > until) return alive.map(({ pid }) => pid)
     // Not by the cgroup when the caller itself is in it: a service may restart itself.
     const { cgroup } = record
     const whole = cgroup !== null && !cgroupMembers(cgroup).includes(process.pid) && killCgroup(cgroup)
@@ -108,12 +109,12 @@ async function killMembers(record: StateRecord, before: readonly ProcessStat[]):
  * The numbers of those who would not end.
  */
 export async function endStrays(name: string, pidfile: string, spared: string | null): Promise<number[]> {
-  const until = Date.now() + killMs
+  const until = now() + killMs
   for (;;) {
     const folders = findCgroups(name, pidfile).filter((folder) => folder !== spared)
     const alive = folders.flatMap(cgroupMembers).filter((pid) => pid !== process.pid && readProcess(pid))
     if (alive.length === 0) folders.forEach(removeCgroup)
-    if (alive.length === 0 || Date.now() > until) return alive
+    if (alive.length === 0 || now() > until) return alive
     for (const pid of alive) {
       const one = readProcess(pid)
       if (one) killOne(one)

@@ -45,10 +45,13 @@ export function linkLock(path: string): LockFile | undefined {
 
 export function unlinkLock(path: string, file: LockFile): void {
   try {
-    unlinkSync(`${path}.lock`)
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
+    removeName(`${path}.lock`)
+  } finally {
+    endUse(file)
   }
+}
+
+function endUse(file: LockFile): void {
   if (--file.active > 0) return
   if (file !== current) return giveUp(file)
   if (file.timer) file.timer.refresh()
@@ -61,19 +64,32 @@ export function endLockFile(): void {
 }
 
 function giveUpIdle(file: LockFile): void {
-  if (file.active === 0 && file === current) giveUp(file)
+  if (file.active !== 0 || file !== current) return
+  try {
+    giveUp(file)
+  } catch {
+    // There is nobody to tell, and the next daemon removes what is left of it.
+  }
 }
 
 function giveUp(file: LockFile): void {
   if (current === file) current = undefined
   clearTimeout(file.timer)
   try {
-    unlinkSync(file.name)
+    removeName(file.name)
+  } finally {
+    // Its locks go in any case.
+    markRemoved(file.fd)
+    closeSync(file.fd)
+  }
+}
+
+function removeName(name: string): void {
+  try {
+    unlinkSync(name)
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error
   }
-  markRemoved(file.fd)
-  closeSync(file.fd)
 }
 
 function makeLockFile(store: string): LockFile {
