@@ -19,6 +19,9 @@ type Descriptors = {
   sockets: readonly number[]
 }
 
+/** Of a socket, at the least, before anyone reads from it. */
+const roomBytes = 64 * 1024
+
 /** Keepers of earlier starts of this process, which end by themselves, or stay. */
 const unreaped = new Set<number>()
 
@@ -38,17 +41,20 @@ export class KeeperLink {
     const said = output ?? nothing
     const own = [control[1], lock, ...sockets]
     const numbers = own.map((_, index) => String(index + 3))
+    this.#control = new Channel(control[0])
+    // So that the keeper need not wait for it; what there is no room for would wait for the keeper.
+    const fits = specification.length <= roomBytes
+    if (fits) this.#control.write(specification)
     // In a session of its own, without a terminal; the service, its child, is no leader of it.
     try {
       this.#pid = native().spawnLeader([keeperPath(), ...numbers], [nothing, said, said, ...own])
     } catch (error) {
-      closeSync(control[0])
+      this.#control.close()
       throw error
     } finally {
       for (const fd of [nothing, control[1]]) closeSync(fd)
     }
-    this.#control = new Channel(control[0])
-    this.#control.write(specification)
+    if (!fits) this.#control.write(specification)
     this.finished = new Promise((resolve) => {
       this.#control.listen(
         (chunk) => this.#read(chunk),

@@ -25,10 +25,10 @@ export function inspectStarting({ state }: Settings): StateRecord | undefined {
 
 export function inspectService(settings: Settings): Seen {
   const state = readState(settings.state)
+  if ('value' in state && state.value.boot === bootId()) return { ...held(state.value), traces: true }
   const pidfile = readPidfile(settings.pidfile)
   const traces = !('absent' in state) || !('absent' in pidfile)
   const nothing = { record: undefined, main: undefined, keeper: undefined, left: [], traces }
-  if ('value' in state && state.value.boot === bootId()) return { ...held(state.value), traces }
   if ('value' in state) return { ...nothing, state: 'dead', reason: 'the machine was started anew since' }
   const unread = [state, pidfile].find((found) => 'bad' in found && found.hidden)
   if (unread && 'bad' in unread)

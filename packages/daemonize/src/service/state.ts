@@ -53,7 +53,7 @@ export function readTrusted(path: string): Found<string> {
     if (uid !== 0 && uid !== caller)
       return { bad: `it belongs to user ${uid}`, hidden: caller === 0 ? undefined : 'cannot be believed' }
     if (size > maxBytes) return { bad: `it has ${size} bytes` }
-    const bytes = Buffer.alloc(maxBytes)
+    const bytes = Buffer.alloc(size)
     return { value: bytes.toString('utf8', 0, readSync(fd, bytes)) }
   } catch (error) {
     return { bad: reasonOf(error) }
