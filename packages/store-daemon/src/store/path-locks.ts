@@ -94,7 +94,8 @@ async function waitForPath(path: string): Promise<void> {
   if (entry) {
     const { waiting } = entry
     await new Promise<void>((resolve) => waiting.push(resolve))
-    if (entry.release) return
+    // Whoever had it without a file may have found another's, or not have looked.
+    if (entry.release && !(entry.release === underSoleUse && exists(`${path}.lock`))) return
   } else {
     entry = { release: undefined, waiting: [] }
     held.set(path, entry)

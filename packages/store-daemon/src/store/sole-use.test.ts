@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { lockPath, lockPathsOneByOne, lockPathsUnder, unlockPath } from './path-locks.ts'
+import { isBare, lockPath, lockPathsOneByOne, lockPathsUnder, unlockPath } from './path-locks.ts'
 import { ProcessLock } from './process-lock.ts'
 import { SoleUse } from './sole-use.ts'
 
@@ -69,6 +69,19 @@ describe('SoleUse', () => {
     const second = await come(mine)
     expect(second.found).toBe('free')
     await second.leave()
+  })
+
+  it('hands a path on with a lock file where there is one by then', async () => {
+    const path = join(folder, 'handed-on')
+    expect(lockPath(path, { looks: true })).toBeUndefined()
+    const waiting = lockPath(path)
+    expect(isBare(path)).toBe(true)
+    writeFileSync(`${path}.lock`, '')
+    unlockPath(path)
+    await waiting
+    expect(isBare(path)).toBe(false)
+    unlockPath(path)
+    expect(existsSync(`${path}.lock`)).toBe(false)
   })
 
   it('keeps others out until what they have to find could be written', async () => {

@@ -39,6 +39,8 @@ export class SoleUse {
   }
 
   #end(): void {
+    // close() comes before it, and by then its descriptor may be another lock's.
+    clearTimeout(this.#timer)
     fault('sole-use-before-end')
     try {
       this.#beforeEnd()
