@@ -344,6 +344,16 @@ describe('connect', () => {
     expect([there.stdout, there.status]).toEqual(['in\n', 0])
   })
 
+  it('is open to a number that no list of users knows, as containers are run', async () => {
+    const user = 'setpriv --reuid 54321 --regid 54321 --clear-groups sh -c'
+    const nobody = { HOME: '/', XDG_RUNTIME_DIR: undefined, TMPDIR: undefined }
+    const { stdout } = await run(`${user} ${quote('connect local -n | connect facts')}`, nobody)
+    expect(recordsOf(stdout)).toMatchObject([{ type: 'facts', user: '54321', uid: 54321 }, { type: 'end' }])
+    const site = quote('{"property":"file.has-content","path":"/proc/x","content":""}')
+    const asked = await run(`echo ${site} | ${user} 'propapply -n --check -'`, nobody)
+    expect(recordsOf(asked.stdout)[0]).not.toMatchObject({ message: expect.stringContaining('Internal') })
+  })
+
   // With a zombie about, the pipe would be thought open for the 30 s that are the default of --linger.
   it('does not take a process that has ended for a reader of its records', { timeout: 20_000 }, async () => {
     const user = 'setsid -w setpriv --reuid 65534 --regid 65534 --clear-groups bash --norc -c'

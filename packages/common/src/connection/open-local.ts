@@ -12,9 +12,19 @@ export type LocalConnection = { connection: Connection; place: Place }
 
 /** Nothing has to be established: what is known of this process holds for the commands it starts. */
 export function openLocal(environment: NodeJS.ProcessEnv): LocalConnection {
-  const { username, uid, homedir } = userInfo()
+  const { username, uid, homedir } = findSelf()
   const place = { user: username, uid, home: environment['HOME'] || homedir }
   return { connection: new ShellConnection(makeLocalEntry(environment), { place }), place }
+}
+
+/** A container may run us as a number that no list knows (docker run -u 12345). */
+function findSelf(): { username: string; uid: number; homedir: string } {
+  try {
+    return userInfo()
+  } catch {
+    const uid = process.geteuid?.() ?? 0
+    return { username: String(uid), uid, homedir: '/' }
+  }
 }
 
 export function makeLocalEntry(environment: NodeJS.ProcessEnv): Entry {
