@@ -153,7 +153,10 @@ const table: Record<string, Record<(typeof commands)[number], string>> = {
   },
 }
 
-describe.each(Object.keys(states))('daemonize on a service that is %s', (state) => {
+/** Who has left nothing of himself is known by his cgroup, and only root makes one. */
+const isKnown = (state: string) => process.getuid?.() === 0 || state !== 'with children that escaped'
+
+describe.each(Object.keys(states).filter(isKnown))('daemonize on a service that is %s', (state) => {
   it.each(commands)('%s', async (command) => {
     const prepare = states[state]
     const [expectedStatus, after] = table[state]?.[command] ?? ''

@@ -9,7 +9,7 @@ function run(shell: string, script: string) {
   const [command = '', ...options] = shell.split(' ')
   return spawnSync(command, [...options, '-c', script], {
     encoding: 'utf8',
-    env: { LC_ALL: 'C.UTF-8', PATH: process.env['PATH'] },
+    env: { LC_ALL: 'C.UTF-8', PATH: '/usr/bin:/bin' },
     // bash takes a socket on standard input for rshd, and reads .bashrc.
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
@@ -30,8 +30,8 @@ it('reads those that are there, byte for byte, whatever they are called', async 
 })
 
 it.each([[[]], [['none']], [['one']]])('reads %j', async (names) => {
-  writeFileSync(at('one'), 'one')
-  chmodSync(at('one'), 0o400)
+  rmSync(at('one'), { force: true })
+  writeFileSync(at('one'), 'one', { mode: 0o400 })
   const files = await readFiles(connection, names.map(at))
   expect([...files.values()].map(String)).toEqual(names.filter((name) => name === 'one'))
 })
