@@ -16,8 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/** For the first process of a program that goes into the background to end, once it listens. */
-enum { SETTLE_MS = 20 };
+/**
+ * For the first process of a program that goes into the background to end, once it listens; and how long that may take
+ * where others have the processors, so that it could not run.
+ */
+enum { SETTLE_MS = 20, STARVED_MS = 2000 };
 
 struct specification spec;
 struct incarnation service;
@@ -27,7 +30,7 @@ long long started_at;
 
 static int signals = -1, notifications = -1, quick_failures;
 static bool stopping;
-static long long kill_at, respawn_at, settled_by;
+static long long kill_at, respawn_at, settled_by, ran_before;
 
 long long now_ms(void) {
   struct timespec now;
@@ -147,11 +150,19 @@ static void confirm(void) {
 static void begin_to_confirm(void) {
   if (!spec.settles) return confirm();
   settled_by = now_ms() + SETTLE_MS;
+  ran_before = run_time(service.pid);
+}
+
+static bool had_time(void) {
+  const long long late = now_ms() - settled_by;
+  if (late < 0 || late >= STARVED_MS) return late >= 0;
+  if (ran_before < 0 || !is_runnable(service.pid)) return true;
+  return run_time(service.pid) - ran_before >= SETTLE_MS * 1000000LL;
 }
 
 static void look_settled(void) {
   if (!settled_by || ready || stopping || !service.pid) return;
-  if (now_ms() < settled_by && !is_staying(service.pid)) return;
+  if (!had_time() && !is_staying(service.pid)) return;
   settled_by = 0;
   confirm();
 }

@@ -27,6 +27,9 @@ long long reach_due(void);
 
 /** Whether the process that is known to answer will not end by going into the background. */
 bool is_staying(pid_t pid);
+bool is_runnable(pid_t pid);
+/** Nanoseconds that it has had a processor; -1 where the kernel does not count them. */
+long long run_time(pid_t pid);
 
 /** A line to the starter, while there is one. */
 void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -129,3 +129,19 @@ bool is_staying(pid_t pid) {
   close(fd);
   return has_none;
 }
+
+bool is_runnable(pid_t pid) {
+  char text[2048];
+  const char *state = read_stat(pid, 3, text, sizeof text);
+  return state && *state == 'R';
+}
+
+long long run_time(pid_t pid) {
+  char path[64], text[64] = "";
+  snprintf(path, sizeof path, "/proc/%d/schedstat", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  ssize_t length = read(fd, text, sizeof text - 1);
+  close(fd);
+  return length > 0 ? atoll(text) : -1;
+}
