@@ -126,6 +126,38 @@ describe('supervision', () => {
     expect(await keeperOf(service)).not.toBe(keeper)
   })
 
+  it('waits ever longer too where no process can be made, and keeps nothing open of it', async () => {
+    const service = new TestService(scratch, {})
+    const user = ['--reuid=54321', '--regid=54321', '--clear-groups']
+    spawnSync('chown', ['-R', '54321', service.folder])
+    service.configure({
+      command: ['sleep', '1000'],
+      ready: 'exec',
+      log: { path: service.log },
+      restart: 'always',
+      restart_reset: 0,
+      restart_delay: 20,
+    })
+    const run = (...words: string[]) =>
+      spawnSync('setpriv', [...user, ...words], { encoding: 'utf8', env: environment() })
+    scratch.onEnd(() => void run(process.execPath, daemonize, service.conf, 'kill'))
+    expect(run(process.execPath, daemonize, service.conf, 'start')).toMatchObject({ status: 0, stderr: '' })
+    const before = service.pid()
+    const { keeper } = JSON.parse(readFileSync(service.state, 'utf8')) as { keeper: number }
+    const open = () => readdirSync(`/proc/${keeper}/fd`).length
+    const refused = () =>
+      readFileSync(service.log, 'utf8').match(/cannot be made again: fork: /g)?.length ?? 0
+    expect(run('prlimit', '--pid', `${keeper}`, '--nproc=0:')).toMatchObject({ status: 0, stderr: '' })
+    process.kill(before, 'SIGKILL')
+    await until('it is tried', () => refused() > 0)
+    const few = open()
+    await until('it is tried again', () => refused() > 3)
+    expect(open()).toBeLessThanOrEqual(few)
+    expect(run('prlimit', '--pid', `${keeper}`, '--nproc=1000:')).toMatchObject({ status: 0, stderr: '' })
+    await until('there is another', () => service.pid() !== before && isAlive(service.pid()))
+    expect(run(process.execPath, daemonize, service.conf, 'stop')).toMatchObject({ status: 0 })
+  })
+
   it.each(['no', 'always'])(
     'a keeper that is killed during the start leaves nothing: restart %s',
     async (restart) => {

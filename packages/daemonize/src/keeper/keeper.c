@@ -69,9 +69,9 @@ static void give_up(bool clean) {
   leave(clean ? 0 : 1);
 }
 
-static void plan_respawn(bool clean) {
+static void plan_respawn(bool clean, bool has_lived) {
   if (spec.restart == RESTART_NO || (spec.restart == RESTART_ON_FAILURE && clean)) give_up(clean);
-  quick_failures = now_ms() - started_at >= spec.restart_reset ? 0 : quick_failures + 1;
+  quick_failures = has_lived ? 0 : quick_failures + 1;
   if (spec.restart_limit > 0 && quick_failures > spec.restart_limit) {
     note("ended %d times in a row: given up", quick_failures);
     give_up(false);
@@ -96,7 +96,7 @@ static void on_end(int status) {
     leave(ready ? 0 : 1);
   }
   service.restarts++;
-  plan_respawn(ended_cleanly(status));
+  plan_respawn(ended_cleanly(status), now_ms() - started_at >= spec.restart_reset);
 }
 
 static void reap(void) {
@@ -196,7 +196,7 @@ static void do_what_is_due(void) {
   }
   if (respawn_at && now >= respawn_at) {
     respawn_at = 0;
-    if (!make_service()) plan_respawn(false);
+    if (!make_service()) plan_respawn(false, false);
   }
   flush_log();
 }

@@ -50,24 +50,43 @@ static bool open_readiness(void) {
   return true;
 }
 
+/** Its own process must not have the low numbers that the service's descriptors will get. */
+static bool lift(int *end) {
+  int above = fcntl(*end, F_DUPFD_CLOEXEC, above_targets(&spec));
+  if (above < 0) return false;
+  close(*end);
+  *end = above;
+  return true;
+}
+
+enum { ENDS = 6 };
+
+static bool open_pipes(int *errors, int *go, int *carried) {
+  if (pipe2(errors, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0) return false;
+  if (carries_output() && pipe2(carried, O_CLOEXEC) < 0) return false;
+  return lift(&errors[1]) && lift(&go[0]) && open_readiness();
+}
+
+/** It is tried again later, perhaps for days: nothing stays open of it. */
+static bool not_made(const char *stage, const int *ends) {
+  const int error = errno;
+  for (int i = 0; i < ENDS; i++) if (ends[i] >= 0) close(ends[i]);
+  tell("failed %s %d\n", stage, error);
+  if (ready) note("cannot be made again: %s: %s", stage, strerror(error));
+  return false;
+}
+
 bool make_service(void) {
-  int errors[2], go[2], carried[2] = {-1, -1};
-  if (pipe2(errors, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0) return tell("failed pipe %d\n", errno), false;
-  if (carries_output() && pipe2(carried, O_CLOEXEC) < 0) return tell("failed pipe %d\n", errno), false;
-  // Its own process must not have the low numbers that the service's descriptors will get.
-  const int above = above_targets(&spec);
-  int error_end = fcntl(errors[1], F_DUPFD_CLOEXEC, above), go_end = fcntl(go[0], F_DUPFD_CLOEXEC, above);
-  if (!open_readiness()) return tell("failed pipe %d\n", errno), false;
-  int log_end = carried[1];
-  close(errors[1]), close(go[0]);
+  int ends[ENDS] = {-1, -1, -1, -1, -1, -1}, *errors = ends, *go = ends + 2, *carried = ends + 4;
+  if (!open_pipes(errors, go, carried)) return not_made("pipe", ends);
   pid_t pid = fork_service();
-  if (pid < 0) return tell("failed fork %d\n", errno), false;
+  if (pid < 0) return not_made("fork", ends);
   if (pid == 0) {
     close(go[1]);
-    become_service(error_end, go_end, log_end);
+    become_service(errors[1], go[0], carried[1]);
   }
-  close(error_end), close(go_end);
-  if (log_end >= 0) close(log_end);
+  close(errors[1]), close(go[0]);
+  if (carried[1] >= 0) close(carried[1]);
   if (spec.ready_source >= 0) close(spec.ready_source), spec.ready_source = -1;
   service.pid = pid;
   service.start = start_time(pid);
