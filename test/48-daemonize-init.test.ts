@@ -101,6 +101,20 @@ describe('sysv', () => {
     )
     expect({ stdout, stderr }).toEqual({ stdout: '0\n0\n0\n3\n', stderr: '' })
   })
+
+  it.each(['/etc/init.d', '/', '/mnt'])(
+    'by a link, called in %s, where there is something of its name',
+    async (place) => {
+      const service = makeService()
+      writeFileSync(scratch.file('generic'), await unitOf(undefined, 'sysv'), { mode: 0o755 })
+      const { stdout, stderr } = inOwnEtc(
+        `cp ${scratch.file('generic')} /etc/init.d/daemonize; ln -s daemonize /etc/init.d/home; cp ${service.conf} /etc/daemonize/home.json
+       mount -t tmpfs none /mnt; mkdir /mnt/home; cd ${place}
+       /etc/init.d/home start; echo $?; /etc/init.d/home stop; echo $?`,
+      )
+      expect({ stdout, stderr }).toEqual({ stdout: '0\n0\n', stderr: '' })
+    },
+  )
 })
 
 describe('OpenRC', () => {

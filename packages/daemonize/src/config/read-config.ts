@@ -7,6 +7,7 @@ import {
   openSync,
   readFileSync,
   realpathSync,
+  statSync,
   type Stats,
 } from 'node:fs'
 import { dirname, extname, resolve } from 'node:path'
@@ -26,11 +27,16 @@ export type ConfigFile = { path: string; config: Config }
 
 /** The file itself, or for a bare NAME the one in /etc/daemonize or /etc/conf.d. */
 export function findConfig(operand: string): string {
-  if (existsSync(operand) || operand.includes('/')) return resolve(operand)
+  if (isNoFolder(operand) || operand.includes('/')) return resolve(operand)
   const candidates = namedFolders.flatMap((folder) =>
     configSuffixes.map((suffix) => `${folder}/${operand}${suffix}`),
   )
-  return candidates.find((path) => existsSync(path)) ?? resolve(operand)
+  return candidates.find(isNoFolder) ?? resolve(operand)
+}
+
+/** A folder called like the service is nobody's configuration. */
+function isNoFolder(path: string): boolean {
+  return existsSync(path) && !statSync(path, { throwIfNoEntry: false })?.isDirectory()
 }
 
 /** Throws CONFIG_UNREADABLE, CONFIG_UNSAFE, CONFIG_INVALID. */

@@ -79,6 +79,8 @@ function configLines(service: Unit['service'], name: string): string {
   if (service) return `CONF=${quoteWord(service.conf)}`
   return `NAME=${name}
 CONF=$NAME
+# No file of that name where the caller happens to be, such as this one.
+cd /
 # /etc/conf.d/NAME is the configuration itself, or shell that sets CONF.
 for file in "/etc/default/$NAME" "/etc/conf.d/$NAME"; do
 	if [ -f "$file" ] && grep -Eq '^[[:space:]]*(\\{|"?name"?[[:space:]]*:)' "$file"; then
