@@ -58,6 +58,11 @@ const sources: Record<string, string> = {
     const pull = (controller) => controller.enqueue(Buffer.alloc(65536))
     return new Response(new ReadableStream({ pull, cancel }, { highWaterMark: 0 }))
   }`,
+  'leaves.mjs': `export default async (request) => {
+    if (new URL(request.url).pathname !== '/pass') return new Response('left\\n')
+    await new Promise(setImmediate)
+  }`,
+  'takes.mjs': `export default (request) => request.text().then((text) => new Response('took ' + text.length + '\\n'))`,
   'broken.mjs': `export async function init() { throw new Error('no database') }
     export function handle() {}`,
 }
@@ -210,6 +215,31 @@ describe('a site that is wrong', () => {
     await until('it is let go', () => said().length > 2)
     await service.run('stop')
     expect(said()).toEqual(['', 'let go by GET', 'let go by HEAD'])
+  })
+
+  it('takes nothing of a body that it does not read, from the next site or from the connection', async () => {
+    const port = freePort()
+    await startSites({
+      sites: [
+        ['takes', null, port],
+        ['leaves', null, port],
+      ],
+    })
+    const body = scratch.file('body')
+    for (const length of [5, 3_000_000]) {
+      writeFileSync(body, 'x'.repeat(length))
+      const post = (path: string) => {
+        // Twice on one connection.
+        const url = `http://127.0.0.1:${port}${path}`
+        return spawnSync(
+          'curl',
+          ['-sS', '--max-time', '5', '-H', 'Expect:', '--data-binary', `@${body}`, url, url],
+          { encoding: 'utf8' },
+        )
+      }
+      expect(post('/')).toMatchObject({ stdout: 'left\nleft\n', stderr: '' })
+      expect(post('/pass')).toMatchObject({ stdout: `took ${length}\ntook ${length}\n`, stderr: '' })
+    }
   })
 
   it('leaves nothing of its own answer in the one that says so', async () => {

@@ -41,10 +41,31 @@ function toRequest({ req, url }: Incoming, signal: AbortSignal): Request {
   }
   const method = req.method ?? 'GET'
   const hasBody = method !== 'GET' && method !== 'HEAD'
-  const body = hasBody
-    ? { body: Readable.toWeb(req) as unknown as ReadableStream, duplex: 'half' as const }
-    : {}
+  const body = hasBody ? { body: toBody(req), duplex: 'half' as const } : {}
   return new Request(url, { method, headers, signal, ...body } as RequestInit)
+}
+
+/**
+ * Nothing of it is taken before somebody reads it: what the handler leaves is for the next site, or is discarded by
+ * node:http, which Readable.toWeb() would keep from it, and the connection from its next request.
+ */
+function toBody(req: IncomingMessage): ReadableStream<Uint8Array> {
+  let chunks: AsyncIterator<Buffer> | undefined
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        chunks ??= req.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>
+        const { done, value } = await chunks.next()
+        if (done) controller.close()
+        else controller.enqueue(new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.length))
+      },
+      async cancel() {
+        await chunks?.return?.()
+        req.resume()
+      },
+    },
+    { highWaterMark: 0 },
+  )
 }
 
 /** A module may bring a Response of its own kind. */
