@@ -426,6 +426,25 @@ describe('logs', () => {
     expect(all.join('')).toBe(Array.from({ length: lines }, (_, i) => `line ${i}\n`).join(''))
   })
 
+  it('are not moved on while no new one can be made', async () => {
+    const disk = scratch.file('no-inodes')
+    mkdirSync(disk)
+    spawnSync('mount', ['-t', 'tmpfs', '-o', 'nr_inodes=5', 'none', disk])
+    scratch.onEnd(() => void spawnSync('umount', ['-l', disk]))
+    for (const n of [2, 3, 4]) writeFileSync(`${disk}/s.log.${n - 1}`, `old ${n - 1}\n`)
+    const service = await startService(
+      { log: { path: `${disk}/s.log`, max_bytes: 1024, max_files: 4 }, ready: 'exec' },
+      `i=0; while [ $i -lt 200 ]; do i=$((i+1)); echo "line $i of many"; done\necho x > $0.said; exec sleep 1000\n`,
+    )
+    await until('all is said', () => existsSync(`${service.folder}/service.sh.said`))
+    const newest = () => readFileSync(`${disk}/s.log.1`, 'utf8')
+    await until('all is written', () => newest().includes('line 200 of many'))
+    expect(newest().startsWith('line 1 of many\n')).toBe(true)
+    const old = [2, 3, 4].map((n) => readFileSync(`${disk}/s.log.${n}`, 'utf8'))
+    expect(old).toEqual(['old 1\n', 'old 2\n', 'old 3\n'])
+    await service.run('stop')
+  })
+
   it('are rotated by time', async () => {
     const path = scratch.file('time/service.log')
     const service = await startService(
@@ -479,6 +498,23 @@ describe('logs', () => {
       new RegExp(`^<30>\\w{3} [ \\d]\\d \\d\\d:\\d\\d:\\d\\d ${service.name}: line \\d+$`, 'm'),
     )
     await service.run('stop')
+  })
+
+  it('go to syslog as fast as it reads, to the last word of a service that ends', async () => {
+    const path = scratch.file('busy-syslog')
+    const received = scratch.file('busy-received')
+    const server = `import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(sys.argv[1]);f=open(sys.argv[2],'ab',0)\nwhile True:\n f.write(s.recv(65536)+b'\\n')`
+    const syslog = spawn('python3', ['-c', server, path, received])
+    scratch.onEnd(() => void syslog.kill())
+    await until('it is there', () => existsSync(received))
+    const service = await startService(
+      { log: { syslog: path }, ready: 'exec', stop_timeout: 9000 },
+      'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo "line $i"; done; echo last words; exit 1\n',
+    )
+    await until('it has ended', async () => (await service.run('status')).status === 1)
+    await until('all has arrived', () => readFileSync(received, 'utf8').includes('last words'), 3000)
+    const lines = readFileSync(received, 'utf8').match(/: line \d+$/gm)
+    expect(lines).toHaveLength(3000)
   })
 
   it('go to the journal, each line an entry of the service, however long, and again after it has been away', () => {

@@ -14,6 +14,10 @@
 
 static int journal = -1;
 
+int journal_descriptor(void) {
+  return journal;
+}
+
 static bool connect_journal(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   strncpy(address.sun_path, path, sizeof address.sun_path - 1);

@@ -188,7 +188,7 @@ static int timeout(void) {
   return log >= 0 && log < left ? log : left;
 }
 
-static void do_what_is_due(void) {
+static void do_what_is_due(bool log_has_room) {
   long long now = now_ms();
   if (kill_at && now >= kill_at) {
     kill_at = 0;
@@ -198,7 +198,7 @@ static void do_what_is_due(void) {
     respawn_at = 0;
     if (!make_service()) plan_respawn(false, false);
   }
-  flush_log();
+  flush_log(log_has_room);
 }
 
 static void keep(void) {
@@ -206,8 +206,9 @@ static void keep(void) {
     struct pollfd ready_for[] = {
       {signals, POLLIN, 0}, {control_open ? CONTROL : -1, POLLIN, 0}, {notifications, POLLIN, 0},
       {output, POLLIN, 0}, {failures, POLLIN, 0}, {reach_descriptor(), POLLOUT, 0}, {readiness, POLLIN, 0},
+      {log_descriptor(), POLLOUT, 0},
     };
-    if (poll(ready_for, 7, timeout()) < 0 && errno != EINTR) leave(1);
+    if (poll(ready_for, 8, timeout()) < 0 && errno != EINTR) leave(1);
     if (ready_for[4].revents) read_failures();
     if (ready_for[3].revents) read_output();
     bool shown = ready_for[2].revents && read_notifications(notifications, spec.change_user ? spec.uid : geteuid());
@@ -218,7 +219,7 @@ static void keep(void) {
     if (shown && !ready && !stopping) begin_to_confirm();
     if (control_open && ready_for[1].revents) read_control();
     look_settled();
-    do_what_is_due();
+    do_what_is_due(ready_for[7].revents);
   }
 }
 

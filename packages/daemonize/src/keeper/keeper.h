@@ -102,13 +102,16 @@ void remove_records(const struct specification *spec);
 bool open_log(void);
 /** False when it has to be tried again later. */
 bool send_to_journal(const struct specification *spec, pid_t service, const char *text, size_t length);
+int journal_descriptor(void);
 void log_bytes(const char *bytes, size_t length);
-/** What is still unwritten, the unfinished last line included. */
+/** What is still unwritten, the unfinished last line included; who reads it slowly is given a second. */
 void finish_log(void);
 void reopen_log(void);
 /** Milliseconds until the log wants flush_log(); -1 for never. */
 int log_timeout(void);
-void flush_log(void);
+/** What it waits for besides: the descriptor to become writable; or -1. */
+int log_descriptor(void);
+void flush_log(bool has_room);
 
 /** An abstract socket, so that it is seen from a chroot and leaves no file behind; -1 with errno. */
 int open_notifications(const char *name);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +16,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PENDING_MAX = 1 << 20, LINE_MAX_BYTES = 1 << 16, JOURNAL_LINE_MAX = 1 << 19, RETRY_MS = 1000 };
+enum { PENDING_MAX = 1 << 20, LINE_MAX_BYTES = 1 << 16, JOURNAL_LINE_MAX = 1 << 19, RETRY_MS = 1000, FINISH_MS = 1000 };
 
 static int file = -1, syslog_socket = -1;
 static long long size, opened;
 static char pending[PENDING_MAX];
 static size_t used, lost;
 static long long retry_at;
+/** For whoever reads at the other end of the socket: ten datagrams are most often all that it holds. */
+static bool waiting;
 
 /** The starter has followed the links on the way to it; one that is there by now may be of somebody who owns a folder. */
 static int open_folder(void) {
@@ -87,7 +90,10 @@ static void rotate(void) {
   int folder = open_folder();
   // Where it cannot be rotated it grows.
   if (folder < 0) return;
-  for (int n = spec.log_files; n > 0; n--) {
+  // Where it is gone already no new one could be made the last time: the older ones are not moved on for that.
+  struct stat there;
+  const bool is_there = fstatat(folder, file_name(), &there, AT_SYMLINK_NOFOLLOW) == 0;
+  for (int n = is_there ? spec.log_files : 0; n > 0; n--) {
     snprintf(to, sizeof to, "%s.%d", file_name(), n);
     snprintf(from, sizeof from, n > 1 ? "%s.%d" : "%s", file_name(), n - 1);
     renameat(folder, from, folder, to);
@@ -112,7 +118,7 @@ static bool send_to_syslog(const char *text, size_t length) {
   for (int attempt = 0; attempt < 2; attempt++) {
     if (syslog_socket < 0 && !connect_syslog()) return true;
     if (send(syslog_socket, message, n, MSG_NOSIGNAL) >= 0) return true;
-    if (errno == EAGAIN || errno == ENOBUFS) return false;
+    if (errno == EAGAIN || errno == ENOBUFS) return waiting = errno == EAGAIN, false;
     // The daemon was restarted: its socket is another one now.
     close(syslog_socket);
     syslog_socket = -1;
@@ -121,7 +127,9 @@ static bool send_to_syslog(const char *text, size_t length) {
 }
 
 static bool send_line(const char *text, size_t length) {
-  return spec.journal ? send_to_journal(&spec, service.pid, text, length) : send_to_syslog(text, length);
+  if (!spec.journal) return send_to_syslog(text, length);
+  waiting = !send_to_journal(&spec, service.pid, text, length);
+  return !waiting;
 }
 
 static bool write_some(const char *text, size_t length) {
@@ -147,22 +155,35 @@ static void note_loss(void) {
   if (spec.log_file ? write(file, note, n) == n : send_line(note, n - 1)) lost = 0;
 }
 
-static bool flush_lines(bool all) {
+static bool send_lines(bool all) {
+  const size_t most = spec.journal ? JOURNAL_LINE_MAX : LINE_MAX_BYTES;
+  bool sent = true;
+  size_t done = 0;
+  while (done < used) {
+    char *end = memchr(pending + done, '\n', used - done);
+    size_t length = end ? (size_t)(end - pending) + 1 - done : used - done;
+    if (!end && !all && length < most) break;
+    if (!(sent = send_line(pending + done, end ? length - 1 : length))) break;
+    done += length;
+  }
+  memmove(pending, pending + done, used - done);
+  used -= done;
+  return sent;
+}
+
+static bool write_lines(bool all) {
   while (used > 0) {
     char *end = memchr(pending, '\n', used);
     size_t length = end ? (size_t)(end - pending) + 1 : used;
-    if (!end && !all && used < (spec.journal ? JOURNAL_LINE_MAX : LINE_MAX_BYTES)) return true;
-    if (!spec.log_file && !send_line(pending, end ? length - 1 : length)) return false;
-    if (spec.log_file) {
-      // As many whole lines at once as fit in the file.
-      long long room = spec.log_bytes > 0 ? spec.log_bytes - size : PENDING_MAX;
-      if (rotation_due(length)) rotate(), room = spec.log_bytes > 0 ? spec.log_bytes : PENDING_MAX;
-      while (end && (end = memchr(pending + length, '\n', used - length)) &&
-             end - pending + 1 <= room)
-        length = end - pending + 1;
-      if (file < 0 && !open_file()) return false;
-      if (!write_some(pending, length)) return false;
-    }
+    if (!end && !all && used < LINE_MAX_BYTES) return true;
+    // As many whole lines at once as fit in the file.
+    long long room = spec.log_bytes > 0 ? spec.log_bytes - size : PENDING_MAX;
+    if (rotation_due(length)) rotate(), room = spec.log_bytes > 0 ? spec.log_bytes : PENDING_MAX;
+    while (end && (end = memchr(pending + length, '\n', used - length)) &&
+           end - pending + 1 <= room)
+      length = end - pending + 1;
+    if (file < 0 && !open_file()) return false;
+    if (!write_some(pending, length)) return false;
     memmove(pending, pending + length, used - length);
     used -= length;
   }
@@ -170,7 +191,8 @@ static bool flush_lines(bool all) {
 }
 
 static void flush(bool all) {
-  if (flush_lines(all)) {
+  waiting = false;
+  if (spec.log_file ? write_lines(all) : send_lines(all)) {
     retry_at = 0;
     note_loss();
   } else {
@@ -187,7 +209,16 @@ void log_bytes(const char *bytes, size_t length) {
 }
 
 void finish_log(void) {
+  const long long until = now_ms() + FINISH_MS;
   flush(true);
+  for (long long left; waiting && (left = until - now_ms()) > 0; flush(true)) {
+    struct pollfd room = {log_descriptor(), POLLOUT, 0};
+    poll(&room, 1, left);
+  }
+}
+
+int log_descriptor(void) {
+  return !waiting ? -1 : spec.journal ? journal_descriptor() : syslog_socket;
 }
 
 int log_timeout(void) {
@@ -196,6 +227,6 @@ int log_timeout(void) {
   return left > 0 ? left : 0;
 }
 
-void flush_log(void) {
-  if (retry_at && now_ms() >= retry_at) flush(false);
+void flush_log(bool has_room) {
+  if (retry_at && (has_room || now_ms() >= retry_at)) flush(false);
 }
