@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { get } from 'node:http'
 import { connect, createServer } from 'node:net'
+import { dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { daemonize, isAlive, runDaemonize, TestService, until } from './support/daemonize.ts'
@@ -509,8 +510,9 @@ describe('logs', () => {
     await until('it is there', () => existsSync(received))
     const service = await startService(
       { log: { syslog: path }, ready: 'exec', stop_timeout: 9000 },
-      'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo "line $i"; done; echo last words; exit 1\n',
+      'while [ ! -e $0.go ]; do sleep 0.02; done\ni=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo "line $i"; done; echo last words; exit 1\n',
     )
+    writeFileSync(`${service.folder}/service.sh.go`, '')
     await until('it has ended', async () => (await service.run('status')).status === 1)
     await until('all has arrived', () => readFileSync(received, 'utf8').includes('last words'), 3000)
     const lines = readFileSync(received, 'utf8').match(/: line \d+$/gm)
@@ -611,6 +613,26 @@ describe('logs', () => {
     writeFileSync(path, 'one\ntwo\nthree')
     const last = await service.run('logs', '-n', '2')
     expect(last.records.map(({ text }) => text)).toEqual(['two', 'three'])
+  })
+
+  it('are the last of them too when the file has just been rotated', async () => {
+    const path = scratch.file('rotated/service.log')
+    const service = new TestService(scratch, { command: ['sleep', '1'], log: { path, max_files: 3 } })
+    mkdirSync(dirname(path))
+    writeFileSync(`${path}.4`, 'of earlier\n')
+    writeFileSync(`${path}.3`, 'zero\none\n')
+    writeFileSync(`${path}.2`, 'two\nthree\n')
+    writeFileSync(`${path}.1`, 'four')
+    writeFileSync(path, '')
+    const last = async (count: number) =>
+      (await service.run('logs', '-n', `${count}`)).records.map(({ text }) => text)
+    expect(await last(0)).toEqual([])
+    expect(await last(1)).toEqual(['four'])
+    expect(await last(2)).toEqual(['three', 'four'])
+    writeFileSync(path, 'five\nsix\n')
+    expect(await last(2)).toEqual(['five', 'six'])
+    expect(await last(6)).toEqual(['one', 'two', 'three', 'four', 'five', 'six'])
+    expect(await last(100)).toEqual(['zero', 'one', 'two', 'three', 'four', 'five', 'six'])
   })
 
   it('have a line in pieces that is too long for one', async () => {

@@ -25,6 +25,8 @@ export class LogFollower {
   #offset = 0
   /** Where the last lines ended when they were looked for: a busy service writes faster than they are printed. */
   #end = 0
+  /** Those rotated away that have some of the last lines, the oldest first. */
+  #older: { file: LogFile; offset: number }[] = []
   readonly #splitter = new LineSplitter(maxLine)
   /** The bytes in it of a line that has not ended. */
   #unended = 0
@@ -33,19 +35,37 @@ export class LogFollower {
   constructor(log: Following, lines: number) {
     this.#log = log
     this.#file = openLog(log.path)
-    if (!this.#file) return
-    this.#end = this.#file.size
-    this.#offset = startOfLast(this.#file.fd, this.#end, lines)
+    let left = lines
+    if (this.#file) {
+      this.#end = this.#file.size
+      ;({ offset: this.#offset, left } = startOfLast(this.#file.fd, this.#end, lines))
+    }
+    const seen = new Set([this.#file?.ino])
+    for (let n = 1; n <= log.rotated && left > 0; n++) {
+      const file = openOlder(`${log.path}.${n}`)
+      if (!file) break
+      if (seen.has(file.ino)) {
+        // It has just been rotated.
+        closeSync(file.fd)
+        continue
+      }
+      seen.add(file.ino)
+      const found = startOfLast(file.fd, file.size, left)
+      this.#older.unshift({ file, offset: found.offset })
+      left = found.left
+    }
   }
 
   /** Those, and none that has come since. */
   *readLast(): Generator<Line> {
+    yield* this.#readOlder()
     yield* this.#readOn(this.#end)
     yield* this.#endLine()
   }
 
   /** Throws INPUT_FAILED. */
   *read(): Generator<Line> {
+    yield* this.#readOlder()
     yield* this.#readOn()
     for (const file of this.#openNewer()) {
       // What came between the last look and the rotation.
@@ -81,6 +101,19 @@ export class LogFollower {
     }
     if (own && rotated > 0 && newer.size > rotated) onLost()
     return [...newer.values()].toReversed()
+  }
+
+  *#readOlder(): Generator<Line> {
+    const own = { file: this.#file, offset: this.#offset }
+    for (const { file, offset } of this.#older.splice(0)) {
+      this.#file = file
+      this.#offset = offset
+      yield* this.#readOn(file.size)
+      yield* this.#endLine()
+      this.close()
+    }
+    this.#file = own.file
+    this.#offset = own.offset
   }
 
   *#endLine(): Generator<Line> {
@@ -130,18 +163,20 @@ function openOlder(path: string): LogFile | undefined {
   }
 }
 
-/** Where the last `count` lines begin, found from the end. */
-function startOfLast(fd: number, size: number, count: number): number {
+/** Where the last `count` lines begin, found from the end; and how many it lacks. */
+function startOfLast(fd: number, size: number, count: number): { offset: number; left: number } {
   let end = size
-  for (let left = count + 1; end > 0;) {
+  let left = count + 1
+  while (end > 0) {
     const from = Math.max(0, end - blockBytes)
     const bytes = Buffer.alloc(end - from)
     readSync(fd, bytes, 0, bytes.length, from)
     // The line end at the very end ends the last line, and begins none.
     for (let at = bytes.length - (end === size ? 2 : 1); at >= 0; at--) {
-      if (bytes[at] === 0x0a && --left === 1) return from + at + 1
+      if (bytes[at] === 0x0a && --left === 1) return { offset: from + at + 1, left: 0 }
     }
     end = from
   }
-  return count === 0 ? size : 0
+  // The first of them begins where the file does.
+  return count === 0 ? { offset: size, left: 0 } : { offset: 0, left: size === 0 ? count : left - 2 }
 }
