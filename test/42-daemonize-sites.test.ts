@@ -1,5 +1,5 @@
 // Sites: virtual hosts, the default host, TLS by name, mounts, the shapes of modules, and exchanges without a gap.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -13,7 +13,7 @@ import { Agent, get, request as httpRequest } from 'node:http'
 import Module from 'node:module'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { daemonize, TestService, until } from './support/daemonize.ts'
+import { daemonize, isAlive, TestService, until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
 
 const scratch = new Scratch('daemonize-sites')
@@ -63,6 +63,7 @@ const sources: Record<string, string> = {
     await new Promise(setImmediate)
   }`,
   'takes.mjs': `export default (request) => request.text().then((text) => new Response('took ' + text.length + '\\n'))`,
+  'never.mjs': `export default (req, res) => void res.write('begun\\n')`,
   'broken.mjs': `export async function init() { throw new Error('no database') }
     export function handle() {}`,
 }
@@ -557,6 +558,40 @@ describe('restart and reload under load', () => {
     expect((await service.run('stop')).status).toBe(0)
     expect(await answer).toBe('slow\n')
   })
+
+  it.each(['stop', 'restart'])(
+    '%s ends the old server too whose end somebody did not live to see',
+    async (command) => {
+      const port = freePort()
+      const service = await startSites({
+        sites: [['never', null, port]],
+        // Nothing but the record tells of it then, as without root.
+        cgroup: false,
+        drain_timeout: 60_000,
+      })
+      const old = service.pid()
+      await new Promise<void>((resolve) => {
+        const request = get({ port }, (response) => {
+          response.on('error', () => undefined).once('data', () => resolve())
+        })
+        request.on('error', () => undefined)
+      })
+      const restart = spawn(process.execPath, [daemonize, service.conf, 'restart'], { stdio: 'ignore' })
+      await until('there is a new one', () => service.pid() !== old)
+      restart.kill('SIGKILL')
+      expect(isAlive(old)).toBe(true)
+      service.configure({
+        sites: [['never', null, port]],
+        module_paths: [modules],
+        cgroup: false,
+        drain_timeout: 0,
+      })
+      expect((await service.run(command)).status).toBe(0)
+      expect(isAlive(old)).toBe(false)
+      expect((await service.run('status')).status).toBe(command === 'stop' ? 3 : 0)
+      await service.run('stop')
+    },
+  )
 
   it('a new configuration that does not work leaves the old server serving', async () => {
     const port = freePort()

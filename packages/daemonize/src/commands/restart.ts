@@ -2,7 +2,7 @@
 // the old one ends, its requests finished, when the new one is ready. If it never is, the old one stays.
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { ProcessHandle } from '../service/handle.ts'
-import { endIncarnation } from '../service/end.ts'
+import { endIncarnation, endPredecessor } from '../service/end.ts'
 import { removePrepared } from '../service/folders.ts'
 import { inspectService, type Seen } from '../service/inspect.ts'
 import type { Lock } from '../service/lock.ts'
@@ -74,9 +74,10 @@ async function exchange(context: Context, lock: Lock, old: Seen): Promise<Outcom
     })
   }
   removePrepared(settings)
-  await startAfresh(context, lock, taken)
   const timeout = settings.stopTimeout + settings.drainTimeout
   const ending = { name: settings.name, action, signal: drainSignal, timeout }
+  if (old.record) await endPredecessor(old.record, ending)
+  await startAfresh(context, lock, taken, old.record)
   const ended = old.record ? await endIncarnation(old.record, ending) : { forced: false, left: [] }
   const reason = ended.forced ? 'the old one had to be killed' : null
   return answer(context, { exit: actionStatus.ok, changed: true, reason, left: ended.left })

@@ -5,10 +5,11 @@ import { requireAccounts, type Settings } from '../config/settings.ts'
 import { launchService } from '../launch/launch.ts'
 import { chooseProgram } from '../launch/program.ts'
 import { removeEmptyCgroups } from '../service/cgroup.ts'
-import { endIncarnation, endStrays } from '../service/end.ts'
+import { endIncarnation, endPredecessor, endStrays } from '../service/end.ts'
 import { makeCacheFolder, removePrepared, removeRecords } from '../service/folders.ts'
 import { inspectService, inspectStarting, type Seen } from '../service/inspect.ts'
 import type { Lock } from '../service/lock.ts'
+import type { StateRecord } from '../service/state.ts'
 import { answer, makeServiceRecord, withLock, type Context, type Outcome } from './command.ts'
 import { actionStatus } from './lsb-status.ts'
 
@@ -47,7 +48,10 @@ export async function clearAway({ settings, action }: Context, seen: Seen): Prom
   const unfinished = inspectStarting(settings)
   if (seen.state === 'stopped' && !seen.traces && !unfinished) return
   if (unfinished) await endIncarnation(unfinished, { ...ending, signal: undefined })
-  if (seen.record) await endIncarnation(seen.record, ending)
+  if (seen.record) {
+    await endIncarnation(seen.record, ending)
+    await endPredecessor(seen.record, ending)
+  }
   removeRecords(settings)
   await endStrays(settings.name, settings.pidfile, null)
 }
@@ -56,6 +60,7 @@ export async function startAfresh(
   context: Context,
   lock: Lock,
   taken?: ReadonlyMap<string, number>,
+  replaces?: StateRecord,
 ): Promise<number> {
   const { settings, action, signal, environment, timeout, diagnose, onStarted } = context
   makeCacheFolder(settings)
@@ -64,6 +69,7 @@ export async function startAfresh(
     const pid = await launchService(settings, program, {
       action,
       lock: lock.fd,
+      replaces,
       signal,
       environment,
       timeout,

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { aborted } from '@plumbline/common/process/aborted'
 import { now } from '../service/clock.ts'
 import { ProcessHandle } from '../service/handle.ts'
-import { endIncarnation, endStrays, type Ending } from '../service/end.ts'
+import { endIncarnation, endPredecessor, endStrays, type Ending } from '../service/end.ts'
 import type { Settings } from '../config/settings.ts'
 import { removeRecords } from '../service/folders.ts'
 import { inspectService, inspectStarting } from '../service/inspect.ts'
@@ -36,7 +36,8 @@ async function end(context: Context, signal: number | undefined): Promise<Outcom
       const { forced, left: own } = record
         ? await endIncarnation(record, ending)
         : { forced: false, left: [] }
-      const left = [...own, ...(await endStrays(settings.name, settings.pidfile, null))]
+      const older = record ? await endPredecessor(record, ending) : []
+      const left = [...own, ...older, ...(await endStrays(settings.name, settings.pidfile, null))]
       if (left.length > 0) {
         const reason = `these would not end: ${left.join(', ')}`
         return answer(context, { exit: actionStatus.failed, changed: true, reason, left })

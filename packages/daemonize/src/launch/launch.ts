@@ -9,6 +9,7 @@ import { makeCgroup, removeCgroup } from '../service/cgroup.ts'
 import { makeIncarnationId } from '../service/incarnation-id.ts'
 import { pause } from '../service/pause.ts'
 import { bootId } from '../service/process.ts'
+import type { StateRecord } from '../service/state.ts'
 import { signalName } from '../service/signals.ts'
 import { incarnationVariable } from '../service/tree.ts'
 import { KeeperLink, type KeeperEvent } from './keeper-link.ts'
@@ -25,6 +26,8 @@ export type Program = {
 export type Launch = {
   action: string
   lock: number
+  /** Who goes on until it is ready. */
+  replaces?: StateRecord | undefined
   signal: AbortSignal
   environment: NodeJS.ProcessEnv
   /** Told the last lines that a service said which did not start. */
@@ -55,6 +58,7 @@ export async function launchService(settings: Settings, program: Program, launch
     boot: bootId(),
     started: new Date().toISOString(),
     cgroup,
+    replaces: launch.replaces,
     argv: program.argv,
     environment: {
       ...program.environment,

@@ -2,6 +2,7 @@
 // (keeper/specification.c reads it).
 // Pure: no I/O.
 import type { Settings } from '../config/settings.ts'
+import type { StateRecord } from '../service/state.ts'
 import { limitNames } from '../config/config.ts'
 import { ToolError } from '@plumbline/common/error/tool-error'
 
@@ -10,6 +11,7 @@ export type Incarnation = {
   boot: string
   started: string
   cgroup: string | undefined
+  replaces?: StateRecord | undefined
   argv: readonly string[]
   environment: Readonly<Record<string, string>>
   /** What the listening sockets, in their order, are bound to. */
@@ -111,6 +113,13 @@ function logEntries({ log }: Settings, { log: path }: Incarnation): [string, Val
 }
 
 /** The first half of the state record; the keeper looks for the id at its start to know its own. */
-function stateFields({ name, conf }: Settings, { id, boot, started, cgroup, listen }: Incarnation): string {
-  return JSON.stringify({ id, boot, name, conf, started, cgroup: cgroup ?? null, listen }).slice(1, -1)
+function stateFields({ name, conf }: Settings, incarnation: Incarnation): string {
+  const { id, boot, started, cgroup = null, listen, replaces } = incarnation
+  const old = replaces && describeOld(replaces)
+  return JSON.stringify({ id, boot, name, conf, started, cgroup, listen, old }).slice(1, -1)
+}
+
+/** Not with the key "id": its keeper, which ends later, would take the record for its own, and remove it. */
+function describeOld({ id, cgroup, pid, start, session, keeper, keeper_start }: StateRecord) {
+  return { was: id, cgroup, pid, start, session, keeper, keeper_start }
 }

@@ -7,7 +7,7 @@ import { ProcessHandle } from './handle.ts'
 import { findProcess, readProcess, type ProcessStat } from './process.ts'
 import { pause } from './pause.ts'
 import { SIGCONT, SIGKILL, SIGTERM, SIGUSR2 } from './signals.ts'
-import type { StateRecord } from './state.ts'
+import type { Incarnation, StateRecord } from './state.ts'
 import { findMembers } from './tree.ts'
 
 /** What a killed process may take to be gone; one that takes longer hangs in the kernel. */
@@ -26,7 +26,7 @@ export type Ending = {
 export type Ended = { /** It had to be killed. */ forced: boolean; left: number[] }
 
 /** Throws SERVICE_FORBIDDEN. */
-export async function endIncarnation(record: StateRecord, ending: Ending): Promise<Ended> {
+export async function endIncarnation(record: Incarnation, ending: Ending): Promise<Ended> {
   try {
     // Who belongs to it can be told best while it lives.
     const before = findMembers(record)
@@ -64,6 +64,14 @@ export async function endIncarnation(record: StateRecord, ending: Ending): Promi
   }
 }
 
+/** Whoever was to end those whose sockets it took may have been killed meanwhile. Who would not end; throws as above. */
+export async function endPredecessor({ old }: StateRecord, ending: Ending): Promise<number[]> {
+  if (!old) return []
+  const keeper = { pid: old.keeper, start: old.keeper_start }
+  if (!findProcess(old) && !findProcess(keeper)) return []
+  return (await endIncarnation({ ...old, id: old.was }, ending)).left
+}
+
 /** True when it went by itself. A process that is suspended is let go on, to hear the signal. */
 async function endProcess(
   process: { pid: number; start: number },
@@ -88,7 +96,7 @@ async function endProcess(
 }
 
 /** Kills until nobody is left to fork; the numbers of those who would not end. */
-async function killMembers(record: StateRecord, before: readonly ProcessStat[]): Promise<number[]> {
+async function killMembers(record: Incarnation, before: readonly ProcessStat[]): Promise<number[]> {
   const until = now() + killMs
   const known = new Map(before.map((one) => [one.pid, one]))
   for (;;) {

@@ -1,6 +1,6 @@
 // The state record beside a pidfile: which incarnation of the service runs, and how its process is recognised.
 //
-//   {"id":"32 hex digits","boot":…,"name":…,"conf":…,"started":…,"cgroup":…,"listen":[…],          written by the starter,
+//   {"id":"32 hex digits","boot":…,"name":…,"conf":…,"started":…,"cgroup":…,"listen":[…],"old":{…}, written by the starter,
 //    "pid":…,"start":…,"session":…,"keeper":…,"keeper_start":…,"restarts":…}               completed by the keeper
 //
 // Neither file is believed because it is there: they may be of another boot, damaged, or somebody's trap.
@@ -12,24 +12,33 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
 const maxBytes = 64 * 1024
 const number = v.pipe(v.number(), v.integer(), v.minValue(0))
 
+const processes = {
+  cgroup: v.nullable(v.string()),
+  pid: number,
+  start: number,
+  session: number,
+  keeper: number,
+  keeper_start: number,
+}
+
 const stateSchema = v.object({
+  ...processes,
   id: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
   boot: v.string(),
   /** Of a service that was started before it was written down there is none. */
   name: v.optional(v.string()),
   conf: v.string(),
   started: v.string(),
-  cgroup: v.nullable(v.string()),
   listen: v.array(v.string()),
-  pid: number,
-  start: number,
-  session: number,
-  keeper: number,
-  keeper_start: number,
   restarts: number,
+  /** Whom it has taken the sockets from: whoever was to end them may have been killed before. "was" is their id. */
+  old: v.optional(v.object({ was: v.string(), ...processes })),
 })
 
 export type StateRecord = v.InferOutput<typeof stateSchema>
+
+/** What it takes to find the processes of an incarnation. */
+export type Incarnation = Pick<StateRecord, 'id' | keyof typeof processes>
 
 /** `hidden`: it may well be good, but not for this caller, and why. */
 export type Found<T> = { value: T } | { absent: true } | { bad: string; hidden?: string | undefined }

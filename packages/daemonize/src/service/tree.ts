@@ -3,11 +3,11 @@
 import { readFileSync } from 'node:fs'
 import { cgroupMembers } from './cgroup.ts'
 import { findProcess, listProcesses, type ProcessStat } from './process.ts'
-import type { StateRecord } from './state.ts'
+import type { Incarnation } from './state.ts'
 
 export const incarnationVariable = 'INVOCATION_ID'
 
-export function findMembers(record: StateRecord): ProcessStat[] {
+export function findMembers(record: Incarnation): ProcessStat[] {
   const all = listProcesses()
   const tag = `${incarnationVariable}=${record.id}`
   const members = new Set(record.cgroup ? cgroupMembers(record.cgroup) : [])
