@@ -501,6 +501,23 @@ describe('logs', () => {
     await service.run('stop')
   })
 
+  it('go to syslog whole, in several messages what is too long for one', async () => {
+    const path = scratch.file('long-syslog')
+    const received = scratch.file('long-received')
+    const server = `import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(sys.argv[1]);f=open(sys.argv[2],'ab',0)\nwhile True:\n f.write(s.recv(200000)+b'\\n')`
+    const syslog = spawn('python3', ['-c', server, path, received])
+    scratch.onEnd(() => void syslog.kill())
+    await until('it is there', () => existsSync(received))
+    const service = await startService(
+      { log: { syslog: path }, ready: 'exec' },
+      'for n in 1 2 3 4 5; do head -c 60000 /dev/zero | tr "\\0" x; sleep 0.1; done; echo; echo next; exec sleep 1000\n',
+    )
+    await until('all has arrived', () => readFileSync(received, 'utf8').endsWith(': next\n'))
+    const said = readFileSync(received, 'utf8').replace(/^<30>.*?: /gm, '')
+    expect(said.replaceAll('\n', '')).toBe(`${'x'.repeat(300_000)}next`)
+    await service.run('stop')
+  })
+
   it('go to syslog as fast as it reads, to the last word of a service that ends', async () => {
     const path = scratch.file('busy-syslog')
     const received = scratch.file('busy-received')
@@ -696,7 +713,9 @@ describe('logs', () => {
     await until('it follows', () => got.includes('first'))
     follower.kill('SIGSTOP')
     writeFileSync(`${service.folder}/service.sh.go`, '')
-    await until('all is written', () => readFileSync(path, 'utf8').includes(`line ${count}\n`))
+    // While it is rotated there is none for a moment.
+    const written = () => spawnSync('cat', [path], { encoding: 'utf8' }).stdout
+    await until('all is written', () => written().includes(`line ${count}\n`))
     expect(readFileSync(`${path}.2`, 'utf8').includes('first')).toBe(said.length === 0)
     follower.kill('SIGCONT')
     await until('the last line is there', () => got.includes(`"line ${count}"`))

@@ -163,6 +163,8 @@ static bool send_lines(bool all) {
     char *end = memchr(pending + done, '\n', used - done);
     size_t length = end ? (size_t)(end - pending) + 1 - done : used - done;
     if (!end && !all && length < most) break;
+    // What is too long for one message comes as several.
+    if (length > most) length = most, end = NULL;
     if (!(sent = send_line(pending + done, end ? length - 1 : length))) break;
     done += length;
   }
