@@ -501,6 +501,26 @@ describe('logs', () => {
     await service.run('stop')
   })
 
+  it('go to syslog with a word of what was lost, once somebody reads it again', async () => {
+    const path = scratch.file('late-syslog')
+    const received = scratch.file('late-received')
+    // So slow that the socket is full again when that word is to go.
+    const server = `import os,signal,socket,sys,time\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(sys.argv[1]);f=open(sys.argv[2],'ab',0)\nos.kill(os.getpid(),signal.SIGSTOP)\nwhile True:\n f.write(s.recv(65536)+b'\\n');time.sleep(.0005)`
+    const syslog = spawn('python3', ['-c', server, path, received])
+    scratch.onEnd(() => void syslog.kill('SIGKILL'))
+    await until('it is there', () => existsSync(received))
+    const service = await startService(
+      { log: { syslog: path }, ready: 'exec' },
+      'head -c 2000000 /dev/zero | tr "\\0" x | fold -w 1000; : >$0.said; exec sleep 1000\n',
+    )
+    await until('all is said', () => existsSync(`${service.folder}/service.sh.said`))
+    syslog.kill('SIGCONT')
+    await until('it is said', () =>
+      /: daemonize: \d+ bytes of output were lost: no room$/m.test(readFileSync(received, 'utf8')),
+    )
+    await service.run('stop')
+  })
+
   it('go to syslog whole, in several messages what is too long for one', async () => {
     const path = scratch.file('long-syslog')
     const received = scratch.file('long-received')

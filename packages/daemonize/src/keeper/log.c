@@ -194,12 +194,9 @@ static bool write_lines(bool all) {
 
 static void flush(bool all) {
   waiting = false;
-  if (spec.log_file ? write_lines(all) : send_lines(all)) {
-    retry_at = 0;
-    note_loss();
-  } else {
-    retry_at = now_ms() + RETRY_MS;
-  }
+  const bool done = spec.log_file ? write_lines(all) : send_lines(all);
+  if (done) note_loss();
+  retry_at = done && !waiting ? 0 : now_ms() + RETRY_MS;
 }
 
 void log_bytes(const char *bytes, size_t length) {
