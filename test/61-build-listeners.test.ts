@@ -1,4 +1,6 @@
 // Who listens to a build and does not read, and a log that cannot be kept: neither is in the way of the build.
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { startBuildDaemon } from './support/build-daemon.ts'
@@ -18,6 +20,17 @@ async function logLength(client: WireClient, drv: string): Promise<number> {
   return length
 }
 
+/** As long as something comes, it is not held up. */
+async function heldUpAt(client: WireClient, drv: string): Promise<number> {
+  let before = 0
+  for (let same = 0; same < 50;) {
+    const now = await logLength(client, drv).catch(() => 0)
+    same = now > 0 && now === before ? same + 1 : 0
+    before = now
+  }
+  return before
+}
+
 it('who began a build and reads nothing of it does not keep it from who wants it too', async () => {
   const { daemon, client, derivations } = await startBuildDaemon(scratch, 'daemon')
   const [stuck, other] = [await daemon.connect(), await daemon.connect()]
@@ -26,14 +39,7 @@ it('who began a build and reads nothing of it does not keep it from who wants it
   await setOptions(stuck)
   stuck.socket.pause()
   stuck.socket.write(Buffer.concat([int(9), list([made.drv]), int(modes.normal)]))
-  // As long as something comes, it is not held up.
-  let before = 0
-  for (let same = 0; same < 50;) {
-    const now = await logLength(client, made.drv).catch(() => 0)
-    same = now > 0 && now === before ? same + 1 : 0
-    before = now
-  }
-  expect(before).toBeLessThan(loud)
+  expect(await heldUpAt(client, made.drv)).toBeLessThan(loud)
   await setOptions(other)
   other.onNext = () => undefined
   await build(other, made.drv)
@@ -77,4 +83,29 @@ it('who comes when the log has been taken away gets the rest', async () => {
   await building
   expect(other.log).toMatch(/what the builder has printed before cannot be read.*the rest\n/s)
   expect(readFileSync(made.out, 'utf8')).toBe('good\n')
+})
+
+it('who came later and reads nothing of it does hold it up, once nobody else wants it', async () => {
+  const { daemon, client, derivations } = await startBuildDaemon(scratch, 'later', {
+    args: ['--disable-chroot'],
+  })
+  const [first, stuck] = [await daemon.connect(), await daemon.connect()]
+  scratch.onEnd(() => [first, stuck].forEach((each) => each.close()))
+  for (const each of [first, stuck]) await setOptions(each)
+  const gate = scratch.file('gate')
+  execFileSync('mkfifo', [gate])
+  const made = await derivations.make('later', {
+    script: `$tool print 1000000; read x < ${gate}; $tool print ${loud}; echo good > $out`,
+  })
+  first.onNext = () => undefined
+  const building = build(first, made.drv).catch(() => undefined)
+  while ((await logLength(client, made.drv).catch(() => 0)) < 1_000_000) continue
+  stuck.socket.write(Buffer.concat([int(9), list([made.drv]), int(modes.normal)]))
+  // Told of the build, it takes part in it.
+  await once(stuck.socket, 'data')
+  stuck.socket.pause()
+  first.close()
+  await building
+  writeFileSync(gate, 'go\n')
+  expect(await heldUpAt(client, made.drv)).toBeLessThan(loud)
 })

@@ -14,6 +14,8 @@ type Member = {
   wants: boolean
   /** What has been printed while it still reads what was before. */
   queue: Buffer[] | undefined
+  /** Until when it does. */
+  catchingUp: Promise<void> | undefined
   /** Bytes that it has not taken yet, and that it was not given any more. */
   behind: number
   skipped: number
@@ -50,11 +52,11 @@ export class SharedBuild implements BuildSink {
 
   /** Returns what takes the client out again. It is told what has been so far first. */
   join(sink: BuildSink, wants = true): () => void {
-    const member: Member = { sink, wants, queue: undefined, behind: 0, skipped: 0 }
+    const member: Member = { sink, wants, queue: undefined, catchingUp: undefined, behind: 0, skipped: 0 }
     for (const tell of this.#said) tell(sink)
     if (this.#log.length > 0) {
       member.queue = []
-      void this.#catchUp(member)
+      member.catchingUp = this.#catchUp(member)
     }
     this.#members.add(member)
     // It is not held up by those who were there before.
@@ -121,7 +123,7 @@ export class SharedBuild implements BuildSink {
     if (member.queue) {
       member.queue.push(bytes)
       member.behind += bytes.length
-      return undefined
+      return member.behind > maxBehind ? member.catchingUp : undefined
     }
     const wait = member.sink.output(bytes)
     if (!wait) return undefined
