@@ -1,10 +1,7 @@
-// Hashes items, or the files in them for deduplication, and tells of each as it is done.
+// Hashes items, and tells of each as it is done.
 import { createHash } from 'node:crypto'
-import { lstatSync, readdirSync, type Stats } from 'node:fs'
-import { toPath } from '@plumbline/common/store/byte-string'
-import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
+import { reasonOf } from '@plumbline/common/error/translate'
 import { dumpNarInSteps } from '@plumbline/common/store/nar/dump-nar'
-import { deduplicateFile, deduplicationMinimum } from '../store/deduplicate.ts'
 import { makeTurns, type Job, type JobPort } from './job.ts'
 
 export type HashedItem = { path: string; hash: string; size: number } | { path: string; error: string }
@@ -54,41 +51,4 @@ async function hashItem(path: string, turn: ReturnType<typeof makeTurns>, port: 
   }
   steps.return(0)
   return undefined
-}
-
-/** Links equal files of the items to each other; sums up what that gave back. */
-export const deduplicateItems: Job<
-  { store: string; paths: readonly string[] },
-  { files: number; bytes: number }
-> = async ({ store, paths }, port) => {
-  const turn = makeTurns()
-  const total = { files: 0, bytes: 0 }
-  const linked = new Set(
-    readdirSync(`${store}/.links`).map((name) => lstatSync(`${store}/.links/${name}`).ino),
-  )
-  const visit = async (path: string): Promise<void> => {
-    const stat: Stats = lstatSync(toPath(path))
-    if (stat.isDirectory()) {
-      for (const name of readdirSync(toPath(path), 'latin1').sort()) await visit(`${path}/${name}`)
-      return
-    }
-    if (!stat.isFile() || stat.size < deduplicationMinimum || linked.has(stat.ino)) return
-    if (stat.mode & 0o200) return port.send({ skipped: path })
-    const hash = createHash('sha256')
-    for (const _ of dumpNarInSteps(path, (block) => void hash.update(block))) await turn()
-    if (deduplicateFile(store, path, hash.digest()) === 'linked') {
-      total.files++
-      total.bytes += stat.size
-    }
-  }
-  for (const path of paths) {
-    if (port.stopped) break
-    try {
-      await visit(path)
-    } catch (error) {
-      // Collected meanwhile.
-      if (errnoOf(error) !== 'ENOENT') throw error
-    }
-  }
-  return total
 }
