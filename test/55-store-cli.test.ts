@@ -157,6 +157,9 @@ describe('store-cli', () => {
     ])
     expect([ran.status, ran.stderr]).toEqual([1, "store-cli: path `/nowhere' is not in the store\n"])
     expect(run(['valid', '-0'], `${text}\0${text}\0`).records).toHaveLength(2)
+    const [before, behind] = [`${daemon.store}/before`, `${daemon.store}/behind`]
+    const among = run(['valid', before, '-', behind, '-'], `${text}\n`)
+    expect(among.records.map(({ path }) => path)).toEqual([before, text, behind])
     expect(run(['from-hash-part', text.slice(daemon.store.length + 1).slice(0, 32)]).records).toEqual([
       { type: 'path', path: text },
     ])
@@ -335,7 +338,8 @@ describe('store-cli', () => {
     const unreachable = run(['valid', '/a', '/b'], '', nobody)
     expect(unreachable.status).toBe(69)
     expect(unreachable.stderr.trimEnd().split('\n')).toHaveLength(1)
-    expect(run(['ping'], '', 'gopher://x').status).toBe(64)
+    for (const address of ['gopher://x', 'unix:///%zz', 'ssh://%zz@x'])
+      expect([address, run(['ping'], '', address).status]).toEqual([address, 64])
     // Not the socket whose name is the first bytes of it.
     const long = run(['ping'], '', `${daemon.socket}${'x'.repeat(200)}`)
     expect([long.status, long.stderr]).toEqual([69, expect.stringContaining('at most 107 bytes')])

@@ -14,23 +14,31 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** PATH, file:///PATH, unix:///PATH, guix://HOST[:PORT], ssh://[USER@]HOST[:PORT]. Throws USAGE. */
 export function parseAddress(text: string): Address {
   if (!/^[a-z]+:\/\//.test(text)) return { kind: 'unix', path: text }
+  const invalid = () => new ToolError('USAGE', { reason: `"${text}" is no address of a store daemon` })
+  const decode = (part: string) => {
+    try {
+      return decodeURIComponent(part)
+    } catch {
+      throw invalid()
+    }
+  }
   const url = URL.canParse(text) ? new URL(text) : undefined
   const port = url?.port ? Number(url.port) : undefined
   const host = url?.hostname.replace(/^\[(.*)\]$/, '$1') ?? ''
   switch (url?.protocol) {
     case 'file:':
     case 'unix:':
-      return { kind: 'unix', path: decodeURIComponent(url.pathname) }
+      return { kind: 'unix', path: decode(url.pathname) }
     case 'guix:':
       if (host) return { kind: 'tcp', host, port: port ?? defaultPort }
       break
     case 'ssh:':
       if (host) {
-        const user = url.username ? decodeURIComponent(url.username) : undefined
+        const user = url.username ? decode(url.username) : undefined
         return { kind: 'ssh', destination: text, user, host, port }
       }
   }
-  throw new ToolError('USAGE', { reason: `"${text}" is no address of a store daemon` })
+  throw invalid()
 }
 
 /** The daemon to ask when none is named: $GUIX_DAEMON_SOCKET, else the local one. */

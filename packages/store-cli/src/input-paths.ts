@@ -1,5 +1,5 @@
-// The paths that a command works on: its operands, else lines of standard input, each a path or a record that has
-// one. With --null they are separated by NUL, as `find -print0` writes them.
+// The paths that a command works on: its operands, `-` being standard input, else lines of standard input, each a path
+// or a record that has one. With --null they are separated by NUL, as `find -print0` writes them.
 import { isUtf8 } from 'node:buffer'
 import { readInput } from '@plumbline/common/cli/input'
 import { isTerminal } from '@plumbline/common/cli/terminal'
@@ -20,11 +20,17 @@ export async function* readPaths(
   context: Context,
   operands: readonly string[] = context.operands,
 ): AsyncGenerator<string[]> {
-  if (operands.length > 0 && !operands.includes('-')) {
-    yield [...operands]
-    return
-  }
   if (operands.length === 0 && isTerminal(0)) throw new ToolError('TERMINAL_INPUT', { what: 'paths' })
+  const dash = operands.length === 0 ? 0 : operands.indexOf('-')
+  if (dash < 0) return yield [...operands]
+  if (dash > 0) yield operands.slice(0, dash)
+  yield* readStandardInput(context)
+  // A second time there is nothing left on it.
+  const rest = operands.slice(dash + 1).filter((operand) => operand !== '-')
+  if (rest.length > 0) yield rest
+}
+
+async function* readStandardInput(context: Context): AsyncGenerator<string[]> {
   const bytes = readInput('-', context.tool.signal)
   if (context.has('null')) {
     yield* readNames(bytes)
