@@ -99,3 +99,26 @@ describe('a file that cannot be read', () => {
     await expect(daemon.connect()).rejects.toThrow(`Internal error: ${reserved}: is a directory`)
   })
 })
+
+describe('an item that cannot be removed', () => {
+  it.skipIf(!isRoot)('keeps nothing else from being collected, at the next time either', async () => {
+    const daemon = await startStore(scratch, 'busy', { prefix: ['unshare', '--mount'] })
+    const items = ['a', 'b', 'c', 'd', 'e']
+    let stuck = ''
+    for (const time of ['first', 'second']) {
+      const [client, collector] = [await daemon.connect(), await daemon.connect()]
+      const paths: string[] = []
+      for (const item of items) paths.push(await client.addText(item, `${item} ${time}`))
+      if (stuck === '') {
+        stuck = paths[2] ?? ''
+        const mount = ['-t', `${daemon.pid}`, '-m', 'mount', '--bind', '/dev/null', stuck]
+        expect(spawnSync('nsenter', mount).status).toBe(0)
+      }
+      client.close()
+      await expect(collector.collect(2)).rejects.toThrow(/busy/)
+      expect(collector.log).toContain(`cannot delete \`${stuck}'`)
+      expect(readdirSync(daemon.store).toSorted()).toEqual(['.links', stuck.slice(daemon.store.length + 1)])
+      collector.close()
+    }
+  })
+})

@@ -2,6 +2,7 @@
 // removes from disk what the main thread has taken out of the database.
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
+import { reasonOf } from '@plumbline/common/error/translate'
 import { fault } from '../fault.ts'
 import { exists, removeTree } from '../store/remove-tree.ts'
 import { makeTurns, type Job, type JobPort, type Turn } from '../work/job.ts'
@@ -88,8 +89,9 @@ export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
       }),
     ),
   ]
-  await removeInBatches(args, graph, alive, candidates, port)
+  const failures = await removeInBatches(args, graph, alive, candidates, port)
   removeUnusedLinks(store)
+  if (failures.length > 0) throw failures[0]
   return { ...result, stillAlive: chosen?.stillAlive }
 }
 
@@ -199,14 +201,18 @@ function explain(
   })
 }
 
-/** Hands out candidates, and removes those that come back, until told to finish. */
+/**
+ * Hands out candidates, and removes those that come back, until told to finish. One that cannot be removed keeps none of
+ * the others, or they would be kept for good: it is there at the next collection, too.
+ */
 async function removeInBatches(
   { deduplicate }: CollectArgs,
   { ids, nodes, keeps }: Graph,
   alive: Uint8Array,
   candidates: readonly Candidate[],
   port: JobPort,
-): Promise<void> {
+): Promise<unknown[]> {
+  const failures: unknown[] = []
   const { offsets, targets } = keeps
   port.send({ marked: { ids, nodes, offsets, targets, alive } })
   let at = 0
@@ -223,7 +229,12 @@ async function removeInBatches(
         let freed = 0
         for (const path of remove) {
           fault('gc-before-remove')
-          freed += removeTree(path, deduplicate ? 1 : 0)
+          try {
+            freed += removeTree(path, deduplicate ? 1 : 0)
+          } catch (error) {
+            failures.push(error)
+            port.send({ log: `cannot delete \`${path}': ${reasonOf(error)}`, level: 0 })
+          }
         }
         port.send({ freed })
         if (inOrder) handOut()
@@ -232,4 +243,5 @@ async function removeInBatches(
       }
     }
   })
+  return failures
 }
