@@ -240,6 +240,28 @@ describe('limits', () => {
 describe('modes', () => {
   const nondeterministic = { script: 'echo $RANDOM $RANDOM $RANDOM > $out' }
 
+  it('a check of one output says nothing of another that is not there', async () => {
+    const made = await derivations.make('partly', {
+      script: 'echo out > $out; echo doc > $doc',
+      outputs: ['out', 'doc'],
+    })
+    const builder = await daemon.connect()
+    await setOptions(builder)
+    await build(builder, made.drv)
+    builder.close()
+    const other = await daemon.connect()
+    await setOptions(other)
+    const doc = made.outputs['doc'] ?? ''
+    await other.collect(3, [doc])
+    await build(other, `${made.drv}!out`, 'check')
+    expect([await other.isValid(made.out), await other.isValid(doc), existsSync(doc)]).toEqual([
+      true,
+      false,
+      false,
+    ])
+    other.close()
+  })
+
   it('a check finds what differs, and keeps both', async () => {
     const other = await open({ keepFailed: true })
     const same = await make('same', 'echo same > $out')

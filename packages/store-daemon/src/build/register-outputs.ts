@@ -35,7 +35,9 @@ export async function registerOutputs(job: BuildJob, made: readonly MadeOutput[]
 export async function judgeCheck(job: BuildJob, made: readonly MadeOutput[]): Promise<void> {
   const { database } = job.session.store
   for (const { path, place: where, narHash } of made) {
-    if (database.info(path)?.hash === `sha256:${narHash}`) continue
+    const known = database.info(path)
+    // Of an output that nobody has asked about, and that is not there, there is nothing to say.
+    if (!known || known.hash === `sha256:${narHash}`) continue
     const words = `derivation \`${job.path}' may not be deterministic: output \`${path}' differs`
     if (!job.settings.keepFailed) throw new ToolError('STORE_FAILED', { reason: words })
     const kept = `${path}-check`
