@@ -1,5 +1,15 @@
 // The directory that a builder starts in: /tmp/guix-build-NAME.drv-N.
-import { chmodSync, lstatSync, readdirSync, renameSync, rmdirSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { giveTree } from './give-tree.ts'
@@ -55,9 +65,10 @@ export function keepBuildDirectory(
   { path, top }: BuildDirectory,
   user: { uid: number; gid: number } | undefined,
 ): string {
+  if (!user) takeSetIds(top)
+  // Before it is somebody's who could put a link in its place.
+  setMode(top, 0o755)
   if (user) giveTree(top, user)
-  else takeSetIds(top)
-  chmodSync(top, 0o755)
   if (top !== path) {
     const pivot = `${path}.pivot`
     renameSync(path, pivot)
@@ -73,8 +84,20 @@ function takeSetIds(top: string): void {
     const path = open.pop() ?? top
     const stat = lstatSync(toPath(path))
     if (stat.isSymbolicLink()) continue
-    if ((stat.mode & 0o6000) !== 0) chmodSync(toPath(path), stat.mode & 0o1777)
+    if ((stat.mode & 0o6000) !== 0) setMode(path, stat.mode & 0o1777)
     if (!stat.isDirectory()) continue
     for (const name of readdirSync(toPath(path), 'latin1')) open.push(`${path}/${name}`)
+  }
+}
+
+/** Of what has that name, and not of what a link leads to that is there by now. */
+function setMode(path: string, mode: number): void {
+  // Not in Node's list; see open(2).
+  const justTheName = 0o10000000
+  const fd = openSync(toPath(path), justTheName | constants.O_NOFOLLOW)
+  try {
+    if (!fstatSync(fd).isSymbolicLink()) chmodSync(`/proc/self/fd/${fd}`, mode)
+  } finally {
+    closeSync(fd)
   }
 }
