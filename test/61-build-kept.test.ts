@@ -1,5 +1,6 @@
 // What failed builds leave, and clients ask to be kept.
-import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { startBuildDaemon } from './support/build-daemon.ts'
 import { build, buildUsers, failure, setOptions } from './support/build.ts'
@@ -29,4 +30,18 @@ describe.skipIf(process.getuid?.() !== 0).each(['root', 'rootless'])('%s', (kind
     rmSync(kept, { recursive: true })
     expect(modes).toEqual([0o755, 0o1777])
   })
+})
+
+it('a directory that cannot be kept goes, with all that the build has had', async () => {
+  const { daemon, client, derivations } = await startBuildDaemon(scratch, 'taken')
+  await setOptions(client, { keepFailed: true })
+  const name = `taken-${process.pid}`
+  const place = `${tmpdir()}/guix-build-${name}.drv-0`
+  mkdirSync(`${place}.pivot/in/the/way`, { recursive: true })
+  scratch.onEnd(() => rmSync(`${place}.pivot`, { recursive: true }))
+  const made = await derivations.make(name, { script: 'exit 7' })
+  expect((await failure(build(client, made.drv))).message).toBe(`build of \`${made.drv}' failed`)
+  expect(client.log).toMatch(/cannot keep build directory.*failed with exit code 7/s)
+  expect([place, `${made.drv}.chroot`].filter(existsSync)).toEqual([])
+  await daemon.stop()
 })

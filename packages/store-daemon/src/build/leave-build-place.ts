@@ -1,12 +1,13 @@
 // Clears up after a build: nothing of it stays but what was registered, or was asked to be kept.
 import { lstatSync } from 'node:fs'
 import { getgid, getuid } from 'node:process'
+import { reasonOf } from '@plumbline/common/error/translate'
 import { toPath } from '@plumbline/common/store/byte-string'
 import type { DerivationOutput } from '@plumbline/common/store/derivation/derivation'
 import { findUser } from '../operations/user-profile.ts'
 import { moveItem } from '../store/move-item.ts'
 import { exists, removeTree } from '../store/remove-tree.ts'
-import { keepBuildDirectory } from './build-directory.ts'
+import { keepBuildDirectory, type BuildDirectory } from './build-directory.ts'
 import type { BuildJob } from './build-job.ts'
 import { placeOf, type BuildPlace } from './build-place.ts'
 import { buildsOf } from './builds.ts'
@@ -25,9 +26,7 @@ export function leaveBuildPlace(
   directory.release()
   if (keep) {
     for (const { path } of wanted) if (job.mode === 'normal') keepOutput(job, placeOf(place, path), path)
-    if (exists(directory.top)) {
-      sink.say(0, `note: keeping build directory \`${keepBuildDirectory(directory, clientOf(job))}'`)
-    }
+    if (exists(directory.top)) keep = keepDirectory(job, directory)
   }
   // The process that watched over the builder removes what it had, beside what comes next here.
   if (builder) buildsOf(session.store).leave(job.path, builder.leave(keep ? 'kept' : 'removed'))
@@ -37,6 +36,17 @@ export function leaveBuildPlace(
   // Without a sandbox, what was not registered is in the store already.
   if (!keep && !chroot) rest.push(...wanted.map(({ path }) => path))
   for (const path of rest) if (database.idOf(path) === undefined && exists(path)) removeTree(path)
+}
+
+/** False when it cannot be kept: somebody may have taken a name that is needed for that. */
+function keepDirectory(job: BuildJob, directory: BuildDirectory): boolean {
+  try {
+    job.sink.say(0, `note: keeping build directory \`${keepBuildDirectory(directory, clientOf(job))}'`)
+    return true
+  } catch (error) {
+    job.sink.say(0, `cannot keep build directory \`${directory.path}': ${reasonOf(error)}`)
+    return false
+  }
 }
 
 /** For inspection, in a form in which nobody can use it for anything else; it is not valid. */
