@@ -1,5 +1,5 @@
 // `builtin:download`: from servers, mirrors and files; through proxies; and by whom.
-import { chmodSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { startBuildDaemon } from './support/build-daemon.ts'
 import { build, failure, setOptions, sha256, withBuildUsers } from './support/build.ts'
@@ -67,6 +67,21 @@ describe('builtin:download', () => {
     await setOptions(client, { settings: { 'print-extended-build-trace': '0' } })
     expect(client.log).toContain(`@ download-started ${out} ${url} 400000\n`)
     expect(client.log).toContain(`@ download-succeeded ${out} ${url} 400000\n`)
+  })
+
+  it('is checked, and repaired, beside what is there', async () => {
+    const fixed = { algorithm: 'sha256', hash }
+    const env = { url: quoted(`${server.url}/file`) }
+    const made = await derivations.make('again', { script: '', builder: 'builtin:download', env, fixed })
+    await build(client, made.drv)
+    await build(client, made.drv, 'check')
+    chmodSync(made.out, 0o644)
+    writeFileSync(made.out, 'damaged')
+    const error = await build(client, made.drv, 'check').catch((failure: unknown) => failure)
+    expect([error, readFileSync(made.out, 'utf8')]).toEqual([undefined, 'damaged'])
+    await build(client, made.drv, 'repair')
+    expect(readFileSync(made.out).equals(contents)).toBe(true)
+    expect(readdirSync(derivations.store).filter((name) => name.endsWith('-again'))).toHaveLength(1)
   })
 
   it('goes on where it was cut off', async () => {

@@ -98,13 +98,13 @@ function clearPlace(job: BuildJob, place: string, path: string): void {
   if (place !== path && exists(place)) removeTree(place)
 }
 
-/** In a sandbox, every output has a place of its own. */
+/** In a sandbox, every output has a place of its own. A built-in is never in one. */
 function findRedirects(
   { mode, path, session, settings, derivation, corrupt }: BuildJob,
   outputs: readonly DerivationOutput[],
 ) {
   const redirects = new HashRedirects(session.store.config.store)
-  if (settings.sandbox || derivation.builder.startsWith('builtin:')) return redirects
+  if (settings.sandbox && !derivation.builder.startsWith('builtin:')) return redirects
   for (const output of outputs) {
     const isThere = session.store.database.idOf(output.path) !== undefined
     if (mode === 'check' || corrupt.has(output.path) || isThere) redirects.add(path, output.path)

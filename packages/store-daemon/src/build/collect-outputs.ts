@@ -33,6 +33,8 @@ export async function collectOutputs(
   const { store } = session.store.config
   const candidates = [...job.inputs, ...derivation.outputs.map(({ path }) => path)]
   const byHashPart = new Map(candidates.map((path) => [hashPart(store, path), path]))
+  // A built-in writes nobody's name.
+  const isRewritten = !place.redirects.isEmpty && !derivation.builder.startsWith('builtin:')
   const made: MadeOutput[] = []
   for (const output of wanted) {
     const { path } = output
@@ -41,7 +43,7 @@ export async function collectOutputs(
       const reason = `builder for \`${job.path}' failed to produce output path \`${path}'`
       throw new BuildFailure('rejected', reason)
     }
-    if (!place.redirects.isEmpty) {
+    if (isRewritten) {
       job.sink.say(1, `rewriting hashes in \`${path}'; cross fingers`)
       place.redirects.correct(session.store, where)
     }
@@ -50,7 +52,7 @@ export async function collectOutputs(
       place: where,
       path,
       canonical: {
-        builder: place.redirects.isEmpty ? place.user?.uid : undefined,
+        builder: isRewritten ? undefined : place.user?.uid,
         uid: getuid?.() ?? 0,
         gid: getgid?.() ?? 0,
       },
