@@ -62,6 +62,43 @@ it('a log for which there is no place ends neither the build nor the daemon', as
   expect(daemon.stderr).toBe('')
 })
 
+it('a log for which there is no place is not waited for', async () => {
+  mkdirSync(scratch.file('no-log'))
+  writeFileSync(scratch.file('no-log/log'), '')
+  const { daemon, client, derivations } = await startBuildDaemon(scratch, 'no-log', {
+    args: ['--disable-chroot'],
+  })
+  const [other, reader] = [await daemon.connect(), await daemon.connect()]
+  scratch.onEnd(() => [other, reader].forEach((each) => each.close()))
+  for (const each of [client, other]) await setOptions(each)
+  const gate = scratch.file('no-log/gate')
+  execFileSync('mkfifo', [gate])
+  const made = await derivations.make('no-log', {
+    // It must not be possible to make it much shorter.
+    script: `for ((i = 0; i < 50000; i++)); do echo $RANDOM$RANDOM$RANDOM; done
+      echo the end; read x < ${gate}; echo the rest; echo good > $out`,
+  })
+  const printed = new Promise<void>((resolve) => {
+    client.onNext = (bytes) => {
+      if (bytes.includes('the end\n')) resolve()
+    }
+  })
+  const building = build(client, made.drv)
+  await printed
+  await expect(logLength(reader, made.drv)).rejects.toThrow(/log/)
+  const told = new Promise<void>((resolve) => {
+    other.onNext = (bytes) => {
+      other.log += bytes.toString()
+      if (other.log.includes('cannot be read')) resolve()
+    }
+  })
+  const sharing = build(other, made.drv)
+  await told
+  writeFileSync(gate, 'go\n')
+  await Promise.all([building, sharing])
+  expect(other.log).toMatch(/what the builder has printed before cannot be read.*the rest\n/s)
+})
+
 it('who comes when the log has been taken away gets the rest', async () => {
   const { daemon, client, derivations, logs } = await startBuildDaemon(scratch, 'away')
   const other = await daemon.connect()

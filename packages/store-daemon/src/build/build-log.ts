@@ -48,12 +48,12 @@ export class BuildLog {
       return
     }
     let left = this.length
-    if (stream.gzip) {
-      const { gzip } = stream
-      await new Promise<void>((resolve) => gzip.flush(constants.Z_SYNC_FLUSH, resolve))
+    const { file, gzip } = stream
+    if (gzip) {
+      await untilDone(file, (done) => gzip.flush(constants.Z_SYNC_FLUSH, done))
       await new Promise<void>((resolve) => setImmediate(resolve))
     }
-    await new Promise<void>((resolve) => stream.file.write('', () => resolve()))
+    await untilDone(file, (done) => file.write('', done))
     const source = stream.gzip ? gunzip(this.#path) : createReadStream(this.#path)
     for await (const chunk of source as AsyncIterable<Buffer>) {
       yield chunk.subarray(0, left)
@@ -109,6 +109,19 @@ export class BuildLog {
       file.on('close', done)
     })
   }
+}
+
+/** What goes through a file that has failed is never done. */
+function untilDone(file: WriteStream, start: (done: () => void) => void): Promise<void> | undefined {
+  if (file.destroyed) return undefined
+  return new Promise((resolve) => {
+    const done = () => {
+      file.off('close', done)
+      resolve()
+    }
+    file.on('close', done)
+    start(done)
+  })
 }
 
 const nothing = gzipSync('')
