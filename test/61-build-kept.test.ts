@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { startBuildDaemon } from './support/build-daemon.ts'
 import { build, buildUsers, failure, setOptions } from './support/build.ts'
+import { openDatabase } from './support/database.ts'
 import { Scratch } from './support/scratch.ts'
 
 const scratch = new Scratch('kept')
@@ -44,4 +45,17 @@ it('a directory that cannot be kept goes, with all that the build has had', asyn
   expect(client.log).toMatch(/cannot keep build directory.*failed with exit code 7/s)
   expect([place, `${made.drv}.chroot`].filter(existsSync)).toEqual([])
   await daemon.stop()
+})
+
+it('an output that cannot be registered does not stay in the store', async () => {
+  const { daemon, client, derivations } = await startBuildDaemon(scratch, 'unregistered')
+  await setOptions(client)
+  const made = await derivations.make('unregistered', { script: 'echo made > $out' })
+  const database = openDatabase(`${daemon.state}/db/db.sqlite`)
+  database.exec(
+    `create trigger t before insert on ValidPaths when new.path = '${made.out}' begin select raise(abort, 'full'); end`,
+  )
+  database.close()
+  await failure(build(client, made.drv))
+  expect(existsSync(made.out)).toBe(false)
 })

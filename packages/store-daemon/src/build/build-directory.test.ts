@@ -14,12 +14,12 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { keepBuildDirectory } from './build-directory.ts'
 
 /** What the new owner does at once. */
-const race = vi.hoisted(() => ({ onGiven: (_: string) => {} }))
+const race = vi.hoisted(() => ({ onGiven: undefined as ((path: string) => void) | undefined }))
 vi.mock('node:fs', async (importOriginal) => {
   const fs = await importOriginal<typeof import('node:fs')>()
   const lchownSync: typeof fs.lchownSync = (path, uid, gid) => {
     fs.lchownSync(path, uid, gid)
-    race.onGiven(String(path))
+    race.onGiven?.(String(path))
   }
   return { ...fs, lchownSync }
 })

@@ -12,9 +12,8 @@ type Member = {
   sink: BuildSink
   /** Those who only listen neither keep a build alive nor slow it down. */
   wants: boolean
-  /** What has been printed while it still reads what was before. */
+  /** What has been printed while it still reads what was before, and until when it does. */
   queue: Buffer[] | undefined
-  /** Until when it does. */
   catchingUp: Promise<void> | undefined
   /** Bytes that it has not taken yet, and that it was not given any more. */
   behind: number

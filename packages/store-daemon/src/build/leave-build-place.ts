@@ -19,7 +19,7 @@ export function leaveBuildPlace(
   wanted: readonly DerivationOutput[],
   keep: boolean,
 ): void {
-  const { session, sink } = job
+  const { session } = job
   const { database } = session.store
   const { builder, chroot, directory } = place
   place.user?.release()
@@ -33,8 +33,8 @@ export function leaveBuildPlace(
   const rest = [...place.redirects.places()]
   if (keep && chroot) rest.push(chroot)
   if (!keep && !builder) rest.push(directory.path)
-  // Without a sandbox, what was not registered is in the store already.
-  if (!keep && !chroot) rest.push(...wanted.map(({ path }) => path))
+  // What could not be registered is in the store already; without a sandbox, also what could not be finished.
+  if (!keep) rest.push(...wanted.map(({ path }) => path))
   for (const path of rest) if (database.idOf(path) === undefined && exists(path)) removeTree(path)
 }
 
