@@ -1,9 +1,20 @@
 // What failed builds leave, and clients ask to be kept.
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { startBuildDaemon } from './support/build-daemon.ts'
-import { build, buildUsers, failure, setOptions } from './support/build.ts'
+import { build, buildUsers, failure, setOptions, withBuildUsers } from './support/build.ts'
 import { openDatabase } from './support/database.ts'
 import { Scratch } from './support/scratch.ts'
 
@@ -59,3 +70,33 @@ it('an output that cannot be registered does not stay in the store', async () =>
   await failure(build(client, made.drv))
   expect(existsSync(made.out)).toBe(false)
 })
+
+it.skipIf(process.getuid?.() !== 0)(
+  'what is kept without a sandbox changes no file that it only links to',
+  async () => {
+    const users = withBuildUsers(scratch, { uids: [64_321], gid: 64_320, group: 'plkept' })
+    const { client, derivations } = await startBuildDaemon(scratch, 'linked', {
+      ...users,
+      args: [...(users.args ?? []), '--disable-chroot'],
+    })
+    await setOptions(client, { keepFailed: true })
+    const [gate, secret] = [scratch.file('gate'), scratch.file('secret')]
+    execFileSync('mkfifo', ['-m', '666', gate])
+    writeFileSync(secret, '', { mode: 0o600 })
+    const made = await derivations.make(`linked-${process.pid}`, {
+      script: `$tool mkdir $out; read x < ${gate}; exit 1`,
+    })
+    const failing = failure(build(client, made.drv))
+    // Where links are not protected (proc(5), protected_hardlinks), a builder can do so itself.
+    await open(gate, 'w').then(async (file) => {
+      linkSync(secret, `${made.out}/link`)
+      await file.write('go\n')
+      await file.close()
+    })
+    await failing
+    const [, kept = ''] = /note: keeping build directory `(.*)'/.exec(client.log) ?? []
+    rmSync(kept, { recursive: true })
+    const { mode, uid } = lstatSync(secret)
+    expect([mode & 0o7777, uid]).toEqual([0o600, 0])
+  },
+)

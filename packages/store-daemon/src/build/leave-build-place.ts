@@ -25,7 +25,7 @@ export function leaveBuildPlace(
   place.user?.release()
   directory.release()
   if (keep) {
-    for (const { path } of wanted) if (job.mode === 'normal') keepOutput(job, placeOf(place, path), path)
+    for (const { path } of wanted) if (job.mode === 'normal') keepOutput(job, place, path)
     if (exists(directory.top)) keep = keepDirectory(job, directory)
   }
   // The process that watched over the builder removes what it had, beside what comes next here.
@@ -50,11 +50,13 @@ function keepDirectory(job: BuildJob, directory: BuildDirectory): boolean {
 }
 
 /** For inspection, in a form in which nobody can use it for anything else; it is not valid. */
-function keepOutput({ session }: BuildJob, place: string, path: string): void {
+function keepOutput({ session }: BuildJob, where: BuildPlace, path: string): void {
+  const place = placeOf(where, path)
   if (session.store.database.idOf(path) !== undefined || !exists(place)) return
   try {
-    for (const _ of canonicalise(place, { builder: undefined, uid: getuid?.() ?? 0, gid: getgid?.() ?? 0 }))
-      continue
+    // In a sandbox there is nobody else's file to link to.
+    const builder = where.chroot ? undefined : where.user?.uid
+    for (const _ of canonicalise(place, { builder, uid: getuid?.() ?? 0, gid: getgid?.() ?? 0 })) continue
     if (place !== path) moveItem(place, path)
   } catch {
     // Something that no item may hold.
