@@ -33,6 +33,46 @@ describe('connect setns', () => {
   })
 })
 
+describe('a container in a container', () => {
+  const outer = makeBusyboxRoot(scratch, 'outer')
+
+  it('is entered, or is told not to be by an agent, which is never in the other one then', async () => {
+    mkdirSync(`${outer}/image`)
+    writeFileSync(`${outer}/dev/null`, '')
+    const start =
+      "hostname outer; unshare -u sh -c 'hostname inner; echo ready; exec sleep 100000' & exec sleep 100000"
+    const container = spawn(
+      'unshare',
+      ['-mpuf', '--kill-child', `--root=${outer}`, '--mount-proc=/proc', '/bin/sh', '-c', start],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    scratch.onEnd(() => void container.kill('SIGKILL'))
+    await once(container.stdout as Readable, 'data')
+    const pid = readFileSync(`/proc/${container.pid}/task/${container.pid}/children`, 'utf8').trim()
+    const inner = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+    const [innerPid] = /(?<=^NSpid:.*\s)\d+$/m.exec(readFileSync(`/proc/${inner}/status`, 'utf8')) ?? []
+    const outside = `connect node -n | connect setns ${pid}`
+    expect((await shell(`${outside} | connect setns ${innerPid}`)).stdout).toContain('"code":"HOP_NEEDS"')
+    const stub = `#!/bin/sh\necho ${innerPid}\n`
+    writeFileSync(`${outer}/bin/machinectl`, stub, { mode: 0o755 })
+    const machine = await shell(`${outside} | connect machine box | connect exec hostname`)
+    expect([machine.stdout, machine.stderr]).toEqual([
+      'inner\n',
+      expect.stringMatching(/^connect: machine:box: using nsenter: /),
+    ])
+  })
+
+  it('is one whose root directory is changed by chroot(8)', async () => {
+    const container = spawn('unshare', ['-u', 'sh', '-c', 'echo ready; exec sleep 100000'])
+    scratch.onEnd(() => void container.kill('SIGKILL'))
+    await once(container.stdout, 'data')
+    const chain = `connect node -n | connect setns ${container.pid} | connect chroot ${busybox}`
+    const { stdout, stderr } = await shell(`${chain} | connect exec ls -d /bin/busybox`)
+    expect(stdout).toBe('/bin/busybox\n')
+    expect(stderr).toMatch(/^connect: chroot:\S+: using chroot.shell: .*it needs an agent that has entered/)
+  })
+})
+
 describe('connect setns to a process in a chroot', () => {
   it('needs a /proc there, and says so at once', async () => {
     const bare = makeBusyboxRoot(scratch, 'bare')

@@ -8,6 +8,7 @@ import { signalStatus } from '@plumbline/common/error/exit'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { reasonOf } from '@plumbline/common/error/translate'
 import type { Agent, AgentConfig } from './agent.ts'
+import { formatDetach } from './detach.ts'
 import { formatEnter } from './namespaces.ts'
 import { answerRoots, rootDescriptor } from './root-changer.ts'
 import { openRuntime, type Runtime } from './runtime.ts'
@@ -17,11 +18,15 @@ export type Forker = (changes: readonly Change[]) => Running
 /** Between the end of its input, at which an agent leaves, and SIGKILL. */
 const graceMs = 4000
 
+/** Of those that hold the runtime for where it cannot be seen. */
+const firstDescriptor = 3
+
 export function makeForker(agent: Agent, config: AgentConfig): Forker {
   return (changes) => {
-    const { prefix, runtime } = prepare(changes)
-    const descriptors = rootDescriptor + 1 - 3 + runtime.descriptors.length
-    const given: AgentConfig = { ...config, place: undefined, changes, descriptors }
+    const { prefix, runtime, rooted } = prepare(changes)
+    // Whoever is in a container may get at what a process that comes in holds: none that has no use for it has a door.
+    const held = rooted ? ['pipe' as const] : runtime.descriptors
+    const given: AgentConfig = { ...config, place: undefined, changes, descriptors: held.length }
     const size = String(agent.bytes.length)
     const loaded = ['-e', agent.loader, agent.hash, size, '', JSON.stringify(given)]
     const [command = '', ...args] = [...prefix, ...runtime.argv, ...loaded]
@@ -29,10 +34,10 @@ export function makeForker(agent: Agent, config: AgentConfig): Forker {
     const child = spawn(command, args, {
       cwd: '/',
       env: { PATH: process.env['PATH'] },
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe', ...runtime.descriptors],
+      stdio: ['pipe', 'pipe', 'pipe', ...held],
     })
     runtime.close()
-    const door = child.stdio[rootDescriptor]
+    const door = rooted && child.stdio[rootDescriptor]
     if (door instanceof Duplex && child.pid !== undefined) answerRoots(door, child.pid)
     child.stdin?.write(agent.bytes)
     return toRunning(child, command)
@@ -40,19 +45,28 @@ export function makeForker(agent: Agent, config: AgentConfig): Forker {
 }
 
 /** Namespaces are entered on the way to the process; root directories and users it changes itself, in order. */
-function prepare(changes: readonly Change[]): { prefix: string[]; runtime: Runtime } {
+function prepare(changes: readonly Change[]): { prefix: string[]; runtime: Runtime; rooted: boolean } {
   const here = { argv: [process.execPath], descriptors: [], close: () => undefined }
   const entered = changes.find((change) => change.change === 'setns')
   const rooted = changes.some(({ change }) => change === 'chroot')
-  if (!entered)
-    return { prefix: rooted ? ['unshare', '-m', '--propagation', 'slave', '--'] : [], runtime: here }
-  const hop = `setns:${entered.pid}`
-  if (rooted || changes[0] !== entered) {
-    const reason =
-      'an agent enters namespaces first, and changes its root directory only where it enters none'
-    throw new ToolError('HOP_FAILED', { hop, reason })
+  if (!entered) {
+    const prefix = rooted ? ['unshare', '-m', '--propagation', 'slave', '--'] : []
+    return { prefix, runtime: here, rooted }
   }
-  return { prefix: formatEnter(entered), runtime: openRuntime(hop, rootDescriptor + 1) }
+  const last = changes.at(-1)
+  // A process id is that of the place beneath; what starts a fresh agent is not there.
+  if (last?.change === 'setns' && last !== changes[0]) {
+    const needs = 'an agent that has changed neither its namespaces, root directory nor user'
+    throw new ToolError('HOP_NEEDS', { hop: `setns:${last.pid}`, needs, hint: 'connect nsenter' })
+  }
+  if (last?.change === 'chroot') {
+    const needs = 'an agent that has entered no namespaces'
+    const hop = `chroot.fork:${last.directory}`
+    throw new ToolError('HOP_NEEDS', { hop, needs, hint: 'connect chroot.shell' })
+  }
+  const enter = formatEnter(entered)
+  const runtime = openRuntime(`setns:${entered.pid}`, firstDescriptor)
+  return { prefix: [...formatDetach(firstDescriptor, runtime.descriptors.length), ...enter], runtime, rooted }
 }
 
 function toRunning(child: ChildProcess, command: string): Running {

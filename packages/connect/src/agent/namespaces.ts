@@ -3,8 +3,8 @@ import { existsSync, readlinkSync } from 'node:fs'
 import type { Change } from '@plumbline/common/connection/connection'
 import { ToolError } from '@plumbline/common/error/tool-error'
 
-/** nsenter(1)'s option for each namespace of /proc/PID/ns. */
-const options = { user: '-U', mnt: '-m', uts: '-u', ipc: '-i', net: '-n', pid: '-p', cgroup: '-C' } as const
+/** nsenter(1)'s option for each namespace of /proc/PID/ns; that of mounts has been left before (detach.ts). */
+const options = { user: '-U', uts: '-u', ipc: '-i', net: '-n', pid: '-p', cgroup: '-C' } as const
 
 /** Throws HOP_FAILED, HOP_NEEDS. */
 export function formatEnter({ pid, uid, gid }: Change & { change: 'setns' }): string[] {
@@ -14,7 +14,7 @@ export function formatEnter({ pid, uid, gid }: Change & { change: 'setns' }): st
     const needs = 'a /proc in the root directory of that process'
     throw new ToolError('HOP_NEEDS', { hop: `setns:${pid}`, needs, hint: 'connect nsenter needs none' })
   }
-  return ['nsenter', '-t', String(pid), ...chosen, '-r', '-S', String(uid), '-G', String(gid), '--']
+  return ['nsenter', '-t', String(pid), ...chosen, '-m', '-r', '-S', String(uid), '-G', String(gid), '--']
 }
 
 /** A process cannot enter a user namespace that it is in, nor need it enter the others. */

@@ -12,6 +12,9 @@ export type Runtime = {
   close: () => void
 }
 
+/** A shell opens each anew (detach.ts), and not every shell knows descriptors of two digits. */
+const lastDescriptor = 9
+
 /** `first` is the number that the first descriptor will have. Throws HOP_NEEDS, HOP_FAILED. */
 export function openRuntime(hop: string, first: number): Runtime {
   if (isInPieces())
@@ -21,6 +24,10 @@ export function openRuntime(hop: string, first: number): Runtime {
   const linker = files.find((file) => /\/ld[^/]*\.so[^/]*$/.test(file))
   const directories = [...new Set(files.filter((file) => /\.so[^/]*$/.test(file)).map(dirname))]
   const paths = linker === undefined ? [process.execPath] : [process.execPath, linker, ...directories]
+  if (first + paths.length - 1 > lastDescriptor) {
+    const needs = 'a Node whose libraries are in fewer directories'
+    throw new ToolError('HOP_NEEDS', { hop, needs, hint: 'connect nsenter' })
+  }
   const descriptors = paths.map((path) => openSync(path, 'r'))
   const libraries = directories.map((_, index) => link(2 + index)).join(':')
   return {

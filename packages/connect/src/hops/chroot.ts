@@ -1,4 +1,5 @@
 // `connect chroot DIRECTORY`: another root directory, in the way that the connection beneath allows.
+import { ToolError } from '@plumbline/common/error/tool-error'
 import { canChange } from '../agent/open-changed.ts'
 import { kept, type Hop } from '../hop.ts'
 import { requireOperands } from '../operands.ts'
@@ -13,9 +14,18 @@ export const chroot: Hop = {
   },
   targets: (args) => requireOperands(args, 'a directory'),
   keeps: kept.machine,
-  open: (context) => {
-    if (canChange(context.lower)) return openChrootFork(context)
-    context.diagnose(`chroot:${context.target}: using chroot.shell, as there is no agent beneath`)
-    return openChrootShell(context)
+  open: async (context) => {
+    const { lower, target, diagnose } = context
+    if (!canChange(lower)) {
+      diagnose(`chroot:${target}: using chroot.shell, as there is no agent beneath`)
+      return openChrootShell(context)
+    }
+    try {
+      return await openChrootFork(context)
+    } catch (error) {
+      if (!(error instanceof ToolError) || error.code !== 'HOP_NEEDS') throw error
+      diagnose(`chroot:${target}: using chroot.shell: ${error.message}`)
+      return openChrootShell(context)
+    }
   },
 }
