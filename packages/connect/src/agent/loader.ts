@@ -87,15 +87,24 @@ function makeFolder(path: string): void {
 
 /** Without a place of its own that is private, it is not kept. */
 function keep(bytes: Buffer): void {
+  const name = `${directory}/agent-${hash}`
+  const part = `${name}.${process.pid}`
   try {
     makeFolder(directory)
     if (!isPrivate(fs.lstatSync(directory))) return
-    const name = `${directory}/agent-${hash}`
-    const part = `${name}.${process.pid}`
     fs.rmSync(part, { force: true })
     fs.writeFileSync(part, bytes, { flag: 'wx', mode: 0o600 })
     fs.renameSync(part, name)
   } catch {
     // A full disk, a file system that cannot be written: the next time it is sent again.
+    discard(part)
+  }
+}
+
+function discard(part: string): void {
+  try {
+    fs.rmSync(part, { force: true })
+  } catch {
+    // Where nothing can be removed, nothing has been written.
   }
 }
