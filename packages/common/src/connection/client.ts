@@ -5,11 +5,13 @@ import { ToolError } from '../error/tool-error.ts'
 import { errnoOf, reasonOf, toToolError } from '../error/translate.ts'
 import { encodeBulk, fewBytes } from '../ndjson/bulk.ts'
 import { bytesField } from '../ndjson/bytes.ts'
+import type { WireRecord } from '../ndjson/decode.ts'
 import { encodeRecord, type OutRecord } from '../ndjson/encode.ts'
 import { readRecords } from '../ndjson/read.ts'
 import { textField } from '../process/byte-text.ts'
 import type { ConnectionRecord } from '../records/connection.ts'
-import { pickFacts, type FactName, type Facts } from '../records/facts.ts'
+import { pickFacts, someFacts, type FactName, type Facts } from '../records/facts.ts'
+import { formatMismatch, validate } from '../records/validate.ts'
 import { longestRequest, windowBytes } from '../records/verb.ts'
 import { Call } from './call.ts'
 import { removeStaleSocket } from './stale-socket.ts'
@@ -92,7 +94,7 @@ class ServedConnection implements Connection {
 
   #start(request: OutRecord): Running {
     const call = this.#call({ ...request, input_follows: true, ...quickly })
-    const status = call.last.then((answer) => Number(answer['status']))
+    const status = call.last.then(readStatus)
     status.catch(() => undefined)
     return {
       stdin: call.input,
@@ -117,7 +119,13 @@ class ServedConnection implements Connection {
 
   async facts(names: readonly FactName[]): Promise<Partial<Facts>> {
     const answer = await this.#call({ type: 'facts', names }).last
-    return pickFacts(answer as Partial<Facts>, names)
+    const checked = validate(someFacts, answer)
+    if ('value' in checked) return pickFacts(checked.value as Partial<Facts>, names)
+    const [first] = checked.mismatches
+    throw new ToolError('PROTOCOL', {
+      peer: 'the connection',
+      reason: first ? formatMismatch(first) : 'these are no facts',
+    })
   }
 
   readfile(path: string): Readable {
@@ -213,6 +221,11 @@ class ServedConnection implements Connection {
     this.#lost ??= error
     for (const call of this.#calls.values()) call.fail(this.#lost)
   }
+}
+
+function readStatus({ status }: WireRecord): number {
+  if (typeof status === 'number' && Number.isInteger(status) && status >= 0) return status
+  throw new ToolError('PROTOCOL', { peer: 'the connection', reason: 'a command has ended without a status' })
 }
 
 function toFields({ command, cwd, env }: RunRequest): Record<string, unknown> {

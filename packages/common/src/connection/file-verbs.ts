@@ -8,6 +8,7 @@ import { toToolError } from '../error/translate.ts'
 import type { Running, RunRequest, WriteOptions } from './connection.ts'
 import { quoteWord } from '../process/quote.ts'
 import { randomBytes } from '../process/random-bytes.ts'
+import { longestRequest } from '../records/verb.ts'
 import { fileStatus, formatBlock, formatRead, formatWrite } from './file-commands.ts'
 
 type Runner = { readonly host: string; run(request: RunRequest): Running }
@@ -17,15 +18,17 @@ const killed = signalStatus(9)
 
 /** Of a failed command's stderr, its end goes into the error. */
 const quotedBytes = 2000
+/** Characters may be of four bytes, and white space is left out. */
+const keptBytes = 16 * 1024
 
 export async function runlines(runner: Runner, request: RunRequest): Promise<string[]> {
   const running = runner.run(request)
   running.stdin.end()
-  const [stdout, stderr, status] = await Promise.all([
-    text(running.stdout),
-    text(running.stderr),
-    running.status,
-  ])
+  const [stdout, stderr, status] = await Promise.all([whole(running), ending(running.stderr), running.status])
+  if (stdout === undefined) {
+    const reason = `it is longer than ${longestRequest} bytes`
+    throw new ToolError('PROTOCOL', { peer: 'the output of a command', reason })
+  }
   if (status !== 0) throw new ToolError('COMMAND_FAILED', { status, stderr: tail(stderr) })
   const lines = stdout.split('\n')
   if (lines.at(-1) === '') lines.pop()
@@ -36,7 +39,7 @@ export function readfile(runner: Runner, path: string): Readable {
   const out = new PassThrough()
   const running = runner.run({ command: formatRead(path) })
   running.stdin.end()
-  const stderr = text(running.stderr)
+  const stderr = ending(running.stderr)
   out.once('close', () => {
     if (!out.readableEnded) running.cancel()
   })
@@ -87,7 +90,7 @@ async function* inBlocks(content: AsyncIterable<Uint8Array>): AsyncGenerator<Buf
 
 async function finish(running: Running, host: string, path: string, clean: () => Promise<void>) {
   running.stdout.resume()
-  const [stderr, status] = await Promise.all([text(running.stderr), running.status])
+  const [stderr, status] = await Promise.all([ending(running.stderr), running.status])
   if (status === 0) return
   if (status === killed) await clean()
   const words = status === fileStatus.short ? 'the content ended early' : tail(stderr)
@@ -99,11 +102,30 @@ async function removeRest(runner: Runner, path: string): Promise<void> {
   await runlines(runner, { command: `rm -f -- ${quoteWord(path)}` }).catch(() => undefined)
 }
 
-async function text(stream: Readable): Promise<string> {
+/** Standard output; undefined, and the command cancelled, when it is more than memory is there for. */
+async function whole({ stdout, cancel }: Running): Promise<string | undefined> {
   const chunks: Buffer[] = []
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+  let bytes = 0
+  stdout.on('data', (chunk: Buffer) => {
+    const fits = bytes <= longestRequest
+    bytes += chunk.length
+    if (bytes <= longestRequest) chunks.push(chunk)
+    else if (fits) cancel()
+  })
+  await over(stdout)
+  return bytes <= longestRequest ? Buffer.concat(chunks).toString('utf8') : undefined
+}
+
+/** More than what tail() leaves of it is not kept. */
+async function ending(stderr: Readable): Promise<string> {
+  let kept: Buffer = Buffer.alloc(0)
+  stderr.on('data', (chunk: Buffer) => (kept = Buffer.concat([kept, chunk]).subarray(-keptBytes)))
+  await over(stderr)
+  return kept.toString('utf8')
+}
+
+async function over(stream: Readable): Promise<void> {
   await new Promise((resolve) => stream.once('end', resolve).once('close', resolve))
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function tail(words: string): string {

@@ -11,6 +11,8 @@ export class LineReader {
   #wake: () => void = () => undefined
   readonly #take = (chunk: Buffer) => {
     this.#rest = Buffer.concat([this.#rest, chunk])
+    // However long it goes on, no more is kept than is asked for.
+    if (this.#rest.length > longest) this.#stream.pause()
     this.#wake()
   }
   readonly #end = () => {
@@ -30,11 +32,17 @@ export class LineReader {
       if (at >= 0) {
         const line = this.#rest.subarray(0, at).toString('utf8')
         this.#rest = this.#rest.subarray(at + 1)
+        if (this.#rest.length <= longest) this.#stream.resume()
         return line
       }
-      if (this.#ended || this.#rest.length > longest) return undefined
+      if (this.#ended || this.isTooLong) return undefined
       await new Promise<void>((resolve) => (this.#wake = resolve))
     }
+  }
+
+  /** What comes is none of our lines. */
+  get isTooLong(): boolean {
+    return this.#rest.length > longest && !this.#rest.includes(0x0a)
   }
 
   /** Puts back what was not asked for. */

@@ -50,24 +50,34 @@ function forkOf({ fork }: Connection): Fork {
   throw new ToolError('INTERNAL', { reason: 'an agent that cannot fork' })
 }
 
+/** One for each Node that is tried there at most. */
+const mostAsked = 100
+
+const strange = (hop: string, reason: string) =>
+  new ToolError('PROTOCOL', { peer: `the agent of ${hop}`, reason })
+
 async function greet(running: Running, { hop, bytes }: Opening): Promise<Place> {
   const stderr = keepTail(running)
   const lines = new LineReader(running.stdout)
+  let asked = 0
   for (;;) {
     const line = await lines.next()
     if (line === undefined) {
+      if (lines.isTooLong) throw strange(hop, 'what it says is no line')
       const status = await running.status
       throw new ToolError('HOP_FAILED', { hop, reason: stderr() || `its agent ended with status ${status}` })
     }
     const record = parseLine(line)
-    if (record?.['type'] === 'want' && bytes) running.stdin.write(bytes)
-    else if (record?.['type'] === 'missing') throw new RuntimeMissing()
+    if (record?.['type'] === 'want' && bytes) {
+      if (++asked > mostAsked) throw strange(hop, 'it asks for its program again and again')
+      running.stdin.write(bytes)
+    } else if (record?.['type'] === 'missing') throw new RuntimeMissing()
     else if (record?.['type'] === 'error') throw receivedError(record)
     else if (record?.['type'] === 'agent') {
       lines.release()
       const checked = validate(agentRecord, record)
       if ('value' in checked) return placeOf(checked.value)
-      throw new ToolError('PROTOCOL', { peer: `the agent of ${hop}`, reason: 'it does not say where it is' })
+      throw strange(hop, 'it does not say where it is')
     }
   }
 }
