@@ -1,5 +1,6 @@
 // All properties of one host, in order: one run, and another for the rest when a step had to be cut off.
 import type { Connection } from '@plumbline/common/connection/connection'
+import { ToolError } from '@plumbline/common/error/tool-error'
 import { runProgram, type Outcome, type RunOptions, type Step } from './run-program.ts'
 
 const none = { ms: 0, diff: undefined } as const
@@ -25,7 +26,11 @@ export async function applyHost(
     const { finished, interruption, ms } = await runProgram(connection, rest, { ...options, emit })
     rest = rest.slice(finished)
     if (options.mode.failFast && failed) return skip(rest, 'a property before it failed')
-    if (!interruption) return skip(rest, 'the program ended without it')
+    if (!interruption) {
+      if (rest.length === 0) return
+      await skip(rest, 'the program ended without it')
+      throw new ToolError('SH_FAILED', { host: options.host, reason: 'properties have no result' })
+    }
     const { why, error, began } = interruption
     if (!began) {
       await skip(rest, error.message)
@@ -35,7 +40,7 @@ export async function applyHost(
     if (stopped) {
       await emit(stopped, { ...none, ms: Math.round(ms), result: 'failed', message: error.message })
     }
-    if (why === 'lost' || why === 'cancelled') {
+    if (why === 'lost' || why === 'cancelled' || why === 'strange') {
       await skip(after, error.message)
       throw error
     }

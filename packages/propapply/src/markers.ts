@@ -1,5 +1,6 @@
 // What a running program says (shell/report.sh), out of the two streams in which it comes.
 // Pure: no I/O.
+import { ToolError } from '@plumbline/common/error/tool-error'
 import type { PropertyResult } from '@plumbline/common/records/property'
 
 export type Marker =
@@ -10,11 +11,15 @@ export type Marker =
 
 const LF = 0x0a
 
+/** Of a diff, or of a line that does not end, no more than this is kept. */
+const mostKept = 64 * 1024 * 1024
+
 /** Standard output: lines with the token are ours; lines after `diff` are of the diff, whatever they hold. */
 export class MarkerReader {
   readonly #token: Buffer
   #rest: Buffer = Buffer.alloc(0)
   #diff: Buffer[] | undefined
+  #diffBytes = 0
 
   constructor(token: string) {
     this.#token = Buffer.from(`${token} `)
@@ -29,11 +34,18 @@ export class MarkerReader {
       if (marker) yield marker
     }
     this.#rest = bytes
+    this.#checkKept(bytes.length)
+  }
+
+  #checkKept(bytes: number): void {
+    if (bytes > mostKept) throw new ToolError('PROTOCOL', { peer: 'the program', reason: 'it says too much' })
   }
 
   #parse(line: Buffer): Marker | undefined {
     if (!line.subarray(0, this.#token.length).equals(this.#token)) {
-      this.#diff?.push(line)
+      if (!this.#diff) return undefined
+      this.#checkKept((this.#diffBytes += line.length))
+      this.#diff.push(line)
       return undefined
     }
     const text = line.subarray(this.#token.length, -1).toString('utf8')
@@ -42,7 +54,7 @@ export class MarkerReader {
     if (verb === 'begin') return { verb }
     if (verb === 'end') return { verb }
     if (verb === 'want') return { verb, step }
-    if (verb === 'diff') this.#diff = []
+    if (verb === 'diff') [this.#diff, this.#diffBytes] = [[], 0]
     if (verb !== 'ok' && verb !== 'changed' && verb !== 'failed' && verb !== 'skipped') return undefined
     const diff = this.#diff && Buffer.concat(this.#diff)
     this.#diff = undefined

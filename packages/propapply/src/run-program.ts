@@ -1,8 +1,6 @@
 // One run: sends the program of some steps over a connection, answers its requests for content, and hands out each
 // result as it comes.
-import type { Writable } from 'node:stream'
 import type { Connection, Running } from '@plumbline/common/connection/connection'
-import { drained } from '@plumbline/common/process/drained'
 import { monotonicMs } from '@plumbline/common/process/monotonic'
 import { randomBytes } from '@plumbline/common/process/random-bytes'
 import { ToolError } from '@plumbline/common/error/tool-error'
@@ -11,6 +9,7 @@ import type { PropertyResult } from '@plumbline/common/records/property'
 import type { Application } from './check-application.ts'
 import { formatTail, MarkerReader, TailReader, type Marker } from './markers.ts'
 import { formatProgram, type Mode } from './program.ts'
+import { sendExactly } from './send-exactly.ts'
 
 export type Step = { number: number; application: Application }
 
@@ -33,7 +32,7 @@ export type RunOptions = {
 
 /** How a run ended before the last step: why, and what the step at which it stopped failed of. */
 export type Interruption = {
-  why: 'timeout' | 'upload' | 'died' | 'lost' | 'cancelled'
+  why: 'timeout' | 'upload' | 'died' | 'lost' | 'cancelled' | 'strange'
   error: ToolError
   /** The program had begun: what stopped it belongs to a step. */
   began: boolean
@@ -60,6 +59,7 @@ class ProgramRun {
   readonly #markers: MarkerReader
   readonly #tails: TailReader
   readonly #over: Deferred = makeDeferred()
+  readonly #wanted = new Set<number>()
   #waiting: Extract<Marker, { verb: 'result' }>[] = []
   #times: number[] = []
   #finished = 0
@@ -114,7 +114,8 @@ class ProgramRun {
 
   async #readOutput(): Promise<void> {
     for await (const chunk of this.#running.stdout) {
-      if (this.#lingering) this.#linger()
+      // Of a run that is over or given up, nothing more is waited for, however much comes.
+      if (this.#lingering && !this.#ended && !this.#interruption) this.#linger()
       for (const marker of this.#markers.push(chunk as Buffer)) await this.#take(marker)
     }
   }
@@ -135,9 +136,10 @@ class ProgramRun {
         this.#began = true
         break
       case 'want':
-        void this.#upload(marker.step)
-        return
+        return this.#answerWant(marker.step)
       case 'result':
+        if (marker.step !== this.#nextStep?.number)
+          return this.#refuse('another result than the next one was sent')
         this.#waiting.push(marker)
         this.#times.push(now - this.#since)
         await this.#emitReady(false)
@@ -172,16 +174,27 @@ class ProgramRun {
     }
   }
 
+  /** The first that has no result. */
+  get #nextStep(): Step | undefined {
+    return this.#steps[this.#finished + this.#waiting.length]
+  }
+
   #watchNext(): void {
-    const step = this.#steps[this.#finished + this.#waiting.length]
-    if (step && !this.#ended) this.#watch(step.application.timeoutMs ?? this.#options.timeoutMs)
-    else clearTimeout(this.#timer)
+    if (this.#ended) clearTimeout(this.#timer)
+    // After the last one, what has to come is the end.
+    else this.#watch(this.#nextStep?.application.timeoutMs ?? this.#options.timeoutMs)
   }
 
   #watch(ms: number): void {
     clearTimeout(this.#timer)
     const expire = () => this.#interrupt('timeout', new ToolError('TIMEOUT', { what: 'The property', ms }))
     this.#timer = setTimeout(expire, ms)
+  }
+
+  #answerWant(number: number): void {
+    if (this.#wanted.has(number)) return this.#refuse('the same content was asked for twice')
+    this.#wanted.add(number)
+    void this.#upload(number)
   }
 
   async #upload(number: number): Promise<void> {
@@ -193,6 +206,11 @@ class ProgramRun {
       const reason = `Cannot send the content: ${reasonOf(error)}`
       this.#interrupt('upload', new ToolError('PROPERTY_FAILED', { reason }))
     }
+  }
+
+  #refuse(reason: string): void {
+    const peer = `the shell on ${this.#options.host}`
+    this.#interrupt('strange', new ToolError('PROTOCOL', { peer, reason }))
   }
 
   /** Ends the run; what the far side does then is no longer waited for. */
@@ -224,20 +242,4 @@ function makeDeferred(): Deferred {
   let resolve: () => void = () => undefined
   const promise = new Promise<void>((settle) => (resolve = settle))
   return { promise, resolve }
-}
-
-/** The far side reads so many bytes and no other number: a file that has changed meanwhile is an error. */
-async function sendExactly(
-  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  bytes: number,
-  to: Writable,
-): Promise<void> {
-  let left = bytes
-  for await (const chunk of content) {
-    if (chunk.length > left) throw new Error('the file has grown since it was read first')
-    left -= chunk.length
-    if (to.destroyed) return
-    if (!to.write(chunk)) await drained(to)
-  }
-  if (left > 0) throw new Error('the file has shrunk since it was read first')
 }
