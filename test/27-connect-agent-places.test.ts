@@ -73,6 +73,25 @@ describe('a container in a container', () => {
   })
 })
 
+describe('what is built on connect setns', () => {
+  it('does not lead into another process that has got its pid', async () => {
+    const script = `unshare -u sleep 100000 & pid=$!
+      connect node -n | connect setns $pid | {
+        read -r connection
+        kill -9 $pid; wait $pid 2>/dev/null
+        for each in $(seq 100); do
+          echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid
+          sleep 100000 & [ $! != $pid ] || break
+        done
+        { echo "$connection"; cat; } | connect setuid root
+      }`
+    const { stdout } = await shell(`exec unshare -mpf --kill-child --mount-proc bash -c "$SCRIPT"`, {
+      env: { SCRIPT: script },
+    })
+    expect(stdout).toMatch(/"message":"Cannot enter setns:(\d+): process \1 has ended"/)
+  })
+})
+
 describe('connect setns to a process in a chroot', () => {
   it('needs a /proc there, and says so at once', async () => {
     const bare = makeBusyboxRoot(scratch, 'bare')

@@ -43,7 +43,8 @@ export async function enterContainer(context: HopContext, hop: NamespaceHop): Pr
     throw new ToolError('HOP_FAILED', { hop: label, reason: reasonOf(error) })
   })
   if (!/^[1-9]\d*$/.test(pid)) throw new ToolError('HOP_FAILED', { hop: label, reason: 'it is not running' })
-  const change = { change: 'setns', pid: Number(pid), uid: Number(uid), gid: Number(gid) } as const
+  const ids = { uid: Number(uid), gid: Number(gid) }
+  const change = { change: 'setns', pid: Number(pid), key: makeToken(), ...ids } as const
   try {
     return { ...(await openChanged(context, label, change)), ...(host !== undefined && { host }) }
   } catch (error) {

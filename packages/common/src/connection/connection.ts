@@ -37,8 +37,8 @@ export type WriteOptions = {
 export type Change =
   | { change: 'setuid'; user: string }
   | { change: 'chroot'; directory: string }
-  /** Into the namespaces of a process, as a user there. */
-  | { change: 'setns'; pid: number; uid: number; gid: number }
+  /** Into the namespaces of a process, as a user there; with the same `key`, of no other process that has got its pid. */
+  | { change: 'setns'; pid: number; uid: number; gid: number; key?: string | undefined }
 
 export interface Connection {
   run(request: RunRequest): Running

@@ -42,7 +42,7 @@ const octal = v.pipe(v.string(), v.regex(/^0?[0-7]{3,4}$/, 'expected an octal mo
 const change = v.variant('change', [
   v.object({ change: v.literal('setuid'), user: v.string() }),
   v.object({ change: v.literal('chroot'), directory: v.string() }),
-  v.object({ change: v.literal('setns'), pid: count, uid: count, gid: count }),
+  v.object({ change: v.literal('setns'), pid: count, uid: count, gid: count, key: text }),
 ])
 
 export const requestRecord = v.variant('type', [

@@ -1,6 +1,7 @@
 // `connect setns PID…`: the namespaces of a process, a container's first one say: a fresh agent enters them all. Its
 // control group stays the agent's, as with nsenter(1).
 import type { Arguments } from '@plumbline/common/cli/option-table'
+import { makeToken } from '@plumbline/common/connection/token'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { keepaliveOption, parseKeepalive } from '../agent/hop-command.ts'
 import { openChanged } from '../agent/open-changed.ts'
@@ -28,7 +29,12 @@ export const setns: Hop = {
 
 function openSetns(context: HopContext): Promise<OpenedHop> {
   const { target, arguments: args } = context
-  return openChanged(context, `setns:${target}`, { change: 'setns', pid: Number(target), ...idsOf(args) })
+  return openChanged(context, `setns:${target}`, {
+    change: 'setns',
+    pid: Number(target),
+    key: makeToken(),
+    ...idsOf(args),
+  })
 }
 
 function idsOf({ values }: Arguments): { uid: number; gid: number } {
