@@ -10,6 +10,9 @@ import type { ShellProcess } from './shell-process.ts'
 /** A lifeline that does not answer must not hold up the end of everything. */
 const answerMs = 5000
 
+/** Its place, or a line of it; whoever says more would fill the memory here. */
+const longestSaid = 64 * 1024
+
 export class Lifeline {
   readonly place: Place
   readonly #process: ShellProcess
@@ -46,6 +49,11 @@ export class Lifeline {
             resolve(lifeline)
           }
           if (lifeline) text = lifeline.#hear(text)
+          if (text.length > longestSaid) {
+            const reason = 'its shell says what none of ours says'
+            process.fail(new ToolError('PROTOCOL', { peer: process.hop, reason }))
+            text = ''
+          }
         })
         const early = (status: number) =>
           reject(
