@@ -32,8 +32,6 @@ const sources: Record<string, string> = {
     export async function init(site) { ready = site.module === 'whole' }
     export function handle(req, res) { res.end('whole ' + ready + ' ' + req.url + ' ' + req.originalUrl + '\\n') }
     export function close() { process.stderr.write('closed\\n') }`,
-  'counts.mjs': `let count = 0
-    export default (req, res) => res.end(String(++count))`,
   'first.mjs': `export default (req, res, next) => req.url === '/first' ? res.end('first\\n') : next()`,
   'old.cjs': `module.exports = (request) => new Response('cjs\\n', { headers: { 'x-made': 'by fetch' } })`,
   'defines.mjs': `defineSite('registered', (req, res) => res.end('registered\\n'))`,
@@ -378,12 +376,6 @@ describe('modules', () => {
     expect(service.hasRecords()).toBe(false)
   })
 
-  it('do not see the request by which the server warms itself up', async () => {
-    const port = freePort()
-    await startSites({ sites: [['counts', null, port]] })
-    expect(curl(`http://127.0.0.1:${port}/`).body).toBe('1')
-  })
-
   it('fail the start when their port is taken', async () => {
     const port = freePort()
     await startSites({ sites: [['hello', null, port]] })
@@ -427,7 +419,6 @@ describe('TLS', () => {
         ['hello', 'a.test', port, [a.cert, a.key]],
         ['hello2', 'b.test', port, [b.cert, b.key, 'hunter2']],
         { module: 'hello2', host: 'C.test.', port, tls: c },
-        ['counts', 'd.test', port, [c.cert, c.key]],
       ],
       default_host_redirect: 'a.test',
     })
@@ -440,7 +431,6 @@ describe('TLS', () => {
     const ask = (host: string) =>
       curl('-k', '--resolve', `${host}:${port}:127.0.0.1`, `https://${host}:${port}/`)
     expect(ask('b.test').body).toBe('hello2 GET /')
-    expect(ask('d.test').body).toBe('1')
     expect(ask('nope.test').location).toBe('https://a.test/')
     const everything = spawnSync(
       'sh',

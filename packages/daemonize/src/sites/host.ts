@@ -16,7 +16,6 @@ import { resolveModule } from './resolve-module.ts'
 import { drainServer, openServer, type SiteServer } from './servers.ts'
 import { findDefinedSite, provideDefineSite, toSiteModule, type SiteModule } from './site-module.ts'
 import { SiteTable } from './virtual-hosts.ts'
-import { warmUp } from './warm-up.ts'
 
 /** While a successor serves: long enough for the next request on a connection that is kept. */
 const patienceMs = 1000
@@ -102,7 +101,6 @@ async function openHost(config: HostConfiguration) {
       writeSync(readyFd, '\n')
       closeSync(readyFd)
       compiled.save()
-      if (servers[0]) warmUp(servers[0])
     },
     async close(patience: number) {
       if (draining) return
