@@ -30,6 +30,23 @@ async function startService(config: Record<string, unknown>, body?: string): Pro
   return service
 }
 
+/** A syslog that writes down what it reads: `first` is done before it does, `each` after each message (Python). */
+async function startSyslog(name: string, { first = 'pass', each = 'pass' } = {}) {
+  const [path, received] = [scratch.file(name), scratch.file(`${name}-received`)]
+  const server = `import os,signal,socket,sys,time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+f = open(sys.argv[2], 'ab', 0)
+${first}
+while True:
+  f.write(s.recv(200000) + b'\\n')
+  ${each}`
+  const syslog = spawn('python3', ['-c', server, path, received])
+  scratch.onEnd(() => void syslog.kill('SIGKILL'))
+  await until('it is there', () => existsSync(received))
+  return { path, received, syslog }
+}
+
 const keeperOf = async (service: TestService) => Number((await service.run('status')).record['keeper'])
 
 describe('supervision', () => {
@@ -483,18 +500,12 @@ describe('logs', () => {
 
   it('go to syslog, line by line, also when it comes later', async () => {
     const path = scratch.file('syslog')
-    const received = scratch.file('received')
-    const server = `import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(sys.argv[1])\nwhile True:\n open(sys.argv[2],'ab').write(s.recv(65536)+b'\\n')`
     const service = await startService(
       { log: { syslog: path }, ready: { line: 'up' } },
       'echo up\ni=0; while :; do i=$((i+1)); echo "line $i"; sleep 0.05; done\n',
     )
-    const syslog = spawn('python3', ['-c', server, path, received])
-    scratch.onEnd(() => void syslog.kill())
-    await until(
-      'lines arrive',
-      () => existsSync(received) && readFileSync(received, 'utf8').split('\n').length > 3,
-    )
+    const { received } = await startSyslog('syslog')
+    await until('lines arrive', () => readFileSync(received, 'utf8').split('\n').length > 3)
     expect(readFileSync(received, 'utf8')).toMatch(
       new RegExp(`^<30>\\w{3} [ \\d]\\d \\d\\d:\\d\\d:\\d\\d ${service.name}: line \\d+$`, 'm'),
     )
@@ -502,13 +513,9 @@ describe('logs', () => {
   })
 
   it('go to syslog with a word of what was lost, once somebody reads it again', async () => {
-    const path = scratch.file('late-syslog')
-    const received = scratch.file('late-received')
     // So slow that the socket is full again when that word is to go.
-    const server = `import os,signal,socket,sys,time\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(sys.argv[1]);f=open(sys.argv[2],'ab',0)\nos.kill(os.getpid(),signal.SIGSTOP)\nwhile True:\n f.write(s.recv(65536)+b'\\n');time.sleep(.0005)`
-    const syslog = spawn('python3', ['-c', server, path, received])
-    scratch.onEnd(() => void syslog.kill('SIGKILL'))
-    await until('it is there', () => existsSync(received))
+    const slow = { first: 'os.kill(os.getpid(),signal.SIGSTOP)', each: 'time.sleep(.0005)' }
+    const { path, received, syslog } = await startSyslog('late-syslog', slow)
     const service = await startService(
       { log: { syslog: path }, ready: 'exec' },
       'head -c 2000000 /dev/zero | tr "\\0" x | fold -w 1000; : >$0.said; exec sleep 1000\n',
@@ -522,12 +529,7 @@ describe('logs', () => {
   })
 
   it('go to syslog whole, in several messages what is too long for one', async () => {
-    const path = scratch.file('long-syslog')
-    const received = scratch.file('long-received')
-    const server = `import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(sys.argv[1]);f=open(sys.argv[2],'ab',0)\nwhile True:\n f.write(s.recv(200000)+b'\\n')`
-    const syslog = spawn('python3', ['-c', server, path, received])
-    scratch.onEnd(() => void syslog.kill())
-    await until('it is there', () => existsSync(received))
+    const { path, received } = await startSyslog('long-syslog')
     const service = await startService(
       { log: { syslog: path }, ready: 'exec' },
       'for n in 1 2 3 4 5; do head -c 60000 /dev/zero | tr "\\0" x; sleep 0.1; done; echo; echo next; exec sleep 1000\n',
@@ -539,12 +541,7 @@ describe('logs', () => {
   })
 
   it('go to syslog as fast as it reads, to the last word of a service that ends', async () => {
-    const path = scratch.file('busy-syslog')
-    const received = scratch.file('busy-received')
-    const server = `import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(sys.argv[1]);f=open(sys.argv[2],'ab',0)\nwhile True:\n f.write(s.recv(65536)+b'\\n')`
-    const syslog = spawn('python3', ['-c', server, path, received])
-    scratch.onEnd(() => void syslog.kill())
-    await until('it is there', () => existsSync(received))
+    const { path, received } = await startSyslog('busy-syslog')
     const service = await startService(
       { log: { syslog: path }, ready: 'exec', stop_timeout: 9000 },
       'while [ ! -e $0.go ]; do sleep 0.02; done\ni=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo "line $i"; done; echo last words; exit 1\n',

@@ -2,7 +2,7 @@
 // that we made in their place would be in their way for ever.
 import { aborted } from '@plumbline/common/process/aborted'
 import { ToolError } from '@plumbline/common/error/tool-error'
-import { now } from '../service/clock.ts'
+import { monotonicMs } from '@plumbline/common/process/monotonic'
 import { inspectService, type Seen } from '../service/inspect.ts'
 import { pause } from '../service/pause.ts'
 import { check } from './check.ts'
@@ -29,7 +29,7 @@ export async function endForAnother(context: Context): Promise<Outcome> {
     return seen.record?.id
   })
   const timeout = context.timeout ?? settings.startTimeout
-  const until = now() + timeout
+  const until = monotonicMs() + timeout
   const stop = new AbortController()
   try {
     await Promise.race([awaitAnother(context, old, until), aborted(signal, stop.signal)])
@@ -46,7 +46,7 @@ export async function endForAnother(context: Context): Promise<Outcome> {
 async function awaitAnother({ settings }: Context, old: string | undefined, until: number): Promise<void> {
   for (;;) {
     const { state, record } = inspectService(settings)
-    if ((state === 'running' && record?.id !== old) || now() >= until) return
+    if ((state === 'running' && record?.id !== old) || monotonicMs() >= until) return
     await pause(lookMs)
   }
 }

@@ -5,9 +5,9 @@ import { suggestName } from '@plumbline/common/cli/suggest-name'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { native } from '@plumbline/common/syscall/native'
 import { toToolError } from '@plumbline/common/error/translate'
+import { monotonicMs } from '@plumbline/common/process/monotonic'
 import { configFolder, configSuffixes, readConfig } from '../config/read-config.ts'
 import { resolveSettings } from '../config/settings.ts'
-import { now } from '../service/clock.ts'
 import { inspectService } from '../service/inspect.ts'
 import { makeServiceRecord, type Context, type ServiceCommand } from './command.ts'
 import { actionStatus, errorStatus, mergeStatuses, stateStatus } from './lsb-status.ts'
@@ -56,8 +56,8 @@ async function runUnit(tool: Tool, confs: readonly string[]): Promise<number> {
 }
 
 async function runOne(tool: Tool, action: string, command: ServiceCommand, conf: string): Promise<number> {
-  const began = now()
-  const ms = () => Math.round(now() - began)
+  const began = monotonicMs()
+  const ms = () => Math.round(monotonicMs() - began)
   const { flags, values } = tool.arguments
   try {
     const settings = resolveSettings(await readConfig(conf), tool.environment)

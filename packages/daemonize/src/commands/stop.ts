@@ -1,7 +1,7 @@
 // stop and kill: the service and all that it has started is gone, or it is said what is not.
 import { existsSync } from 'node:fs'
 import { aborted } from '@plumbline/common/process/aborted'
-import { now } from '../service/clock.ts'
+import { monotonicMs } from '@plumbline/common/process/monotonic'
 import { ProcessHandle } from '../service/handle.ts'
 import { endIncarnation, endPredecessor, endStrays, type Ending } from '../service/end.ts'
 import type { Settings } from '../config/settings.ts'
@@ -79,10 +79,10 @@ function interruptOthers({ settings }: Context, { signal, timeout }: Pick<Ending
     if (!handle) return
     const known = killAt.get(starting.id)
     if (known === undefined) {
-      killAt.set(starting.id, now() + timeout)
+      killAt.set(starting.id, monotonicMs() + timeout)
       handle.signal(signal ?? SIGKILL)
       handle.signal(SIGCONT)
-    } else if (now() >= known) {
+    } else if (monotonicMs() >= known) {
       handle.signal(SIGKILL)
     }
     handle.close()

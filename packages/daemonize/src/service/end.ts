@@ -1,8 +1,8 @@
 // Ends an incarnation: asks, waits, insists, and says what would not go.
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf } from '@plumbline/common/error/translate'
+import { monotonicMs } from '@plumbline/common/process/monotonic'
 import { cgroupMembers, findCgroups, killCgroup, removeCgroup } from './cgroup.ts'
-import { now } from './clock.ts'
 import { ProcessHandle } from './handle.ts'
 import { findProcess, readProcess, type ProcessStat } from './process.ts'
 import { pause } from './pause.ts'
@@ -34,7 +34,7 @@ export async function endIncarnation(record: Incarnation, ending: Ending): Promi
     // The keeper would make it again: it goes first, or rather it does the work.
     let forced = ending.signal === undefined
     if (record.keeper !== 0 && ending.signal !== undefined) {
-      const began = now()
+      const began = monotonicMs()
       forced = !(await endProcess(
         keeper,
         ending.signal === SIGUSR2 ? SIGUSR2 : SIGTERM,
@@ -42,7 +42,7 @@ export async function endIncarnation(record: Incarnation, ending: Ending): Promi
         ending.timeout || 1,
       ))
       // It does not tell whether it had to kill, but that is what it does when the time is up.
-      forced ||= now() - began >= ending.timeout
+      forced ||= monotonicMs() - began >= ending.timeout
     } else if (record.keeper !== 0) {
       await endProcess(keeper, undefined, 0)
     }
@@ -97,13 +97,13 @@ async function endProcess(
 
 /** Kills until nobody is left to fork; the numbers of those who would not end. */
 async function killMembers(record: Incarnation, before: readonly ProcessStat[]): Promise<number[]> {
-  const until = now() + killMs
+  const until = monotonicMs() + killMs
   const known = new Map(before.map((one) => [one.pid, one]))
   for (;;) {
     for (const one of findMembers(record)) known.set(one.pid, one)
     const alive = [...known.values()].filter(findProcess)
     if (alive.length === 0) return []
-    if (now() > until) return alive.map(({ pid }) => pid)
+    if (monotonicMs() > until) return alive.map(({ pid }) => pid)
     // Not by the cgroup when the caller itself is in it: a service may restart itself.
     const { cgroup } = record
     const whole = cgroup !== null && !cgroupMembers(cgroup).includes(process.pid) && killCgroup(cgroup)
@@ -117,12 +117,12 @@ async function killMembers(record: Incarnation, before: readonly ProcessStat[]):
  * The numbers of those who would not end.
  */
 export async function endStrays(name: string, pidfile: string, spared: string | null): Promise<number[]> {
-  const until = now() + killMs
+  const until = monotonicMs() + killMs
   for (;;) {
     const folders = findCgroups(name, pidfile).filter((folder) => folder !== spared)
     const alive = folders.flatMap(cgroupMembers).filter((pid) => pid !== process.pid && readProcess(pid))
     if (alive.length === 0) folders.forEach(removeCgroup)
-    if (alive.length === 0 || now() > until) return alive
+    if (alive.length === 0 || monotonicMs() > until) return alive
     for (const pid of alive) {
       const one = readProcess(pid)
       if (one) killOne(one)

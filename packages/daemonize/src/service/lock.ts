@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs'
 import { lockOperation, native } from '@plumbline/common/syscall/native'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
-import { now } from './clock.ts'
+import { monotonicMs } from '@plumbline/common/process/monotonic'
 import { pause } from './pause.ts'
 
 const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
@@ -26,14 +26,14 @@ export async function takeLock(
   action: string,
   { ms, signal, onBusy }: Waiting,
 ): Promise<Lock> {
-  const until = now() + ms
+  const until = monotonicMs() + ms
   for (;;) {
     signal.throwIfAborted()
     const fd = openLock(path)
     if (tryLock(fd) && isStillThere(fd, path)) return { fd, release: () => closeSync(fd) }
     closeSync(fd)
     onBusy?.()
-    if (now() >= until) throw new ToolError('SERVICE_BUSY', { action, name })
+    if (monotonicMs() >= until) throw new ToolError('SERVICE_BUSY', { action, name })
     await pause(retryMs)
   }
 }

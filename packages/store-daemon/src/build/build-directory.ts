@@ -1,16 +1,7 @@
 // The directory that a builder starts in: /tmp/guix-build-NAME.drv-N.
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-} from 'node:fs'
+import { chmodSync, fstatSync, lstatSync, readdirSync, renameSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { holdName } from '@plumbline/common/process/hold-name'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { giveTree } from './give-tree.ts'
 
@@ -92,12 +83,7 @@ function takeSetIds(top: string): void {
 
 /** Of what has that name, and not of what a link leads to that is there by now. */
 function setMode(path: string, mode: number): void {
-  // Not in Node's list; see open(2).
-  const justTheName = 0o10000000
-  const fd = openSync(toPath(path), justTheName | constants.O_NOFOLLOW)
-  try {
-    if (!fstatSync(fd).isSymbolicLink()) chmodSync(`/proc/self/fd/${fd}`, mode)
-  } finally {
-    closeSync(fd)
-  }
+  holdName(toPath(path), (fd, held) => {
+    if (!fstatSync(fd).isSymbolicLink()) chmodSync(held, mode)
+  })
 }
