@@ -40,7 +40,7 @@ async function startDaemon(name, { prefix = [], args = [] } = {}) {
   const place = join(scratch, name)
   mkdirSync(place)
   const socket = join(place, 'socket')
-  const daemon = join(root, 'packages/store-daemon/bin/store-daemon.js')
+  const daemon = join(root, 'packages/store-daemon/bin/store-daemon.cjs')
   const state = join(place, 'state')
   const line = [...prefix, process.execPath, daemon, '--store', join(place, 'store'), '--state', state]
   const env = { ...environment, GUIX_LOG_DIRECTORY: join(place, 'log') }

@@ -21,7 +21,7 @@ import { fileURLToPath } from 'node:url'
 
 const rounds = Number(process.argv[2] ?? 11)
 const folder = mkdtempSync(`${tmpdir()}/daemonize-bench-`)
-const daemonize = fileURLToPath(new URL('../packages/daemonize/bin/daemonize.js', import.meta.url))
+const daemonize = fileURLToPath(new URL('../packages/daemonize/bin/daemonize.cjs', import.meta.url))
 const env = { PATH: process.env.PATH, HOME: folder, PM2_HOME: `${folder}/pm2` }
 const node = process.execPath
 let nextPort = 30_000 + (process.pid % 200) * 10

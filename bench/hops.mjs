@@ -18,7 +18,7 @@ if (process.getuid() !== 0 || !has('/usr/sbin/sshd') || !has('sudo')) {
 }
 const wants = (name) => chosen.length === 0 || chosen.includes(name)
 const file = (name) => join(scratch, name)
-const bin = join(root, 'packages/connect/bin/connect.js')
+const bin = join(root, 'packages/connect/bin/connect.cjs')
 const mebibyte = 1024 * 1024
 const streamed = Number(process.env.BENCH_MEBIBYTES ?? 64) * mebibyte
 const connections = Number(process.env.BENCH_CONNECTIONS ?? 200)

@@ -64,7 +64,7 @@ async function startDaemon() {
 }
 
 async function runDaemon() {
-  const args = ['packages/store-daemon/bin/store-daemon.js', '--store', store, '--state', state]
+  const args = ['packages/store-daemon/bin/store-daemon.cjs', '--store', store, '--state', state]
   daemon = spawn(process.execPath, args, { env: environment, stdio: 'inherit', cwd: root })
   while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 20))
 }
@@ -345,7 +345,7 @@ const measures = {
 
 async function collect(paths) {
   // The same items for nix-store, before anything is deleted.
-  const cli = join(root, 'packages/store-cli/bin/store-cli.js')
+  const cli = join(root, 'packages/store-cli/bin/store-cli.cjs')
   const exported = join(scratch, 'exported')
   const stream = openSync(exported, 'w+')
   spawnSync(process.execPath, [cli, 'export', '--unsigned', '--quiet', '--socket', socket], {

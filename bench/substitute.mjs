@@ -37,14 +37,14 @@ async function withDaemon(name, use) {
   rmSync(store, { recursive: true, force: true })
   const socket = join(scratch, name, 'daemon-socket/socket')
   const args = ['--store', store, '--state', join(scratch, name), '--substitute-urls', url]
-  const child = spawn(process.execPath, ['packages/store-daemon/bin/store-daemon.js', ...args], {
+  const child = spawn(process.execPath, ['packages/store-daemon/bin/store-daemon.cjs', ...args], {
     cwd: root,
     env,
     stdio: 'inherit',
   })
   while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 20))
   const cli = (...words) => {
-    const file = join(root, 'packages/store-cli/bin/store-cli.js')
+    const file = join(root, 'packages/store-cli/bin/store-cli.cjs')
     const { status, stdout } = spawnSync(process.execPath, [file, ...words], {
       env: { ...env, GUIX_DAEMON_SOCKET: socket },
       input: '',

@@ -23,7 +23,7 @@ test('a program is built and runs in a tree with spaces and other letters in its
   symlinkSync(`${root}/node_modules`, `${tree}/node_modules`)
   const cwd = `${tree}/packages/connect`
   const { status, stdout, stderr } = await shell(
-    'node ../../scripts/bundle.mjs && node bin/connect.js local -n --linger 1ms',
+    'node ../../scripts/bundle.mjs && node bin/connect.cjs local -n --linger 1ms',
     { cwd },
   )
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })

@@ -162,7 +162,7 @@ describe('a far side without Node', () => {
   mkdirSync(folder)
   copyFileSync(process.execPath, scratch.file('node'))
   writeFileSync(scratch.file('old'), '#!/bin/sh\nexit 93\n', { mode: 0o755 })
-  const connect = `${scratch.file('node')} ${root}/packages/connect/bin/connect.js`
+  const connect = `${scratch.file('node')} ${root}/packages/connect/bin/connect.cjs`
   const hidden = (script: string) =>
     shell(`exec unshare -m bash -c "$SCRIPT"`, {
       env: {

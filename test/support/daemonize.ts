@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import type { Scratch } from './scratch.ts'
 import { environment, root } from './shell.ts'
 
-export const daemonize = `${root}/packages/daemonize/bin/daemonize.js`
+export const daemonize = `${root}/packages/daemonize/bin/daemonize.cjs`
 
 export type Answer = {
   status: number | null
@@ -101,7 +101,7 @@ export function findProcesses(words: string): number[] {
     if (!/^\d+$/.test(name)) return []
     try {
       const line = readFileSync(`/proc/${name}/cmdline`, 'utf8')
-      const mine = line.includes(words) && !line.includes('daemonize.js')
+      const mine = line.includes(words) && !line.includes('daemonize.cjs')
       return mine && isAlive(Number(name)) ? [Number(name)] : []
     } catch {
       return []

@@ -7,8 +7,8 @@ import type { Scratch } from './scratch.ts'
 import { environment, root } from './shell.ts'
 import { DaemonError, WireClient } from './wire.ts'
 
-export const storeDaemon = `${root}/packages/store-daemon/bin/store-daemon.js`
-export const storeCli = `${root}/packages/store-cli/bin/store-cli.js`
+export const storeDaemon = `${root}/packages/store-daemon/bin/store-daemon.cjs`
+export const storeCli = `${root}/packages/store-cli/bin/store-cli.cjs`
 
 export type StoreOptions = {
   /** Where the store is, instead of in the scratch folder. */

@@ -12,7 +12,7 @@ export async function printUnit(
   const chosen = unitKinds.filter((kind) => args.flags.has(kind))
   const [kind = 'systemd', ...others] = chosen
   if (others.length > 0) throw new ToolError('USAGE', { reason: `Expected one of --${chosen.join(', --')}` })
-  const program = [process.execPath, join(import.meta.dirname, '../bin/daemonize.js')]
+  const program = [process.execPath, join(import.meta.dirname, '../bin/daemonize.cjs')]
   const text = formatUnit(kind, { program, service: settings })
   if (text === undefined) throw new ToolError('USAGE', { reason: `A unit for ${kind} needs a configuration` })
   await records.writeBytes(Buffer.from(text))
