@@ -51,9 +51,18 @@ export async function runTool(program: Program): Promise<void> {
   const ending = handleSignals(records, diagnose)
   let tool: Tool | undefined
   try {
-    const { signal } = ending.controller
-    const begin = (args: Arguments) =>
-      program.run((tool = { arguments: args, records, diagnose, signal, environment: process.env }))
+    const begin = (args: Arguments) => {
+      tool = {
+        arguments: args,
+        records,
+        diagnose,
+        get signal() {
+          return ending.aborted()
+        },
+        environment: process.env,
+      }
+      return program.run(tool)
+    }
     const status = await runArguments(program, records, begin)
     await records.flush()
     process.exitCode ??= status
@@ -123,9 +132,15 @@ async function runArguments(
  * which Node ignores and which every other filter dies of.
  */
 function handleSignals(records: RecordWriter, diagnose: Diagnose) {
-  const controller = new AbortController()
-  // One listener for each host or item that is worked on is no leak.
-  setMaxListeners(0, controller.signal)
+  let made: AbortController | undefined
+  // By who asks first: it takes as long to load as many a program's own work.
+  const controller = () => {
+    if (made) return made
+    made = new AbortController()
+    // One listener for each host or item that is worked on is no leak.
+    setMaxListeners(0, made.signal)
+    return made
+  }
   const state: { signal: NodeJS.Signals | undefined } = { signal: undefined }
   const caught = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -144,21 +159,21 @@ function handleSignals(records: RecordWriter, diagnose: Diagnose) {
     state.signal = signal
     // Whatever came in time is read before an immediate is run, however long the loop was busy.
     setTimeout(() => setImmediate(() => (isLater = true)), sameActMs).unref()
-    controller.abort(new ToolError('CANCELLED', { what: 'The run' }))
+    controller().abort(new ToolError('CANCELLED', { what: 'The run' }))
     setTimeout(raise, forceAfterMs, signal).unref()
   }
   const onBug = (error: unknown) => {
     diagnose(toToolError(error).message)
     if (process.env['PLUMBLINE_TRACE'] && error instanceof Error) diagnose(error.stack ?? '')
     process.exitCode = exitStatus.software
-    controller.abort(error)
+    controller().abort(error)
   }
   for (const signal of caught) process.on(signal, onSignal)
   process.on('uncaughtException', onBug).on('unhandledRejection', onBug)
   records.onBroken = () => onSignal('SIGPIPE')
 
   return {
-    controller,
+    aborted: () => controller().signal,
     get signal() {
       return state.signal
     },

@@ -1,4 +1,5 @@
 // What every command on a service is given, and what it answers.
+import type { Tool } from '@plumbline/common/cli/run-tool'
 import type { Diagnose } from '@plumbline/common/cli/diagnose'
 import type { RecordWriter } from '@plumbline/common/ndjson/write'
 import type { ServiceRecord } from '@plumbline/common/records/service'
@@ -12,7 +13,8 @@ export type Context = {
   settings: Settings
   force: boolean
   timeout: number | undefined
-  signal: AbortSignal
+  /** The signal is made when it is first asked for. */
+  cancel: Pick<Tool, 'signal'>
   environment: NodeJS.ProcessEnv
   diagnose: Diagnose
   records: RecordWriter
@@ -41,10 +43,10 @@ export async function withLock<T>(
   work: (lock: Lock) => Promise<T>,
   onBusy?: () => void,
 ): Promise<T> {
-  const { settings, action, signal } = context
+  const { settings, action, cancel } = context
   makeRunFolder(settings)
   const ms = (context.timeout ?? settings.startTimeout) + settings.stopTimeout + lockSlackMs
-  const lock = await takeLock(settings.lock, settings.name, action, { ms, signal, ...(onBusy && { onBusy }) })
+  const lock = await takeLock(settings.lock, settings.name, action, { ms, cancel, ...(onBusy && { onBusy }) })
   try {
     return await work(lock)
   } finally {
@@ -73,7 +75,7 @@ export function makeServiceRecord(
     changed,
     reason: reason ?? seen.reason,
     keeper: seen.keeper?.pid ?? null,
-    started: seen.record?.started ?? null,
+    started: seen.record ? new Date(seen.record.started).toISOString() : null,
     restarts: seen.record?.restarts ?? 0,
     left: left ?? seen.left,
     conf: settings.conf,

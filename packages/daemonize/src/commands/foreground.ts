@@ -19,7 +19,7 @@ export function isInForeground({ main, keeper, record }: Seen): boolean {
 
 /** Ends it, and waits until there is another. Throws SERVICE_FAILED when none comes, CANCELLED, what check() does. */
 export async function endForAnother(context: Context): Promise<Outcome> {
-  const { settings, action, signal } = context
+  const { settings, action, cancel } = context
   // What cannot be made again is left as it is.
   await check(context)
   const old = await withLock(context, async () => {
@@ -32,7 +32,7 @@ export async function endForAnother(context: Context): Promise<Outcome> {
   const until = monotonicMs() + timeout
   const stop = new AbortController()
   try {
-    await Promise.race([awaitAnother(context, old, until), aborted(signal, stop.signal)])
+    await Promise.race([awaitAnother(context, old, until), aborted(cancel.signal, stop.signal)])
   } finally {
     stop.abort()
   }

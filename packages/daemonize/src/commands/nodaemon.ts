@@ -37,7 +37,7 @@ export async function nodaemon(context: Context): Promise<undefined> {
     const bytes = formatSpecification(settings, {
       id,
       boot: bootId(),
-      started: new Date().toISOString(),
+      started: Date.now(),
       cgroup: undefined,
       argv,
       environment: { ...own, [incarnationVariable]: id, ...(supervisor && { NOTIFY_SOCKET: supervisor }) },

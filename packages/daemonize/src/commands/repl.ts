@@ -6,7 +6,7 @@ import { readStdin } from '@plumbline/common/cli/input'
 import { readToken } from '../service/token.ts'
 import type { Context } from './command.ts'
 
-export async function repl({ settings, records, signal }: Context): Promise<undefined> {
+export async function repl({ settings, records, cancel }: Context): Promise<undefined> {
   const { repl: place, name } = settings
   const refuse = (reason: string) => new ToolError('SERVICE_FAILED', { action: 'talk to', name, reason })
   if (!place) throw refuse('it has no "repl"')
@@ -21,7 +21,7 @@ export async function repl({ settings, records, signal }: Context): Promise<unde
     if ('value' in token) socket.write(token.value)
     else socket.destroy(refuse(`its token: ${'bad' in token ? token.bad : 'there is none'}`))
   }
-  signal.addEventListener('abort', () => socket.destroy())
+  cancel.signal.addEventListener('abort', () => socket.destroy())
   void pump(socket)
   for await (const bytes of socket as AsyncIterable<Buffer>) await records.writeBytes(bytes)
 }

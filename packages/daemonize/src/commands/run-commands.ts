@@ -66,7 +66,7 @@ async function runOne(tool: Tool, action: string, command: ServiceCommand, conf:
       settings,
       force: flags.has('force'),
       timeout: parseTimeout(values['timeout']?.[0]),
-      signal: tool.signal,
+      cancel: tool,
       environment: tool.environment,
       diagnose: tool.diagnose,
       records: tool.records,

@@ -62,7 +62,7 @@ export async function startAfresh(
   taken?: ReadonlyMap<string, number>,
   replaces?: StateRecord,
 ): Promise<number> {
-  const { settings, action, signal, environment, timeout, diagnose, onStarted } = context
+  const { settings, action, cancel, environment, timeout, diagnose, onStarted } = context
   makeCacheFolder(settings)
   const program = await chooseProgram(settings, taken)
   try {
@@ -70,7 +70,7 @@ export async function startAfresh(
       action,
       lock: lock.fd,
       replaces,
-      signal,
+      cancel,
       environment,
       timeout,
       // What runs for the first time takes a millisecond longer: this runs again once the service is ready.

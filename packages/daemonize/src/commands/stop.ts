@@ -56,7 +56,7 @@ async function end(context: Context, signal: number | undefined): Promise<Outcom
     interruptOthers(context, ending),
   )
   // Whoever has had enough of waiting is not made to; what has been told to end is left to do so.
-  return Promise.race([ended, aborted(context.signal)])
+  return Promise.race([ended, aborted(context.cancel.signal)])
 }
 
 function notRunning(context: Context): Outcome {

@@ -2,7 +2,6 @@
 import {
   closeSync,
   constants,
-  existsSync,
   fstatSync,
   openSync,
   readFileSync,
@@ -36,7 +35,7 @@ export function findConfig(operand: string): string {
 
 /** A folder called like the service is nobody's configuration. */
 function isNoFolder(path: string): boolean {
-  return existsSync(path) && !statSync(path, { throwIfNoEntry: false })?.isDirectory()
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false
 }
 
 /** Throws CONFIG_UNREADABLE, CONFIG_UNSAFE, CONFIG_INVALID. */

@@ -19,9 +19,6 @@ type Descriptors = {
   sockets: readonly number[]
 }
 
-/** Of a socket, at the least, before anyone reads from it. */
-const roomBytes = 64 * 1024
-
 /** Keepers of earlier starts of this process, which end by themselves, or stay. */
 const unreaped = new Set<number>()
 
@@ -33,8 +30,8 @@ export class KeeperLink {
   #kept = false
   readonly finished: Promise<void>
 
-  /** Throws what posix_spawn(3) does. */
-  constructor(specification: Buffer, { output, lock, sockets }: Descriptors) {
+  /** Starts it; specify() is to follow. Throws what posix_spawn(3) does. */
+  constructor({ output, lock, sockets }: Descriptors) {
     for (const pid of unreaped) if (native().reap(pid) !== 0) unreaped.delete(pid)
     const nothing = openSync('/dev/null', 'r+')
     const control = native().socketPair()
@@ -42,9 +39,6 @@ export class KeeperLink {
     const own = [control[1], lock, ...sockets]
     const numbers = own.map((_, index) => String(index + 3))
     this.#control = new Channel(control[0])
-    // So that the keeper need not wait for it; what there is no room for would wait for the keeper.
-    const fits = specification.length <= roomBytes
-    if (fits) this.#control.write(specification)
     // In a session of its own, without a terminal; the service, its child, is no leader of it.
     try {
       this.#pid = native().spawnLeader([keeperPath(), ...numbers], [nothing, said, said, ...own])
@@ -54,7 +48,6 @@ export class KeeperLink {
     } finally {
       for (const fd of [nothing, control[1]]) closeSync(fd)
     }
-    if (!fits) this.#control.write(specification)
     this.finished = new Promise((resolve) => {
       this.#control.listen(
         (chunk) => this.#read(chunk),
@@ -66,6 +59,17 @@ export class KeeperLink {
         },
       )
     })
+  }
+
+  /** What it is to make (see specification.ts). */
+  specify(specification: Buffer): void {
+    this.#control.write(specification)
+  }
+
+  /** Instead: it ends, and has done nothing. */
+  dismiss(): void {
+    this.#control.close()
+    unreaped.add(this.#pid)
   }
 
   listen(listener: (event: KeeperEvent) => void): () => void {

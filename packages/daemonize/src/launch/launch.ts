@@ -28,7 +28,7 @@ export type Launch = {
   lock: number
   /** Who goes on until it is ready. */
   replaces?: StateRecord | undefined
-  signal: AbortSignal
+  cancel: { readonly signal: AbortSignal }
   environment: NodeJS.ProcessEnv
   /** Told the last lines that a service said which did not start. */
   onTail: (lines: string[]) => void
@@ -50,43 +50,47 @@ export async function launchService(settings: Settings, program: Program, launch
   const reach = await reachAddresses(ready)
 
   const output = Output.open(settings.log)
-  const id = makeIncarnationId()
-  const cgroup = settings.cgroup ? makeCgroup(name, settings.pidfile, id, launch.environment) : undefined
-  const notify = ready.kind === 'notify' ? `daemonize-${id}` : undefined
-  const specification = formatSpecification(settings, {
-    id,
-    boot: bootId(),
-    started: new Date().toISOString(),
-    cgroup,
-    replaces: launch.replaces,
-    argv: program.argv,
-    environment: {
-      ...program.environment,
-      [incarnationVariable]: id,
-      ...(notify && { NOTIFY_SOCKET: `@${notify}` }),
-    },
-    listen: program.sockets.map(({ address }) => address),
-    notify,
-    reach,
-    readyFd: ready.kind === 'fd' ? ready.fd : undefined,
-    log: output.kept,
-    foreground: false,
-  })
   const startKeeper = () => {
     try {
       const sockets = program.sockets.map(({ fd }) => fd)
-      return new KeeperLink(specification, {
-        output: output.fd,
-        lock: launch.lock,
-        sockets,
-      })
+      return new KeeperLink({ output: output.fd, lock: launch.lock, sockets })
     } catch (error) {
-      if (cgroup) removeCgroup(cgroup)
       output.close()
       throw fail(`its keeper: ${reasonOf(error)}`)
     }
   }
+  // It gets ready on another processor while it is written down what it is to do.
   const link = startKeeper()
+  const id = makeIncarnationId()
+  const cgroup = settings.cgroup ? makeCgroup(name, settings.pidfile, id, launch.environment) : undefined
+  const notify = ready.kind === 'notify' ? `daemonize-${id}` : undefined
+  try {
+    const specification = formatSpecification(settings, {
+      id,
+      boot: bootId(),
+      started: Date.now(),
+      cgroup,
+      replaces: launch.replaces,
+      argv: program.argv,
+      environment: {
+        ...program.environment,
+        [incarnationVariable]: id,
+        ...(notify && { NOTIFY_SOCKET: `@${notify}` }),
+      },
+      listen: program.sockets.map(({ address }) => address),
+      notify,
+      reach,
+      readyFd: ready.kind === 'fd' ? ready.fd : undefined,
+      log: output.kept,
+      foreground: false,
+    })
+    link.specify(specification)
+  } catch (error) {
+    link.dismiss()
+    if (cgroup) removeCgroup(cgroup)
+    output.close()
+    throw error
+  }
   output.follow(link, settings.log.kind === 'file' ? settings.log.path : undefined)
 
   const seen = new Started(link, program.argv[0] ?? '', launch.action, settings)
@@ -101,7 +105,7 @@ export async function launchService(settings: Settings, program: Program, launch
       }),
       seen.failed,
       timeIsUp(launch.timeout ?? settings.startTimeout, stop.signal, fail),
-      aborted(launch.signal, stop.signal),
+      aborted(launch.cancel.signal, stop.signal),
     ])
     // What ended at the same moment has not started.
     if (seen.failure) throw seen.failure

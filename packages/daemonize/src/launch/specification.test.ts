@@ -8,7 +8,7 @@ const settings = (config: Record<string, unknown> = {}) =>
 const incarnation = {
   id: '0'.repeat(32),
   boot: 'b',
-  started: 't',
+  started: 0,
   cgroup: undefined,
   argv: ['run', 'a b'],
   environment: { A: '1' },

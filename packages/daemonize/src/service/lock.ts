@@ -14,7 +14,7 @@ export type Lock = { fd: number; release(): void }
 
 type Waiting = {
   ms: number
-  signal: AbortSignal
+  cancel: { readonly signal: AbortSignal }
   /** Told whenever someone else was found to hold it. */
   onBusy?: () => void
 }
@@ -24,15 +24,15 @@ export async function takeLock(
   path: string,
   name: string,
   action: string,
-  { ms, signal, onBusy }: Waiting,
+  { ms, cancel, onBusy }: Waiting,
 ): Promise<Lock> {
   const until = monotonicMs() + ms
   for (;;) {
-    signal.throwIfAborted()
     const fd = openLock(path)
     if (tryLock(fd) && isStillThere(fd, path)) return { fd, release: () => closeSync(fd) }
     closeSync(fd)
     onBusy?.()
+    cancel.signal.throwIfAborted()
     if (monotonicMs() >= until) throw new ToolError('SERVICE_BUSY', { action, name })
     await pause(retryMs)
   }

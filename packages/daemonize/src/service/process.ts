@@ -16,7 +16,7 @@ export type ProcessStat = {
 export function readProcess(pid: number): ProcessStat | undefined {
   if (!Number.isInteger(pid) || pid <= 0) return undefined
   try {
-    const stat = parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+    const stat = parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))
     return stat && stat.state !== 'Z' && stat.state !== 'X' ? stat : undefined
   } catch {
     return undefined
@@ -51,6 +51,6 @@ export function listProcesses(): ProcessStat[] {
 let boot: string | undefined
 
 export function bootId(): string {
-  boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   return boot
 }

@@ -28,7 +28,7 @@ const stateSchema = v.object({
   /** Of a service that was started before it was written down there is none. */
   name: v.optional(v.string()),
   conf: v.string(),
-  started: v.string(),
+  started: number,
   listen: v.array(v.string()),
   restarts: number,
   /** Whom it has taken the sockets from: whoever was to end them may have been killed before. "was" is their id. */
