@@ -4,7 +4,7 @@ import { readSources } from './sources.mjs'
 const sources = readSources()
 const catalogue = sources.find(({ path }) => path === 'packages/common/src/error/codes.ts')
 const known = new Set(
-  [...(catalogue?.text ?? '').matchAll(/^ {2}([A-Z][A-Z0-9_]+): say/gm)].map(([, code]) => code),
+  [...(catalogue?.text ?? '').matchAll(/^ {4}([A-Z][A-Z0-9_]+): say/gm)].map(([, code]) => code),
 )
 const others = sources.filter(({ path }) => path !== catalogue?.path && !path.endsWith('.test.ts'))
 const text = others.map((source) => source.text).join('\n')

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { codes, type ErrorCode } from './codes.ts'
+import { catalogue, type ErrorCode } from './codes.ts'
 import { exitStatus, signalStatus } from './exit.ts'
 import { receivedError } from './received-error.ts'
 import { ToolError } from './tool-error.ts'
@@ -9,8 +9,8 @@ import { errnoOf, reasonOf, toToolError } from './translate.ts'
 const statuses: readonly number[] = Object.values(exitStatus)
 const details = new Proxy({}, { get: (_, name) => `<${String(name)}>` })
 
-describe.each(Object.keys(codes) as ErrorCode[])('%s', (code) => {
-  const { exit, retryable, sentence } = codes[code]
+describe.each(Object.keys(catalogue()) as ErrorCode[])('%s', (code) => {
+  const { exit, retryable, sentence } = catalogue()[code]
 
   test('has a status of the table, and retryable where trying again may help', () => {
     expect(statuses).toContain(exit)

@@ -1,6 +1,6 @@
 // The one error class: a code of the catalogue with the details that its sentence needs.
 // Pure: no I/O.
-import { codes, type ErrorCode, type ErrorDetails } from './codes.ts'
+import { catalogue, type ErrorCode, type ErrorDetails } from './codes.ts'
 
 export class ToolError extends Error {
   override name = 'ToolError'
@@ -8,16 +8,16 @@ export class ToolError extends Error {
   readonly details: ErrorDetails
 
   constructor(code: ErrorCode, details: ErrorDetails = {}, options: { cause?: unknown } = {}) {
-    super(codes[code].sentence(details), options)
+    super(catalogue()[code].sentence(details), options)
     this.code = code
     this.details = details
   }
 
   get exit(): number {
-    return codes[this.code].exit
+    return catalogue()[this.code].exit
   }
 
   get retryable(): boolean {
-    return codes[this.code].retryable
+    return catalogue()[this.code].retryable
   }
 }

@@ -28,7 +28,8 @@ export async function logs(context: Context): Promise<undefined> {
     for (const { bytes } of lines)
       await context.records.write({ type: 'log', name, ...bytesField('text', bytes) })
   }
-  if (flags.has('follow')) await untilAborted(context.cancel.signal, dirname(log.path), () => print(follower.read()))
+  if (flags.has('follow'))
+    await untilAborted(context.cancel.signal, dirname(log.path), () => print(follower.read()))
   else await print(follower.readLast())
   follower.close()
   return undefined

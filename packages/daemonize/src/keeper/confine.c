@@ -95,8 +95,11 @@ static bool arrange_descriptors(const struct specification *spec) {
   }
   if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
     for (int fd = 3; fd < (int)sysconf(_SC_OPEN_MAX); fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
-  for (int i = 0; i < spec->sockets; i++)
+  for (int i = 0; i < spec->sockets; i++) {
     if (dup2(moved[i], 3 + i) < 0) return false;
+    // One of them may be a file, which the process before this one has read.
+    lseek(3 + i, 0, SEEK_SET);
+  }
   return ready < 0 || dup2(ready, spec->ready_fd) >= 0;
 }
 

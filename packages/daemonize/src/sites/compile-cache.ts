@@ -3,7 +3,7 @@
 // another version of itself, so that it is stale for nobody. (A digest instead would need node:crypto, which takes
 // longer to load than most sites.) From Node 22 on, Node's own cache does it, for ES modules too; in Node 20 none can
 // be made for those.
-import Module from 'node:module'
+import { Module } from 'node:module'
 import { dirname } from 'node:path'
 import { constants, Script } from 'node:vm'
 import { readCacheFile, writeCacheFile } from './cache-file.ts'

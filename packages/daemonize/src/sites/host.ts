@@ -1,6 +1,6 @@
 // The server of sites: loads the modules, opens the servers, says that it is ready, and ends when it is told to.
 // It is the service itself, and the owner of its process.
-import { closeSync, fstatSync, readSync, writeSync } from 'node:fs'
+import { closeSync, readFileSync, writeSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { pathToFileURL } from 'node:url'
 import { writeDiagnostic } from '@plumbline/common/cli/diagnose'
@@ -62,12 +62,10 @@ function leave(status: number): void {
   process.exit(status)
 }
 
-/** At a position, because a keeper hands the same descriptor to the next one. */
 function readConfiguration(fd: number): HostConfiguration {
-  const bytes = Buffer.alloc(fstatSync(fd).size)
-  readSync(fd, bytes, 0, bytes.length, 0)
+  const text = readFileSync(fd, 'utf8')
   closeSync(fd)
-  return JSON.parse(bytes.toString('utf8')) as HostConfiguration
+  return JSON.parse(text) as HostConfiguration
 }
 
 async function openHost(config: HostConfiguration) {

@@ -38,14 +38,9 @@ export async function openServer(
   server.on('connect', (_, client: Duplex) => {
     client.on('error', () => client.destroy()).end(notImplemented, () => client.destroy())
   })
-  await new Promise<void>((resolve, reject) => {
-    server.on('error', reject)
-    server.once('listening', () => {
-      server.off('error', reject)
-      resolve()
-    })
-    listenOn(server, socket.fd)
-  })
+  listenOn(server, socket.fd)
+  // It listens by now, or says on the next tick why not.
+  if (!server.listening) await new Promise((_, reject) => server.once('error', reject))
   return server
 }
 

@@ -1,6 +1,6 @@
 // What main thread and worker threads say to each other, and what a job may be.
 // Pure: no I/O.
-import { codes, type ErrorCode, type ErrorDetails } from '@plumbline/common/error/codes'
+import { catalogue, type ErrorCode, type ErrorDetails } from '@plumbline/common/error/codes'
 import { ToolError } from '@plumbline/common/error/tool-error'
 import { errnoOf, reasonWithFile } from '@plumbline/common/error/translate'
 
@@ -33,7 +33,7 @@ export function toPlainError(error: unknown): PlainError {
 }
 
 export function fromPlainError({ code, details, message }: PlainError): Error {
-  if (code !== undefined && Object.hasOwn(codes, code)) return new ToolError(code as ErrorCode, details)
+  if (code !== undefined && Object.hasOwn(catalogue(), code)) return new ToolError(code as ErrorCode, details)
   return Object.assign(new Error(message), { code })
 }
 
