@@ -15,7 +15,7 @@ const site = join(scratch, 'site.ndjson')
 writeFileSync(join(scratch, 'motd'), 'Welcome\n')
 writeFileSync(site, `{"property":"file.has-content","path":"${scratch}/motd","content":"Welcome\\n"}\n`)
 
-const bin = (name) => join(root, 'packages', name, 'bin', `${name}.js`)
+const bin = (name) => join(root, 'packages', name, 'bin', `${name}.cjs`)
 const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env
 const start = (args, output = 'pipe') =>
   spawn(process.execPath, args, { stdio: ['ignore', output, 'inherit'], cwd: '/', env })

@@ -24,7 +24,7 @@ const bins = ['connect', 'propapply'].map((name) =>
 )
 mkdirSync(file('bin'))
 for (const [index, name] of ['connect', 'propapply'].entries()) {
-  writeFileSync(file(`bin/${name}`), `#!/bin/sh\nexec ${process.execPath} ${bins[index]}/${name}.js "$@"\n`, {
+  writeFileSync(file(`bin/${name}`), `#!/bin/sh\nexec ${process.execPath} ${bins[index]}/${name}.cjs "$@"\n`, {
     mode: 0o755,
   })
 }

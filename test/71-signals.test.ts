@@ -28,7 +28,7 @@ class Job {
     const [first, ...words] = [
       ...runBy,
       process.execPath,
-      `${root}/packages/${program}/bin/${program}.js`,
+      `${root}/packages/${program}/bin/${program}.cjs`,
       ...args,
     ]
     this.child = spawn(first ?? '', words, {

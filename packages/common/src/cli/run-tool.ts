@@ -78,9 +78,9 @@ export async function runTool(program: Program): Promise<void> {
     if (tool) await program.afterFailure?.(tool)
     process.exitCode = (program.exitOf ?? exitOf)(known)
   } finally {
-    ending.finish()
     // All output is written by now: records are flushed, and diagnostics were never queued.
     if ((program.endsWithRun || !tool) && !ending.signal) endProcess(tool)
+    ending.finish()
   }
 }
 

@@ -35,8 +35,8 @@ export async function restart(context: Context): Promise<Outcome> {
     // Whoever connects meanwhile waits in the sockets' queues.
     const taken = seen.record && takeSockets(seen.record)
     await clearAway(context, seen)
-    await startAfresh(context, lock, taken)
-    return answer(context, { exit: actionStatus.ok, changed: true })
+    const started = await startAfresh(context, lock, taken)
+    return { exit: actionStatus.ok, changed: true, seen: started }
   })
 }
 
@@ -66,12 +66,9 @@ async function exchange(context: Context, lock: Lock, old: Seen): Promise<Outcom
   if (!taken) {
     // Without its sockets there is a gap.
     await clearAway(context, old)
-    await startAfresh(context, lock)
-    return answer(context, {
-      exit: actionStatus.ok,
-      changed: true,
-      reason: 'its sockets could not be taken over',
-    })
+    const started = await startAfresh(context, lock)
+    const reason = 'its sockets could not be taken over'
+    return { exit: actionStatus.ok, changed: true, seen: started, reason }
   }
   removePrepared(settings)
   const timeout = settings.stopTimeout + settings.drainTimeout

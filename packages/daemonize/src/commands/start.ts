@@ -7,7 +7,7 @@ import { chooseProgram } from '../launch/program.ts'
 import { removeEmptyCgroups } from '../service/cgroup.ts'
 import { endIncarnation, endPredecessor, endStrays } from '../service/end.ts'
 import { makeCacheFolder, removePrepared, removeRecords } from '../service/folders.ts'
-import { inspectService, inspectStarting, type Seen } from '../service/inspect.ts'
+import { inspectService, inspectStarted, inspectStarting, type Seen } from '../service/inspect.ts'
 import type { Lock } from '../service/lock.ts'
 import type { StateRecord } from '../service/state.ts'
 import { answer, makeServiceRecord, withLock, type Context, type Outcome } from './command.ts'
@@ -21,8 +21,8 @@ export async function start(context: Context): Promise<Outcome> {
     const seen = inspectService(context.settings)
     if (isWell(context.settings, seen)) return alreadyRunning(context)
     await clearAway(context, seen)
-    await startAfresh(context, lock)
-    return answer(context, { exit: actionStatus.ok, changed: true })
+    const started = await startAfresh(context, lock)
+    return { exit: actionStatus.ok, changed: true, seen: started }
   })
 }
 
@@ -56,15 +56,17 @@ export async function clearAway({ settings, action }: Context, seen: Seen): Prom
   await endStrays(settings.name, settings.pidfile, null)
 }
 
+/** What runs now. */
 export async function startAfresh(
   context: Context,
   lock: Lock,
   taken?: ReadonlyMap<string, number>,
   replaces?: StateRecord,
-): Promise<number> {
+): Promise<Seen> {
   const { settings, action, cancel, environment, timeout, diagnose, onStarted } = context
   makeCacheFolder(settings)
   const program = await chooseProgram(settings, taken)
+  let started: Seen | undefined
   try {
     const pid = await launchService(settings, program, {
       action,
@@ -73,16 +75,19 @@ export async function startAfresh(
       cancel,
       environment,
       timeout,
-      // What runs for the first time takes a millisecond longer: this runs again once the service is ready.
       meanwhile: () => {
-        makeServiceRecord(settings, action, answer(context, { exit: 0, changed: true }), 0)
+        started = inspectStarted(settings)
+        // What runs for the first time takes a millisecond longer: this runs again once the service is ready.
+        const seen = started ?? inspectService(settings)
+        makeServiceRecord(settings, action, { exit: actionStatus.ok, changed: true, seen }, 0)
         // No record tells of them, and nobody is in them.
         removeEmptyCgroups(settings.name, settings.pidfile)
       },
       onTail: (lines) => lines.forEach((line) => diagnose(`${settings.name}: ${line}`)),
     })
     onStarted()
-    return pid
+    // The keeper had written that down, and now says that it is so.
+    return started?.main?.pid === pid ? started : inspectService(settings)
   } catch (error) {
     // What is written down still: a keeper that was killed has undone nothing.
     const unfinished = inspectStarting(settings)

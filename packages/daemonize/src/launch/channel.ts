@@ -25,7 +25,8 @@ export class Channel {
     }
   }
 
-  listen(read: (bytes: Buffer) => void, end: () => void): void {
+  /** `read` answers whether it wants more now. */
+  listen(read: (bytes: Buffer) => boolean, end: () => void): void {
     // All that there is, each time: after an error on the socket (its other end was closed with something unread)
     // libuv says so once and watches no longer.
     this.#watch = native().watch(this.#fd, () => {
@@ -36,7 +37,7 @@ export class Channel {
           this.#unwatch()
           return end()
         }
-        read(bytes)
+        if (!read(bytes)) return
       }
       return undefined
     })

@@ -49,13 +49,21 @@ export class KeeperLink {
       for (const fd of [nothing, control[1]]) closeSync(fd)
     }
     this.finished = new Promise((resolve) => {
+      const finish = () => {
+        this.#control.close()
+        unreaped.add(this.#pid)
+        resolve()
+      }
       this.#control.listen(
-        (chunk) => this.#read(chunk),
+        (chunk) => {
+          this.#read(chunk)
+          // That was all. A program that starts one service has ended before it comes to close this.
+          if (this.#kept) setImmediate(finish)
+          return !this.#kept
+        },
         () => {
           this.#emit({ kind: 'end' })
-          this.#control.close()
-          unreaped.add(this.#pid)
-          resolve()
+          finish()
         },
       )
     })

@@ -7,9 +7,15 @@ const pathMax = 150
 
 let mount: { path: string | undefined } | undefined
 
-/** Where version 2 is mounted, alone or beside version 1. */
+/** Where version 2 is mounted: most often alone, or beside version 1. */
 function cgroupMount(): string | undefined {
-  mount ??= { path: findMount(readFileSync('/proc/self/mountinfo', 'utf8')) }
+  const usual = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified']
+  mount ??= {
+    // Only version 2 has this file. The list of mounts may be long, and takes the kernel long to write.
+    path:
+      usual.find((path) => existsSync(`${path}/cgroup.controllers`)) ??
+      findMount(readFileSync('/proc/self/mountinfo', 'utf8')),
+  }
   return mount.path
 }
 

@@ -23,6 +23,12 @@ export function inspectStarting({ state }: Settings): StateRecord | undefined {
   return 'value' in found && found.value.boot === bootId() ? found.value : undefined
 }
 
+/** A service as it will be once its start has finished; undefined when nobody starts it. */
+export function inspectStarted(settings: Settings): Seen | undefined {
+  const starting = inspectStarting(settings)
+  return starting && { ...held(starting), traces: true }
+}
+
 export function inspectService(settings: Settings): Seen {
   const state = readState(settings.state)
   if ('value' in state && state.value.boot === bootId()) return { ...held(state.value), traces: true }
