@@ -24,9 +24,13 @@ const bins = ['connect', 'propapply'].map((name) =>
 )
 mkdirSync(file('bin'))
 for (const [index, name] of ['connect', 'propapply'].entries()) {
-  writeFileSync(file(`bin/${name}`), `#!/bin/sh\nexec ${process.execPath} ${bins[index]}/${name}.cjs "$@"\n`, {
-    mode: 0o755,
-  })
+  writeFileSync(
+    file(`bin/${name}`),
+    `#!/bin/sh\nexec ${process.execPath} ${bins[index]}/${name}.cjs "$@"\n`,
+    {
+      mode: 0o755,
+    },
+  )
 }
 const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env
 const env = {
