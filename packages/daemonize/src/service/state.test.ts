@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest'
-import { parsePid } from './state.ts'
+import { afterAll, describe, expect, it } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { parsePid, readState } from './state.ts'
 import { findProcess, parseStat, readProcess } from './process.ts'
 
 describe('parsePid()', () => {
@@ -23,6 +25,33 @@ describe('parsePid()', () => {
     '#.(x)',
     '5\0',
   ])('refuses %j', (text) => expect(parsePid(text)).toBeUndefined())
+})
+
+describe('readState()', () => {
+  const folder = mkdtempSync(`${tmpdir()}/state-`)
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const processes = { cgroup: null, pid: 5, start: 1, session: 5, keeper: 0, keeper_start: 0 }
+  const record = {
+    ...processes,
+    id: '0'.repeat(32),
+    boot: 'b',
+    conf: '/c',
+    started: 1,
+    listen: [],
+    restarts: 0,
+  }
+  const read = (text: string) => {
+    writeFileSync(`${folder}/state`, text)
+    return readState(`${folder}/state`)
+  }
+  it('reads what the keeper has written', () =>
+    expect(read(JSON.stringify(record))).toEqual({ value: record }))
+  it.each([
+    ['half a record', JSON.stringify(record).slice(0, -9)],
+    ['a time that is none', JSON.stringify({ ...record, started: 8.64e15 + 1 })],
+    ['a time in words', JSON.stringify({ ...record, started: 'today' })],
+    ['another id', JSON.stringify({ ...record, id: '../x' })],
+  ])('refuses %s', (_, text) => expect(read(text)).toEqual({ bad: 'it is no state record' }))
 })
 
 describe('parseStat()', () => {

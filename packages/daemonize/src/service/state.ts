@@ -10,6 +10,8 @@ import { errnoOf, reasonOf } from '@plumbline/common/error/translate'
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
 const maxBytes = 64 * 1024
+/** In milliseconds: the last that a Date can be. */
+const maxTime = 8.64e15
 const number = v.pipe(v.number(), v.integer(), v.minValue(0))
 
 const processes = {
@@ -28,7 +30,7 @@ const stateSchema = v.object({
   /** Of a service that was started before it was written down there is none. */
   name: v.optional(v.string()),
   conf: v.string(),
-  started: number,
+  started: v.pipe(number, v.maxValue(maxTime)),
   listen: v.array(v.string()),
   restarts: number,
   /** Whom it has taken the sockets from: whoever was to end them may have been killed before. "was" is their id. */
