@@ -45,17 +45,20 @@ export async function collectOutputs(
     }
     if (isRewritten) {
       job.sink.say(1, `rewriting hashes in \`${path}'; cross fingers`)
-      place.redirects.correct(session.store, where)
     }
     const content = output.hash === '' ? undefined : parseContentHash(output)
+    const rewrite = isRewritten
+      ? { scratch: session.store.scratchPath(), words: place.redirects.words() }
+      : undefined
     const finished = await finish(job, {
       place: where,
       path,
       canonical: {
-        builder: isRewritten ? undefined : place.user?.uid,
+        builder: place.user?.uid,
         uid: getuid?.() ?? 0,
         gid: getgid?.() ?? 0,
       },
+      rewrite,
       hashParts: [...byHashPart.keys()],
       fixed: content && { algorithm: content.algorithm, recursive: content.recursive },
     })
@@ -93,11 +96,20 @@ function checkRules({ derivation, session }: BuildJob, made: readonly MadeOutput
 const maxSmallBytes = 1024 * 1024
 const maxSmallEntries = 50
 
-/** A thread of its own is for what takes longer than to hand it over. */
-async function finish({ session }: BuildJob, args: FinishArgs): Promise<Finished> {
-  return isSmall(args.place)
-    ? startHere(finishOutput, args, () => undefined).result
-    : session.store.pool.run<Finished>('finishOutput', args)
+async function finish({ session, signal }: BuildJob, args: FinishArgs): Promise<Finished> {
+  const { store } = session
+  const { place, rewrite } = args
+  // A collection keeps its hands off what has no name yet, also when the client has left the build to others.
+  const roots = store.tempRoots.open()
+  if (rewrite) await store.tempRoots.add(roots, rewrite.scratch)
+  try {
+    // A thread of its own is for what takes longer than to hand it over.
+    return isSmall(place)
+      ? await startHere(finishOutput, args, () => undefined).result
+      : await store.pool.run<Finished>('finishOutput', args, undefined, signal)
+  } finally {
+    store.tempRoots.close(roots)
+  }
 }
 
 /** Whether it takes no time to go through it. */

@@ -9,14 +9,18 @@ import { closureOf } from './closure.ts'
 import { countFailed, type Goals, type Outcome } from './goals.ts'
 
 /** Of `paths`, those that are valid but missing or changed on disk. */
-export async function findCorrupt({ store, log }: Session, paths: readonly string[]): Promise<Set<string>> {
+export async function findCorrupt(session: Session, paths: readonly string[]): Promise<Set<string>> {
+  const { store, log, signal } = session
   const valid = paths.filter((path) => store.database.idOf(path) !== undefined)
   const corrupt = new Set(valid.filter((path) => !exists(path)))
   const present = valid.filter((path) => !corrupt.has(path))
   const known = present.map((path) => store.database.info(path)?.hash.replace(/^sha256:/, ''))
-  await store.pool.run('hashItems', { paths: present, known }, (hashed) => {
+  const take = (hashed: unknown) => {
     for (const { path } of (hashed as Hashed).items) corrupt.add(path)
-  })
+  }
+  await store.pool.run('hashItems', { paths: present, known }, take, signal)
+  // What has been hashed is not all.
+  signal.throwIfAborted()
   for (const path of corrupt) log(0, `path \`${path}' is corrupted or missing!`)
   return corrupt
 }

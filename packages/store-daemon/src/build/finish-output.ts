@@ -1,20 +1,24 @@
 // What is done to an output once its builder has ended, in one pass over it: canonical form, hash, references.
-import { closeSync, lstatSync, openSync, readSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { toPath } from '@plumbline/common/store/byte-string'
 import { startHash, type HashAlgorithm } from '@plumbline/common/store/hash'
 import { dumpNarInSteps } from '@plumbline/common/store/nar/dump-nar'
 import { reasonOf } from '@plumbline/common/error/translate'
-import { makeTurns, type Job } from '../work/job.ts'
+import { makeStoppableTurns, type Job, type Turn } from '../work/job.ts'
 import { BuildFailure } from './build-failure.ts'
 import { canonicalise, type Canonical } from './canonicalise.ts'
+import { readBlocks } from './read-blocks.ts'
 import { ReferenceScanner } from './reference-scanner.ts'
+import { rewriteHashes, type Rewrite } from './rewrite-hashes.ts'
 
 export type FinishArgs = {
   /** Where it is, and what it is to be called in messages. */
   place: string
   path: string
   canonical: Canonical
+  /** What the builder was not told by its own name. */
+  rewrite: Rewrite | undefined
   /** What may be referred to. */
   hashParts: readonly string[]
   /** How a fixed output's hash is made. */
@@ -26,14 +30,22 @@ export type Finished =
   | { rejected: string }
 
 export const finishOutput: Job<FinishArgs, Finished> = async (args, port) => {
-  const turn = makeTurns()
+  const turn = makeStoppableTurns(port, 'The build')
   try {
     checkTop(args)
+    // First: what is not the builder's own must not be read for it.
     for (const _ of canonicalise(args.place, args.canonical)) {
       const pause = turn()
       if (pause) await pause
     }
-    const contentHash = args.fixed && !args.fixed.recursive ? hashFile(args, args.fixed.algorithm) : undefined
+    if (args.rewrite) {
+      for (const _ of rewriteHashes(args.place, args.rewrite)) {
+        const pause = turn()
+        if (pause) await pause
+      }
+    }
+    const contentHash =
+      args.fixed && !args.fixed.recursive ? await hashFile(args, args.fixed.algorithm, turn) : undefined
     const narHash = createHash('sha256')
     const other = args.fixed?.recursive ? startHash(args.fixed.algorithm) : undefined
     const scanner = new ReferenceScanner(args.hashParts)
@@ -44,10 +56,10 @@ export const finishOutput: Job<FinishArgs, Finished> = async (args, port) => {
     })
     for (;;) {
       const step = steps.next()
-      if (step.done || port.stopped) {
-        const narSize = step.done ? step.value : 0
+      if (step.done) {
         const found = [...scanner.found]
-        return { narHash: narHash.digest('hex'), narSize, found, contentHash: contentHash ?? other?.digest() }
+        const hashes = { narHash: narHash.digest('hex'), contentHash: contentHash ?? other?.digest() }
+        return { ...hashes, narSize: step.value, found }
       }
       const pause = turn()
       if (pause) await pause
@@ -71,18 +83,16 @@ function checkTop({ place, path, canonical }: FinishArgs): void {
 }
 
 /** Throws BuildFailure unless it is a file as add-to-store would make it. */
-function hashFile({ place, path }: FinishArgs, algorithm: HashAlgorithm): Uint8Array {
+async function hashFile(
+  { place, path }: FinishArgs,
+  algorithm: HashAlgorithm,
+  turn: Turn,
+): Promise<Uint8Array> {
   const stat = lstatSync(toPath(place))
   if (!stat.isFile() || (stat.mode & 0o111) !== 0) {
     throw new BuildFailure('rejected', `output path \`${path} should be a non-executable regular file`)
   }
   const hash = startHash(algorithm)
-  const block = Buffer.allocUnsafe(Math.min(stat.size + 1, 1024 * 1024))
-  const fd = openSync(toPath(place), 'r')
-  try {
-    for (let count; (count = readSync(fd, block)) > 0;) hash.update(block.subarray(0, count))
-  } finally {
-    closeSync(fd)
-  }
+  await readBlocks(place, stat.size, (block) => void hash.update(block), turn)
   return hash.digest()
 }

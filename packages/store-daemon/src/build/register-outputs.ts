@@ -15,8 +15,9 @@ import { startHere } from '../work/start-here.ts'
 export async function registerOutputs(job: BuildJob, made: readonly MadeOutput[]): Promise<void> {
   const { store } = job.session
   const ordered = referencesFirst(made)
+  // All of them first: it may be cancelled, and then nothing has got its name.
+  if (store.config.deduplicate) for (const output of ordered) await deduplicate(job, output.place)
   for (const output of ordered) {
-    if (store.config.deduplicate) await deduplicate(job, output.place)
     if (output.place !== output.path) place(job, output)
     fault('build-placed')
   }
@@ -83,8 +84,8 @@ function referencesFirst(made: readonly MadeOutput[]): MadeOutput[] {
   return ordered
 }
 
-async function deduplicate({ session, mode }: BuildJob, path: string): Promise<void> {
+async function deduplicate({ session, mode, signal }: BuildJob, path: string): Promise<void> {
   const args = { store: session.store.config.store, path, repair: mode === 'repair' }
   if (isSmall(path)) await startHere(deduplicateOutput, args, () => undefined).result
-  else await session.store.pool.run('deduplicateOutput', args)
+  else await session.store.pool.run('deduplicateOutput', args, undefined, signal)
 }

@@ -7,7 +7,6 @@ import type { Hashed, HashedItem } from '../work/hash-items.ts'
 import type { UnpackArgs, Unpacked } from '../store/nar-unpacker.ts'
 import { ChunkSender } from '../work/chunk-sender.ts'
 import type { FromUnpack } from '../work/unpack.ts'
-import type { Store } from '../store/store.ts'
 
 export type NarInProgress = {
   /** Where it is until it gets its name: protected from collections by a temporary root. */
@@ -32,9 +31,10 @@ export type NarInProgress = {
 const window = 4 * 1024 * 1024
 
 export async function startUnpacking(
-  { store, roots, signal }: Session,
+  session: Session,
   { algorithm, recursive }: { algorithm: HashAlgorithm; recursive: boolean },
 ): Promise<NarInProgress> {
+  const { store, roots, signal } = session
   const target = store.scratchPath()
   await store.tempRoots.add(roots, target)
   const { store: directory, deduplicate } = store.config
@@ -44,7 +44,7 @@ export async function startUnpacking(
   const job = store.pool.start<Unpacked>('unpack', args, (message) => {
     const said = message as FromUnpack
     if ('hash' in said)
-      return void hashFile(store, said.hash).then((hash) => job.send({ ...said, found: hash }))
+      return void hashFile(session, said.hash).then((hash) => job.send({ ...said, found: hash }))
     chunks.acknowledge()
     wake()
   })
@@ -106,28 +106,30 @@ export async function startUnpacking(
 
 /** The hash of the tree's own nar: of the one that was read, unless its entries were out of order. */
 export async function ownHash(
-  { store }: Session,
+  session: Session,
   target: string,
   unpacked: Unpacked,
 ): Promise<{ narHash: string; narSize: number }> {
   if (unpacked.canonical) {
     return { narHash: Buffer.from(unpacked.narHash).toString('hex'), narSize: unpacked.narSize }
   }
-  const hashed = await hashTree(store, target)
+  const hashed = await hashTree(session, target)
   if ('error' in hashed) throw new ToolError('STORE_FAILED', { reason: hashed.error })
   return { narHash: hashed.hash, narSize: hashed.size }
 }
 
 /** The hash of a file's own nar; undefined when it has gone. */
-async function hashFile(store: Store, path: string): Promise<string | undefined> {
-  const hashed = await hashTree(store, path).catch(() => undefined)
+async function hashFile(session: Session, path: string): Promise<string | undefined> {
+  const hashed = await hashTree(session, path).catch(() => undefined)
   return hashed && 'hash' in hashed ? hashed.hash : undefined
 }
 
-async function hashTree(store: Store, path: string): Promise<HashedItem> {
+async function hashTree({ store, signal }: Session, path: string): Promise<HashedItem> {
   let hashed: HashedItem = { path, error: 'not hashed' }
-  await store.pool.run('hashItems', { paths: [path] }, (message) => {
+  const take = (message: unknown) => {
     hashed = (message as Hashed).items[0] ?? hashed
-  })
+  }
+  await store.pool.run('hashItems', { paths: [path] }, take, signal)
+  signal.throwIfAborted()
   return hashed
 }

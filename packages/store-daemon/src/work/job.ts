@@ -53,3 +53,13 @@ export function makeTurns(ms = 8): Turn {
     )
   }
 }
+
+/** The same for a job that ends when it is to stop. Throws CANCELLED. */
+export function makeStoppableTurns(port: JobPort, what: string): Turn {
+  const turn = makeTurns()
+  // Only what comes meanwhile can stop it.
+  return () =>
+    turn()?.then(() => {
+      if (port.stopped) throw new ToolError('CANCELLED', { what })
+    })
+}

@@ -60,9 +60,17 @@ export class WorkerPool {
     }
   }
 
-  /** Runs job `name` to its end. */
-  run<Result>(name: string, args: unknown, onMessage?: (message: unknown) => void): Promise<Result> {
-    return this.start<Result>(name, args, onMessage).result
+  /** Runs job `name` to its end, which it is told to come to when `signal` is aborted. */
+  async run<Result>(
+    name: string,
+    args: unknown,
+    onMessage?: (message: unknown) => void,
+    signal?: AbortSignal,
+  ): Promise<Result> {
+    signal?.throwIfAborted()
+    const { result, stop } = this.start<Result>(name, args, onMessage)
+    signal?.addEventListener('abort', stop, { once: true })
+    return result.finally(() => signal?.removeEventListener('abort', stop))
   }
 
   async close(): Promise<void> {
