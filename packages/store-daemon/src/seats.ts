@@ -1,4 +1,5 @@
-// How many connections there may be, and how many of them anybody's: what one user leaves open is in nobody's way.
+// How many there may be of something, and how many of them anybody's: connections, and temporary roots. What one user
+// keeps is in nobody's way.
 // Pure: no I/O.
 
 /** Whoever comes over TCP has no uid, and is one with all the others. */
@@ -11,6 +12,11 @@ export class Seats {
 
   constructor(total: number) {
     this.#total = total
+  }
+
+  /** How many are taken. */
+  get count(): number {
+    return this.#count
   }
 
   /**
@@ -26,10 +32,10 @@ export class Seats {
     return true
   }
 
-  leave(holder: Holder): void {
+  leave(holder: Holder, count = 1): void {
     const own = this.#taken.get(holder) ?? 0
-    if (own > 1) this.#taken.set(holder, own - 1)
+    if (own > count) this.#taken.set(holder, own - count)
     else this.#taken.delete(holder)
-    this.#count--
+    this.#count -= count
   }
 }

@@ -64,7 +64,7 @@ export function makeSession(store: Store, peer: Peer, remote: boolean, end: Conn
       keepDerivations,
       settings: new Map(),
     },
-    roots: store.tempRoots.open(),
+    roots: store.tempRoots.open(peer.uid, isTrusted(peer)),
     log: () => undefined,
     output: () => undefined,
     get signal() {

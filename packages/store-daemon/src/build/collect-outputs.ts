@@ -100,7 +100,7 @@ async function finish({ session, signal }: BuildJob, args: FinishArgs): Promise<
   const { store } = session
   const { place, rewrite } = args
   // A collection keeps its hands off what has no name yet, also when the client has left the build to others.
-  const roots = store.tempRoots.open()
+  const roots = store.tempRoots.open(session.peer.uid, session.trusted)
   if (rewrite) await store.tempRoots.add(roots, rewrite.scratch)
   try {
     // A thread of its own is for what takes longer than to hand it over.

@@ -54,7 +54,7 @@ export function collectGarbage(store: Store, request: CollectRequest): Promise<C
       const foreign = await holdForeignRoots(store.config.state, store.tempRoots)
       for (const file of foreign.removed) log(0, `removing stale temporary roots file \`${file}'`)
       // The collector's own roots are dropped for good: its client knows what it deletes.
-      if (!isQuery(request.action)) request.own.clear()
+      if (!isQuery(request.action)) store.tempRoots.clear(request.own)
       try {
         return await new Collection(store, request, foreign.paths).run()
       } finally {
@@ -75,7 +75,7 @@ class Collection {
   readonly #args: CollectArgs
   #marked: Marked | undefined
   /** Paths that were asked for before the marks had come. */
-  #protected: string[] = []
+  readonly #protected = new Set<string>()
   /** Paths that nobody else may touch, by the batch that they are removed in. */
   readonly #claimed: string[][] = [[]]
   /** How often each is in there: as itself, and for what lies beside it. */
@@ -204,7 +204,7 @@ class Collection {
 
   #protect(path: string): void {
     const marked = this.#marked
-    if (!marked) return void this.#protected.push(path)
+    if (!marked) return void this.#protected.add(path)
     const id = this.#store.database.idOf(path)
     const node = id === undefined ? -1 : (marked.nodes[id] ?? -1)
     if (node >= 0) markAlive(marked, marked.alive, [node])

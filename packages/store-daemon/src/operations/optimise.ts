@@ -51,7 +51,7 @@ class Parts {
     while (this.#at < this.#paths.length) {
       this.release()
       const part = this.#paths.slice(this.#at, (this.#at += partSize))
-      this.#held = part.filter((path) => !roots.has(path))
+      this.#held = part.filter((path) => !roots.paths.has(path))
       for (const path of part) await store.tempRoots.add(roots, path)
       // Not those that have been collected since.
       const valid = part.filter((path) => store.database.idOf(path) !== undefined)
@@ -61,7 +61,8 @@ class Parts {
   }
 
   release(): void {
-    for (const path of this.#held) this.#session.roots.delete(path)
+    const { roots, store } = this.#session
+    for (const path of this.#held) store.tempRoots.drop(roots, path)
     this.#held = []
   }
 }

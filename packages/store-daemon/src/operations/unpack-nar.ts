@@ -99,7 +99,7 @@ export async function startUnpacking(
       await ended
       signal.removeEventListener('abort', stop)
       if (exists(target)) await store.pool.run('removeItems', { paths: [target], links: unpacked?.links })
-      roots.delete(target)
+      store.tempRoots.drop(roots, target)
     },
   }
 }

@@ -11,19 +11,24 @@ import { ToolError } from '@plumbline/common/error/tool-error'
 import { isOutOfFiles, reasonOf } from '@plumbline/common/error/translate'
 import { native, recordLockType } from '@plumbline/common/syscall/native'
 import { fault } from '../fault.ts'
+import { Seats, type Holder } from '../seats.ts'
 import type { ProcessLock } from './process-lock.ts'
 import type { Protectors } from './protectors.ts'
 import { markRemoved } from './removed-lock.ts'
 import type { SoleUse } from './sole-use.ts'
 import { waitForLock } from './wait-for-lock.ts'
 
-/** The roots of one connection. */
-export type RootSet = Set<string>
+/** The roots of one connection, and whose they are. */
+export type RootSet = { readonly paths: Set<string>; readonly holder: Holder; readonly isTrusted: boolean }
 
 /** Paths in the file that nobody needs any more, before it is written anew. */
 const maxForgotten = 4096
 /** On Linux, at most: proc(5), pid_max. */
 const maxPid = 2 ** 22
+/** Of all connections: each is some hundred bytes of memory. The largest stores have as many items. */
+const maxRoots = 2 ** 20
+/** Before a file that could not be written anew is tried again. */
+const retryMs = 50
 
 type Surroundings = { protectors: Protectors; gcLock: ProcessLock; soleUse: SoleUse }
 
@@ -34,14 +39,17 @@ export class TempRoots {
   readonly #protectors: Protectors
   readonly #gcLock: ProcessLock
   readonly #soleUse: SoleUse
+  readonly #seats: Seats
   #fd: number | undefined
+  #retry: NodeJS.Timeout | undefined
   #written = new Set<string>()
   /** Those of them that will have been, by the end of the sole use. */
   #unwritten: string[] = []
   /** Path → its way into the file, while that takes time. */
   readonly #pending = new Map<string, Promise<void>>()
 
-  constructor(state: string, pid: number, { protectors, gcLock, soleUse }: Surroundings) {
+  constructor(state: string, pid: number, { protectors, gcLock, soleUse }: Surroundings, limit = maxRoots) {
+    this.#seats = new Seats(limit)
     this.#protectors = protectors
     this.#gcLock = gcLock
     this.#soleUse = soleUse
@@ -54,8 +62,8 @@ export class TempRoots {
     return this.#fd !== undefined && name === this.#name
   }
 
-  open(): RootSet {
-    const set: RootSet = new Set()
+  open(holder: Holder, isTrusted: boolean): RootSet {
+    const set: RootSet = { paths: new Set(), holder, isTrusted }
     this.#sets.add(set)
     return set
   }
@@ -63,28 +71,48 @@ export class TempRoots {
   /** Drops the roots of a connection that has ended. */
   close(set: RootSet): void {
     this.#sets.delete(set)
-    if (set.size === 0) return
-    let alive = 0
-    for (const { size } of this.#sets) alive += size
-    // To rewrite the file for each connection that goes would be quadratic.
-    if (alive === 0 || this.#written.size > 2 * alive + maxForgotten) this.#rewrite()
+    if (set.paths.size === 0) return
+    this.clear(set)
+    if (this.#seats.count === 0) this.#rewrite()
+  }
+
+  clear(set: RootSet): void {
+    this.#seats.leave(set.holder, set.paths.size)
+    set.paths.clear()
+    this.#tidy()
+  }
+
+  drop(set: RootSet, path: string): void {
+    if (!set.paths.delete(path)) return
+    this.#seats.leave(set.holder)
+    this.#tidy()
   }
 
   /** All roots but those of `except`, whose owner collects: it knows what it does. */
   list(except?: RootSet): Set<string> {
     const all = new Set<string>()
-    for (const set of this.#sets) if (set !== except) for (const path of set) all.add(path)
+    for (const set of this.#sets) if (set !== except) for (const path of set.paths) all.add(path)
     return all
   }
 
   has(path: string): boolean {
-    for (const set of this.#sets) if (set.has(path)) return true
+    for (const set of this.#sets) if (set.paths.has(path)) return true
     return false
   }
 
-  /** Returns a promise only when something has to be waited for, such as another process's collector. */
+  /**
+   * Returns a promise only when something has to be waited for, such as another process's collector. Throws
+   * STORE_FAILED when there are too many; one that is there already is never refused.
+   */
   add(set: RootSet, path: string): void | Promise<void> {
-    set.add(path)
+    // Of a connection that has ended, whose build others want, there is nothing to keep.
+    if (this.#sets.has(set) && !set.paths.has(path)) {
+      if (!this.#seats.take(set.holder, set.isTrusted)) {
+        const reason = `cannot keep \`${path}': there are too many temporary roots`
+        throw new ToolError('STORE_FAILED', { reason })
+      }
+      set.paths.add(path)
+    }
     this.#protectors.protect(path)
     if (this.#written.has(path)) return undefined
     const pending = this.#pending.get(path)
@@ -111,6 +139,7 @@ export class TempRoots {
   /** Takes the file away. */
   end(): void {
     if (this.#fd === undefined) return
+    clearTimeout(this.#retry)
     unlinkSync(join(this.#directory, this.#name))
     markRemoved(this.#fd)
     closeSync(this.#fd)
@@ -120,8 +149,14 @@ export class TempRoots {
   /** Whether it could be done at once. */
   #append(fd: number, path: string): boolean {
     fault('temp-root-before-append')
-    if (this.#soleUse.take()) this.#unwritten.push(path)
-    else if (native().appendExclusively(fd, `${path}\0`) === 0) return false
+    if (this.#soleUse.take()) {
+      this.#unwritten.push(path)
+      this.#written.add(path)
+      return true
+    }
+    // To append is to let others read, who have to find all.
+    this.writeOut()
+    if (native().appendExclusively(fd, `${path}\0`) === 0) return false
     this.#written.add(path)
     return true
   }
@@ -162,17 +197,29 @@ export class TempRoots {
     }
   }
 
+  /** To rewrite the file for each root that goes would be quadratic. */
+  #tidy(): void {
+    if (this.#written.size > 2 * this.#seats.count + maxForgotten) this.#rewrite()
+  }
+
   /** Leaves in the file what is still needed. */
   #rewrite(): void {
     if (this.#fd === undefined || this.#written.size === 0) return
     if (native().recordLock(this.#fd, recordLockType.exclusive) === 0) return
     this.#written = this.list()
     this.#unwritten = [...this.#written]
+    ftruncateSync(this.#fd, 0)
+    this.#finishRewriting(this.#fd)
+  }
+
+  /** Nobody else reads it until all is there: a disk that is full is no reason to lose a root. */
+  #finishRewriting(fd: number): void {
+    clearTimeout(this.#retry)
     try {
-      ftruncateSync(this.#fd, 0)
       this.writeOut()
-    } finally {
-      native().recordLock(this.#fd, recordLockType.shared)
+      native().recordLock(fd, recordLockType.shared)
+    } catch {
+      this.#retry = setTimeout(() => this.#finishRewriting(fd), retryMs).unref()
     }
   }
 }

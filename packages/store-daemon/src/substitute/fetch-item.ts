@@ -107,6 +107,6 @@ async function place(
     throw deadline.timedOut ?? error
   } finally {
     deadline.end()
-    roots.delete(target)
+    store.tempRoots.drop(roots, target)
   }
 }
