@@ -1,5 +1,5 @@
 // Limits that one client sets on a build that another one wants as well.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { startBuildDaemon } from './support/build-daemon.ts'
 import { build, failure, setOptions } from './support/build.ts'
@@ -40,4 +40,22 @@ it('a description of what inputs need has a size', async () => {
   })
   expect((await failure(build(client, made.drv))).status).toBe(1)
   expect(client.log).toContain("`exportReferencesGraph' asks for too much")
+})
+
+it.each([
+  ['that takes too long', '$tool print 100000000; read x < <($tool sleep)', 101],
+  ['that ends in time', '$tool print 800000; echo good > $out', undefined],
+])('a build %s waits for nobody who reads nothing', async (name, script, status) => {
+  const { client, derivations } = await startBuildDaemon(scratch, `deaf${name.replaceAll(' ', '-')}`)
+  const made = await derivations.make('loud', { script })
+  await setOptions(client, { settings: { 'build-timeout': '2' } })
+  client.onNext = () => undefined
+  const place = `${made.drv}.chroot`
+  const built = build(client, made.drv).catch((error: unknown) => error)
+  client.socket.pause()
+  await until(() => existsSync(place))
+  await until(() => !existsSync(place))
+  client.socket.resume()
+  if (status === undefined) await expect(built).resolves.toBeUndefined()
+  else await expect(built).resolves.toMatchObject({ status })
 })

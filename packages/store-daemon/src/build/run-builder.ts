@@ -28,6 +28,10 @@ export async function runBuilder(run: BuilderRun): Promise<BuilderEnd> {
   let heard = performance.now()
   let uncredited = 0
   let running: number | undefined
+  let hasEnded = false
+  /** Resolves when nobody waits any longer for a client that reads nothing. */
+  let goOn: () => void = () => undefined
+  const late = new Promise<void>((resolve) => (goOn = resolve))
   const builder = sandbox.start(request, (bytes) => {
     heard = performance.now()
     length += bytes.length
@@ -42,7 +46,7 @@ export async function runBuilder(run: BuilderRun): Promise<BuilderEnd> {
         builder.taken(uncredited)
         uncredited = 0
       }
-      if (slow) return slow.then(credit)
+      if (slow) return Promise.race([slow, late]).then(credit)
       credit()
       return undefined
     }
@@ -50,7 +54,9 @@ export async function runBuilder(run: BuilderRun): Promise<BuilderEnd> {
   })
   run.onStart(builder)
   const stop = (reason: string) => {
-    if (stopped) return
+    goOn()
+    // It was in time; who wants to know has taken too long.
+    if (stopped || hasEnded) return
     sink.say(0, `building of \`${derivation}' ${reason}`)
     stopped = new BuildFailure('timeout', reason)
     builder.kill()
@@ -70,6 +76,7 @@ export async function runBuilder(run: BuilderRun): Promise<BuilderEnd> {
   else signal.addEventListener('abort', cancel, { once: true })
   try {
     const end = await builder.ended
+    hasEnded = true
     await passing
     if (stopped) throw stopped
     return end
