@@ -1,6 +1,9 @@
 // store-cli's builds, logs and graphs, as a user runs them.
 import { spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { basename, dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startBuildDaemon } from './support/build-daemon.ts'
 import { build, setOptions, withBuildUsers } from './support/build.ts'
@@ -8,6 +11,7 @@ import { until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
 import { recordsOf, shell, type TestRecord } from './support/shell.ts'
 import { storeCli } from './support/store.ts'
+import { int, str, tags } from './support/wire.ts'
 
 const scratch = new Scratch('store-build')
 const isRoot = process.getuid?.() === 0
@@ -22,6 +26,27 @@ const cli = async (args: string, input?: string) => {
   const result = await shell(`store-cli ${args}`, { env, ...(input !== undefined && { input }) })
   return { ...result, records: result.stdout.startsWith('{') ? recordsOf(result.stdout) : [] }
 }
+/** The socket of a daemon that knows none of our calls: it greets, and refuses. */
+async function startOlderDaemon(name: string): Promise<string> {
+  const steps: [number, Buffer][] = [
+    [8, Buffer.concat([int(0x6478696f), int(0x163)])],
+    [32, int(tags.last)],
+    [40, Buffer.concat([int(tags.error), str('invalid operation 1024'), int(1)])],
+  ]
+  const server = createServer((socket) => {
+    let [length, step] = [0, 0]
+    socket
+      .on('error', () => undefined)
+      .on('data', (bytes) => {
+        length += bytes.length
+        for (let next = steps[step]; next && length >= next[0]; next = steps[++step]) socket.write(next[1])
+      })
+  }).listen(scratch.file(name))
+  await once(server, 'listening')
+  scratch.onEnd(() => void server.close())
+  return scratch.file(name)
+}
+
 const summary = (records: readonly TestRecord[]) =>
   records.map(({ type, state, path, text, output }) =>
     [type, state ?? text ?? output, path].filter((each) => each !== undefined),
@@ -140,6 +165,24 @@ describe('log', () => {
     const none = await cli(`log ${await derivations.bash()}`)
     expect(none.status).toBe(1)
     expect(none.records[0]).toMatchObject({ type: 'error' })
+  })
+
+  it.each([
+    ['', 'no log', 'is a directory'],
+    ['.gz', 'no log at all, but some words', 'it is damaged: incorrect header check'],
+    ['.bz2', 'BZh9', 'it is compressed with bzip2'],
+  ])('that cannot be read is told with its name (%s)', async (ending, contents, reason) => {
+    const made = await derivations.make(`unreadable${ending}`, { script: 'echo x > $out' })
+    const base = basename(made.drv)
+    const file = `${logs}/drvs/${base.slice(0, 2)}/${base.slice(2)}${ending}`
+    mkdirSync(ending === '' ? file : dirname(file), { recursive: true })
+    if (ending !== '') writeFileSync(file, contents)
+    const older = await startOlderDaemon(`older${ending}`)
+    for (const socket of [daemon.socket, older]) {
+      const { status, records, stderr } = await cli(`log ${made.drv} --socket ${socket}`)
+      expect([status, records[0]?.type]).toEqual([1, 'error'])
+      expect(stderr).toContain(`Cannot read "${file}": ${reason}`)
+    }
   })
 
   it('of a running build can be followed, without keeping it alive', async () => {

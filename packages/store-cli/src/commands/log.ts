@@ -1,10 +1,7 @@
 // The log of a build, as it was printed: of a derivation, or of the one that made a path.
-import { createReadStream, existsSync } from 'node:fs'
-import type { Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { openBuildLog } from '@plumbline/common/store/build-log-file'
 import { toByteString } from '@plumbline/common/store/byte-string'
-import { storeBaseName } from '@plumbline/common/store/store-path'
 import { callNumber } from '@plumbline/common/store/wire/words'
 import type { Context } from '../context.ts'
 import { queryDeriver } from '../queries.ts'
@@ -26,7 +23,7 @@ export async function showLog(context: Context): Promise<void> {
     } catch (error) {
       const file = isUnknownCall(error) ? openLocalLog(tool.environment, derivation) : undefined
       if (!file) throw error
-      for await (const chunk of file as AsyncIterable<Buffer>) await write(chunk)
+      for await (const chunk of file) await write(chunk)
     }
   } catch (error) {
     await context.fail(error, { path: given })
@@ -42,10 +39,6 @@ function isUnknownCall(error: unknown): boolean {
   )
 }
 
-function openLocalLog(environment: NodeJS.ProcessEnv, derivation: string): Readable | undefined {
-  const base = storeBaseName(derivation)
-  const logs = environment['GUIX_LOG_DIRECTORY'] ?? '/var/log/guix'
-  const file = `${logs}/drvs/${base.slice(0, 2)}/${base.slice(2)}`
-  if (existsSync(`${file}.gz`)) return createReadStream(`${file}.gz`).pipe(createGunzip())
-  return existsSync(file) ? createReadStream(file) : undefined
+function openLocalLog(environment: NodeJS.ProcessEnv, derivation: string): AsyncIterable<Buffer> | undefined {
+  return openBuildLog(environment['GUIX_LOG_DIRECTORY'] ?? '/var/log/guix', derivation)
 }

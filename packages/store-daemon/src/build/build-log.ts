@@ -6,7 +6,7 @@ import { createReadStream, createWriteStream, mkdirSync, type WriteStream } from
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { constants, createGzip, gzipSync, type Gzip } from 'node:zlib'
-import { gunzip } from './log-file.ts'
+import { gunzip } from '@plumbline/common/store/build-log-file'
 
 const inMemory = 64 * 1024
 const withoutFile = 1024 * 1024

@@ -1,9 +1,9 @@
 // Call 1024, of our own: the log of a derivation's build, in frames of WRITE. Of one that is running, what has been
 // printed so far or, for those who follow it, all until it ends.
 import { ToolError } from '@plumbline/common/error/tool-error'
+import { openBuildLog } from '@plumbline/common/store/build-log-file'
 import { tag } from '@plumbline/common/store/wire/words'
 import { buildsOf } from '../build/builds.ts'
-import { openLogFile } from '../build/log-file.ts'
 import type { Session } from '../session.ts'
 import { makeCall, readPath, writeOne, type Wire } from './call.ts'
 
@@ -15,9 +15,9 @@ export const exportLog = makeCall<{ path: string; follow: boolean }, void>({
     const derivation = derivationOf(session, path)
     const running = derivation === undefined ? undefined : buildsOf(session.store).find(derivation)
     if (running) return passRunning(wire, running, follow)
-    const log = derivation === undefined ? undefined : openLogFile(session.store.config.logs, derivation)
+    const log = derivation === undefined ? undefined : openBuildLog(session.store.config.logs, derivation)
     if (!log) throw new ToolError('STORE_FAILED', { reason: `there is no build log of \`${path}'` })
-    for await (const chunk of log as AsyncIterable<Buffer>) await send(wire, chunk)
+    for await (const chunk of log) await send(wire, chunk)
   },
   write: writeOne,
 })
