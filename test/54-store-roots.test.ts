@@ -53,6 +53,38 @@ describe.skipIf(!canMount)('roots on a file system that is out of reach', () => 
   })
 })
 
+it.skipIf(!canMount)(
+  'roots on a file system whose server does not answer hold nobody up, and stay',
+  async () => {
+    const before = new TestStore(scratch, 'hung')
+    const home = `${before.folder}/home`
+    mkdirSync(home, { recursive: true })
+    await before.start()
+    const client = await before.connect()
+    const kept = await client.addText('kept', 'kept')
+    for (const name of ['root', 'other']) {
+      symlinkSync(kept, `${home}/${name}`)
+      await client.call(12, str(`${home}/${name}`))
+      await client.int()
+    }
+    const garbage = await client.addText('garbage', 'garbage')
+    await client.collect(0)
+    client.close()
+    await before.stop()
+
+    const daemon = new TestStore(scratch, 'hung', { prefix: prefix(home, '0', 'there') })
+    await daemon.start()
+    for (const action of [1, 2]) {
+      const other = await daemon.connect()
+      await other.collect(action)
+      expect([await other.isValid(kept), await other.isValid(garbage)]).toEqual([true, action === 1])
+      other.close()
+    }
+    expect(readdirSync(`${daemon.state}/gcroots/auto`)).toHaveLength(2)
+    expect(await daemon.stop()).toBe('SIGTERM')
+  },
+)
+
 const image = scratch.file('image')
 const makeImage = `truncate -s 16M "$0" && mkfs.ext2 -q -O ^filetype "$0"`
 const mountImage = 'mount -o loop "$1" "$2" || exit; shift 2; exec "$@"'

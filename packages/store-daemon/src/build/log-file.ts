@@ -1,5 +1,4 @@
 // What the log of a build is called.
-// Pure: no I/O.
 import { logNameOf } from '@plumbline/common/store/build-log-file'
 
 /** As build traces show it: with two slashes after XX, as guix-daemon does. */

@@ -15,7 +15,7 @@ it('fails where there is no store, however long the graph takes to read', async 
     with recursive n (i) as (select 1 union all select i + 1 from n where i < 50000)
     insert into ValidPaths (path, hash, registrationTime) select '${store}/' || i, '', 0 from n`)
   connection.close()
-  const args = { store, state, database: state, action: 'dead', paths: [], tempRoots: [] } as const
+  const args = { store, state, database: state, action: 'dead', paths: [], tempRoots: [], hung: [] } as const
   const settings = { keepDerivations: true, keepOutputs: true }
   const port = { send: () => undefined, onMessage: () => undefined, onStop: () => undefined, stopped: false }
   const job = collect({ ...args, settings, deduplicate: false, keepDeadMs: 0, now: 0 }, port)

@@ -27,6 +27,8 @@ export type CollectArgs = {
   paths: readonly string[]
   settings: KeepSettings
   tempRoots: readonly string[]
+  /** Targets of roots that do not answer. */
+  hung: readonly string[]
   deduplicate: boolean
   keepDeadMs: number
   now: number
@@ -97,13 +99,13 @@ export const collect: Job<CollectArgs, CollectResult> = async (args, port) => {
 
 /** Root → where it comes from. */
 async function findAllRoots(
-  { store, state, tempRoots }: CollectArgs,
+  { store, state, tempRoots, hung }: CollectArgs,
   nodes: PathIndex,
   port: JobPort,
   turn: Turn,
 ): Promise<Map<string, string>> {
   const all = new Map<string, string>()
-  const found = findRoots(store, state)
+  const found = findRoots(store, state, hung)
   writeSeenRoots(state, found.seen)
   for (const warning of found.warnings) port.send({ log: warning, level: 1 })
   for (const { link, target } of found.roots) {

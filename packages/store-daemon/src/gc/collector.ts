@@ -22,6 +22,7 @@ import {
 } from './collect-job.ts'
 import { basePath } from '../store/base-path.ts'
 import { holdForeignRoots } from './foreign-roots.ts'
+import { findHungRoots } from './hung-roots.ts'
 import type { KeepSettings } from './graph.ts'
 import { markAlive } from './mark.ts'
 
@@ -51,12 +52,13 @@ export function collectGarbage(store: Store, request: CollectRequest): Promise<C
       // Whoever has left while it had to wait does not want it any more.
       request.signal.throwIfAborted()
       log(0, 'finding garbage collector roots...')
+      const hung = await findHungRoots(store.config.store, store.config.state)
       const foreign = await holdForeignRoots(store.config.state, store.tempRoots)
       for (const file of foreign.removed) log(0, `removing stale temporary roots file \`${file}'`)
       // The collector's own roots are dropped for good: its client knows what it deletes.
       if (!isQuery(request.action)) store.tempRoots.clear(request.own)
       try {
-        return await new Collection(store, request, foreign.paths).run()
+        return await new Collection(store, request, foreign.paths, hung).run()
       } finally {
         foreign.release()
       }
@@ -84,7 +86,12 @@ class Collection {
   #freed = 0
   #failure: unknown
 
-  constructor(store: Store, request: CollectRequest, foreignRoots: ReadonlySet<string>) {
+  constructor(
+    store: Store,
+    request: CollectRequest,
+    foreignRoots: ReadonlySet<string>,
+    hung: readonly string[],
+  ) {
     this.#store = store
     this.#request = request
     const { action, paths, settings, keepDeadMs, own } = request
@@ -99,6 +106,7 @@ class Collection {
       paths,
       settings,
       tempRoots,
+      hung,
       deduplicate,
       keepDeadMs,
       now,

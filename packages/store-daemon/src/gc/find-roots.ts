@@ -23,11 +23,14 @@ export type FoundRoots = {
   warnings: string[]
 }
 
-export const findRootsJob: Job<{ store: string; state: string }, FoundRoots> = async ({ store, state }) =>
-  findRoots(store, state)
+type FindRoots = { store: string; state: string; hung: readonly string[] }
 
-/** Targets are items of the store; whether they are valid is for the caller to see. */
-export function findRoots(store: string, state: string): FoundRoots {
+export const findRootsJob: Job<FindRoots, FoundRoots> = async ({ store, state, hung }) =>
+  findRoots(store, state, hung)
+
+/** Targets are items of the store; whether they are valid is for the caller to see. What is `hung` is not asked for. */
+export function findRoots(store: string, state: string, hung: readonly string[] = []): FoundRoots {
+  const unasked = new Set(hung)
   const found: FoundRoots = { roots: [], seen: new Map(), warnings: [] }
   const directory = toByteString(state)
   const automatic = join(directory, 'gcroots/auto')
@@ -66,6 +69,10 @@ export function findRoots(store: string, state: string): FoundRoots {
     const target = readLink(path)
     const item = storeItemOf(store, target)
     if (item) return add(path, { link: path, target: item })
+    if (unasked.has(target)) {
+      found.warnings.push(`potential root \`${target}' does not answer`)
+      return keepSeen(path)
+    }
     const next = statOrNothing(target)
     if (!next) {
       if (!path.startsWith(`${automatic}/`)) return

@@ -8,6 +8,7 @@ import { digest } from '@plumbline/common/store/hash'
 import { errnoOf } from '@plumbline/common/error/translate'
 import { fault } from '../fault.ts'
 import type { FoundRoots, Root } from '../gc/find-roots.ts'
+import { findHungRoots } from '../gc/hung-roots.ts'
 import type { Session } from '../session.ts'
 import { scratchName } from '../store/scratch-name.ts'
 
@@ -41,7 +42,8 @@ export async function syncWithCollection({ store }: Session): Promise<void> {
 /** Roots that point to valid items, by the name of the symlink that does. */
 export async function findValidRoots({ store, log }: Session): Promise<Root[]> {
   const { store: directory, state } = store.config
-  const found = await store.pool.run<FoundRoots>('findRoots', { store: directory, state })
+  const hung = await findHungRoots(directory, state)
+  const found = await store.pool.run<FoundRoots>('findRoots', { store: directory, state, hung })
   for (const warning of found.warnings) log(1, warning)
   const valid = found.roots.filter(({ target }) => store.database.idOf(target) !== undefined)
   const byLink = new Map(valid.map((root) => [root.link, root]))

@@ -1,10 +1,11 @@
-// The exit statuses that a README lists are those of the errors that its program's code can throw.
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { catalogue, type ErrorCode } from '@plumbline/common/error/codes'
 import { exitStatus } from '@plumbline/common/error/exit'
 import { expect, it } from 'vitest'
-import { root } from './support/shell.ts'
+
+const packages = fileURLToPath(new URL('../../', import.meta.url))
 
 /** Codes of what is thrown in a file, or in any that it imports. */
 function findCodes(file: string, seen = new Set<string>()): Set<string> {
@@ -18,19 +19,19 @@ function findCodes(file: string, seen = new Set<string>()): Set<string> {
   )) {
     const name = from ?? lazy ?? ''
     const common = name.replace(/^@plumbline\/common\//, '')
-    const path = common === name ? join(dirname(file), name) : `${root}/packages/common/src/${common}.ts`
+    const path = common === name ? join(dirname(file), name) : `${packages}common/src/${common}.ts`
     if (existsSync(path)) for (const code of findCodes(path, seen)) codes.add(code)
   }
   return codes
 }
 
-it('of store-cli are all in its README', () => {
-  const readme = readFileSync(`${root}/packages/store-cli/README.md`, 'utf8')
+it('has every exit status that its code can give in its README, and no other', () => {
+  const readme = readFileSync(`${packages}store-cli/README.md`, 'utf8')
   const [, section = ''] = readme.split('## Exit status')
   const listed = new Set(
     [...section.matchAll(/(?:^|·\s+|\n)(\d+) [a-z]/g)].map(([, number]) => Number(number)),
   )
-  const codes = findCodes(`${root}/packages/store-cli/src/main.ts`)
+  const codes = findCodes(`${packages}store-cli/src/main.ts`)
   const possible = new Set<number>([exitStatus.ok, exitStatus.someFailed])
   for (const code of codes) possible.add(catalogue()[code as ErrorCode].exit)
   const order = (statuses: Iterable<number>) => [...statuses].sort((a, b) => a - b)
