@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
+import { setOptions } from './support/build.ts'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
 import { startStore, storeCli, storeDaemon } from './support/store.ts'
@@ -132,4 +133,20 @@ describe('a daemon that may open few files', () => {
     expect(await text(child.stderr)).toContain('too many')
     for (const client of clients) client.close()
   })
+})
+
+it('options of one connection are not kept without end', async () => {
+  const daemon = await startStore(scratch, 'options')
+  const client = await daemon.connect()
+  const settings = (first: string, count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`${first}-${index}`, 'x'.repeat(60_000)]))
+  await setOptions(client, { settings: settings('a', 10) })
+  await setOptions(client, { settings: settings('a', 10) })
+  await expect(setOptions(client, { settings: settings('b', 10) })).rejects.toThrow('too many options')
+  expect(await client.isValid(`${daemon.store}/${'0'.repeat(32)}-x`)).toBe(false)
+  await expect(setOptions(client, { settings: settings('c', 20) })).rejects.toThrow()
+  await client.untilClosed()
+  const other = await daemon.connect()
+  await setOptions(other, { settings: settings('c', 10) })
+  other.close()
 })

@@ -52,6 +52,8 @@ type Given = Pick<Options, Plain | 'keepFailed'> & {
 
 const maxPairs = 1000
 const maxText = 64 * 1024
+/** Of one call, and of all that a connection has set. */
+const maxBytes = 1024 * 1024
 
 export const setOptions = makeCall<Given, void>({ read, run: apply, write: () => undefined })
 
@@ -82,9 +84,13 @@ async function read({ reader, minor }: Wire): Promise<Given> {
   if (minor >= 12) {
     const count = await reader.int()
     if (count > maxPairs) throw new ToolError('WIRE_INVALID', { reason: `${count} options are too many` })
-    for (let index = 0; index < count; index++) {
-      given.pairs.push([await reader.string(maxText), await reader.string(maxText)])
+    let left = maxBytes
+    const string = async () => {
+      const text = await reader.string(Math.min(maxText, left))
+      left -= text.length
+      return text
     }
+    for (let index = 0; index < count; index++) given.pairs.push([await string(), await string()])
   }
   return given
 }
@@ -95,11 +101,17 @@ function apply(session: Session, { keepFailed, useSubstitutes, pairs, ...plain }
   options.keepFailed = keepFailed && !remote
   // A client may do without substitutes, and not turn on what is off.
   if (useSubstitutes === false) options.useSubstitutes = false
+  const settings = new Map(options.settings)
   for (const [name, value] of pairs) {
     if (name === 'user-name' && session.peer.uid === undefined) makeUserProfile(session.store, value)
-    else if (trusted || forEveryone.has(name)) options.settings.set(name, value)
-    else options.settings.set(`untrusted-${name}`, value)
+    else if (trusted || forEveryone.has(name)) settings.set(name, value)
+    else settings.set(`untrusted-${name}`, value)
   }
+  let bytes = 0
+  for (const [name, value] of settings) bytes += name.length + value.length
+  if (settings.size > maxPairs || bytes > maxBytes)
+    throw new ToolError('STORE_FAILED', { reason: 'too many options have been set' })
+  options.settings = settings
   readSettings(options)
 }
 
