@@ -19,8 +19,10 @@ static char *read_entries(int fd, size_t *length) {
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) refuse("end");
     used += n;
-    // The starter says nothing more before it has been told of a process.
-    if (used >= 2 && text[used - 1] == 0 && text[used - 2] == 0) break;
+    const char *end = memmem(text, used, "\0", 2);
+    // What comes behind it can only be that the start is not wanted any more.
+    if (end && end + 2 < text + used) _exit(1);
+    if (end) break;
     if (used == size) text = realloc(text, size *= 2);
   }
   *length = used;
