@@ -1,9 +1,9 @@
 // Commands at the same moment: never two services, never none after a start that succeeded.
 // PLUMBLINE_RACES says how many of each; a full run has 200.
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { daemonize, runDaemonize, TestService, until } from './support/daemonize.ts'
+import { daemonize, isAlive, runDaemonize, TestService, until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
 
 const scratch = new Scratch('daemonize-races')
@@ -121,6 +121,25 @@ describe('everything killed at a random moment', () => {
     },
     patience,
   )
+})
+
+describe('several, interrupted while the first is worked on', () => {
+  it('those after it stay as they are', async () => {
+    const [first, second, third] = [makeService(), makeService(), makeService()]
+    await Promise.all([first.run('start'), second.run('start')])
+    const [before, old] = [first.pid(), second.pid()]
+    // It is never ready.
+    first.configure({ command: ['sleep', '1000'], ready: { line: 'up' }, env: { SERVICE: first.name } })
+    const confs = [first, second, third].map(({ conf }) => conf)
+    const restarting = spawn(process.execPath, [daemonize, ...confs, 'restart'], { stdio: 'ignore' })
+    const ended = new Promise((resolve) => restarting.on('exit', (_, signal) => resolve(signal)))
+    await until('the first starts', () => existsSync(`${first.state}.new`) && !isAlive(before))
+    restarting.kill('SIGINT')
+    expect(await ended).toBe('SIGINT')
+    expect(incarnations(first)).toEqual([])
+    expect(incarnations(second)).toEqual([old])
+    expect(existsSync(third.log)).toBe(false)
+  })
 })
 
 /** Processes whose parent it is, a keeper among them. */

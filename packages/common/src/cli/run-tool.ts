@@ -17,6 +17,8 @@ export type Tool = {
   diagnose: Diagnose
   /** Aborted by SIGINT, SIGTERM, SIGHUP, and when the reader of standard output has gone. */
   signal: AbortSignal
+  /** What the signal's does, without one having to be made. */
+  throwIfAborted: () => void
   environment: NodeJS.ProcessEnv
   /** Set by a program that ends with its run: a quicker way to end the process. */
   leave?: (status: number) => never
@@ -59,6 +61,7 @@ export async function runTool(program: Program): Promise<void> {
         get signal() {
           return ending.aborted()
         },
+        throwIfAborted: ending.throwIfAborted,
         environment: process.env,
       }
       return program.run(tool)
@@ -174,6 +177,7 @@ function handleSignals(records: RecordWriter, diagnose: Diagnose) {
 
   return {
     aborted: () => controller().signal,
+    throwIfAborted: () => made?.signal.throwIfAborted(),
     get signal() {
       return state.signal
     },

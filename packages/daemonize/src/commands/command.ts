@@ -14,7 +14,7 @@ export type Context = {
   force: boolean
   timeout: number | undefined
   /** The signal is made when it is first asked for. */
-  cancel: Pick<Tool, 'signal'>
+  cancel: Pick<Tool, 'signal' | 'throwIfAborted'>
   environment: NodeJS.ProcessEnv
   diagnose: Diagnose
   records: RecordWriter

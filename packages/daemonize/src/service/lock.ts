@@ -14,7 +14,7 @@ export type Lock = { fd: number; release(): void }
 
 type Waiting = {
   ms: number
-  cancel: { readonly signal: AbortSignal }
+  cancel: { throwIfAborted(): void }
   /** Told whenever someone else was found to hold it. */
   onBusy?: () => void
 }
@@ -28,11 +28,12 @@ export async function takeLock(
 ): Promise<Lock> {
   const until = monotonicMs() + ms
   for (;;) {
+    // The next of a list too, whatever became of the one before it.
+    cancel.throwIfAborted()
     const fd = openLock(path)
     if (tryLock(fd) && isStillThere(fd, path)) return { fd, release: () => closeSync(fd) }
     closeSync(fd)
     onBusy?.()
-    cancel.signal.throwIfAborted()
     if (monotonicMs() >= until) throw new ToolError('SERVICE_BUSY', { action, name })
     await pause(retryMs)
   }
