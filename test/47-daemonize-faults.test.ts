@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { daemonize, isAlive, TestService, until } from './support/daemonize.ts'
+import { daemonize, isAlive, runDaemonize, TestService, until } from './support/daemonize.ts'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
 
@@ -252,5 +252,24 @@ describe('after a power failure', () => {
     expect((await service.run('status')).record).toMatchObject({ state: 'running', pid: record['pid'] })
     expect((await service.run('stop')).status).toBe(0)
     expect(service.processes()).toEqual([])
+  })
+})
+
+describe('an environment larger than a socket holds', () => {
+  it('reaches the service', async () => {
+    const env = Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`LARGE${n}`, 'x'.repeat(100_000)]))
+    const service = new TestService(scratch, { command: ['sleep', '1000'], ready: 'exec', env })
+    const { status, record } = await service.run('start')
+    expect(status).toBe(0)
+    expect(readFileSync(`/proc/${String(record['pid'])}/environ`, 'latin1').length).toBeGreaterThan(1_200_000)
+  })
+})
+
+describe('a configuration that is said to be in what is no folder', () => {
+  it('cannot be read', async () => {
+    const service = new TestService(scratch, { command: ['sleep', '1000'] })
+    const { status, stderr } = await runDaemonize([`${service.conf}/x.json`, 'start'])
+    expect(status).not.toBe(70)
+    expect(stderr).toContain('Cannot read')
   })
 })

@@ -35,7 +35,12 @@ export function findConfig(operand: string): string {
 
 /** A folder called like the service is nobody's configuration. */
 function isNoFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false
+  try {
+    return !statSync(path).isDirectory()
+  } catch {
+    // What keeps the one that is named from being looked at is told when it is read.
+    return false
+  }
 }
 
 /** Throws CONFIG_UNREADABLE, CONFIG_UNSAFE, CONFIG_INVALID. */
