@@ -21,6 +21,7 @@ import { holdLock, isLockFree } from './support/record-lock.ts'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
 import { startStore, storeDaemon, TestStore } from './support/store.ts'
+import { patienceMs } from './support/until.ts'
 import { fileNar, str, WireClient } from './support/wire.ts'
 
 const scratch = new Scratch('store-neighbours')
@@ -180,10 +181,12 @@ describe('--listen', () => {
 
 /** The name is there a moment before anybody listens. */
 async function openWhenListened(socket: string): Promise<WireClient> {
+  const end = performance.now() + patienceMs
   for (;;) {
     try {
       return await WireClient.open(socket)
-    } catch {
+    } catch (error) {
+      if (performance.now() > end) throw error
       await new Promise((resolve) => setImmediate(resolve))
     }
   }

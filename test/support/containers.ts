@@ -32,7 +32,10 @@ export async function startNamespaces(
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   scratch.onEnd(() => void child.kill('SIGKILL'))
-  await new Promise((resolve) => child.stdout.once('data', resolve))
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.once('data', () => resolve())
+    child.once('exit', () => reject(new Error('no namespaces could be made')))
+  })
   return Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim())
 }
 

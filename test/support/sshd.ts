@@ -69,7 +69,7 @@ export async function startSshd(
   const sshd = ['/usr/sbin/sshd', '-D', '-f', file('config'), '-E', file('log')]
   const child = spawn('unshare', [...own, ...sshd], { stdio: 'ignore' })
   scratch.onEnd(() => void child.kill('SIGTERM'))
-  await answers(port)
+  await answers(port, child)
   const config = file('ssh_config')
   const addHost: Sshd['addHost'] = (alias, options = {}) => {
     const all = {
@@ -96,9 +96,10 @@ export async function startSshd(
   }
 }
 
-/** Resolves when something accepts connections at the port. */
-async function answers(port: number): Promise<void> {
+/** Resolves when something accepts connections at the port; fails when what was to do so has ended. */
+async function answers(port: number, child: ChildProcess): Promise<void> {
   for (;;) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error('sshd has not started')
     const socket = connect(port, '127.0.0.1')
     const event = await Promise.race([
       once(socket, 'data').then(() => 'up'),
