@@ -1,6 +1,23 @@
 import { defineConfig } from 'vitest/config'
 
+const needsRoot = /^\/\/ @needs-root: (.+)$/m
+
+/**
+ * A test file that says so is a single skipped test for whoever is not root: what it sets up before its tests, such as
+ * users and an sshd, would fail or wait in vain.
+ */
+const skipsWithoutRoot = {
+  name: 'skips-without-root',
+  enforce: 'pre' as const,
+  transform(code: string, id: string) {
+    const [, reason] = (id.endsWith('.test.ts') && needsRoot.exec(code)) || []
+    if (reason === undefined || process.getuid?.() === 0) return undefined
+    return `import { it } from 'vitest'\nit.skip(${JSON.stringify(`needs root: ${reason}`)}, () => undefined)\n`
+  },
+}
+
 const project = (name: string, include: string, timeout: number) => ({
+  plugins: [skipsWithoutRoot],
   test: {
     name,
     include: [include],

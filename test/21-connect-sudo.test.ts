@@ -1,3 +1,4 @@
+// @needs-root: users with sudo rights, an sshd
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Scratch } from './support/scratch.ts'

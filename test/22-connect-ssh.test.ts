@@ -1,3 +1,4 @@
+// @needs-root: users, an sshd
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'

@@ -1,3 +1,4 @@
+// @needs-root: users, an sshd, a look at all processes
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+// @needs-root: users with sudo rights, an sshd
 import { execFileSync, type ChildProcess } from 'node:child_process'
 import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'

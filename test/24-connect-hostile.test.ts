@@ -1,5 +1,6 @@
 // Surroundings that other tests do not have: what is full or missing on the far side, sudo in sudo with all that sudoers
 // can demand, and servers that break off or stall in the middle of a handshake. PL_DROPS=1 breaks off at every byte.
+// @needs-root: users with sudo rights, an sshd
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'

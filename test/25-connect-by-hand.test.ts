@@ -1,3 +1,4 @@
+// @needs-root: users
 import { execFileSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'

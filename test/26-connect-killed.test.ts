@@ -1,5 +1,6 @@
 // Any one process of a chain is killed with SIGKILL, at any moment: within moments nothing of the chain is left, on
 // either side. PL_KILLS=100 kills so many of each chain.
+// @needs-root: users, an sshd, root directories
 import { copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { execFileSync, type ChildProcess } from 'node:child_process'
 import { expect, it } from 'vitest'

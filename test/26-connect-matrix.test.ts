@@ -1,4 +1,5 @@
 // Hops on hops: every pair that can be real here, and long chains. Each carries every byte, status and name as it is.
+// @needs-root: users, an sshd, containers of root
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'

@@ -1,3 +1,4 @@
+// @needs-root: agents that become another user
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync } from 'node:fs'

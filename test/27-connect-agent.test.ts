@@ -1,3 +1,4 @@
+// @needs-root: users, an sshd, root directories
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {

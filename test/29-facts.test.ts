@@ -1,5 +1,6 @@
 // Facts of a connection: found out once, natively or by one command, kept by hops that do not change them, and used
 // by propapply.
+// @needs-root: users, an sshd, root directories
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'

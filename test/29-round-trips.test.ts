@@ -1,6 +1,7 @@
 // Round trips over ssh, counted without a clock. The network keeps every answer back until the far side has done what
 // it was asked for; from then on it lets no more questions through, and hands out the answers. What comes to its end
 // like that has cost one round trip and no more.
+// @needs-root: users, an sshd, root directories
 import { readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'

@@ -14,6 +14,7 @@ import Module from 'node:module'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { daemonize, isAlive, TestService, until } from './support/daemonize.ts'
+import { isRoot, unprivileged, unprivilegedUid } from './support/root.ts'
 import { Scratch } from './support/scratch.ts'
 
 const scratch = new Scratch('daemonize-sites')
@@ -414,7 +415,7 @@ describe('TLS', () => {
     const c = certificate('c.test')
     spawnSync('chmod', ['600', a.key, b.key, c.key])
     const service = await startSites({
-      user: 'nobody',
+      ...unprivileged,
       sites: [
         ['hello', 'a.test', port, [a.cert, a.key]],
         ['hello2', 'b.test', port, [b.cert, b.key, 'hunter2']],
@@ -623,11 +624,11 @@ describe('cachedir', () => {
   const hasOwn = 'enableCompileCache' in Module
   it.runIf(hasOwn)('holds the cache of Node itself, from version 22 on, for the service only', async () => {
     const port = freePort()
-    const service = await startSites({ user: 'nobody', sites: [['old', null, port]] })
+    const service = await startSites({ ...unprivileged, sites: [['old', null, port]] })
     const folder = `${service.folder}/cache/v8`
     const files = () => readdirSync(folder, { recursive: true }).map((name) => statSync(`${folder}/${name}`))
     await until('it is written', () => existsSync(folder) && files().some((file) => file.isFile()))
-    expect(files().map(({ uid }) => uid)).toEqual(files().map(() => 65534))
+    expect(files().map(({ uid }) => uid)).toEqual(files().map(() => unprivilegedUid))
     expect((await service.run('restart')).status).toBe(0)
     expect(curl(`http://127.0.0.1:${port}/`).body).toBe('cjs')
   })
@@ -636,13 +637,13 @@ describe('cachedir', () => {
     'keeps what V8 compiled of CommonJS modules, and is believed only when it fits',
     async () => {
       const port = freePort()
-      const service = await startSites({ user: 'nobody', sites: [['old', null, port]] })
+      const service = await startSites({ ...unprivileged, sites: [['old', null, port]] })
       const folder = `${service.folder}/cache/v8`
       const ask = () => curl(`http://127.0.0.1:${port}/`).body
       expect(ask()).toBe('cjs')
       await until('it is written', () => existsSync(folder) && readdirSync(folder).length === 1)
       const [name = ''] = readdirSync(folder)
-      expect(statSync(`${folder}/${name}`)).toMatchObject({ uid: 65534, mode: 0o100600 })
+      expect(statSync(`${folder}/${name}`)).toMatchObject({ uid: unprivilegedUid, mode: 0o100600 })
       const first = statSync(`${folder}/${name}`).ino
       expect((await service.run('restart')).status).toBe(0)
       expect(ask()).toBe('cjs')
@@ -688,7 +689,7 @@ export default listener
   it('are served, with their imports, and kept without their types for the next start', async () => {
     const port = freePort()
     const service = await startSites({
-      user: 'nobody',
+      ...unprivileged,
       module_paths: [folder],
       sites: [
         ['typed', null, port],
@@ -703,14 +704,14 @@ export default listener
     const names = readdirSync(kept)
     expect(names).toHaveLength(3)
     for (const name of names)
-      expect(statSync(`${kept}/${name}`)).toMatchObject({ uid: 65534, mode: 0o100600 })
+      expect(statSync(`${kept}/${name}`)).toMatchObject({ uid: unprivilegedUid, mode: 0o100600 })
     const first = names.map((name) => statSync(`${kept}/${name}`).ino)
     expect((await service.run('restart')).status).toBe(0)
     expect(curl(`http://127.0.0.1:${port}/`).body).toBe('hello site')
     expect(names.map((name) => statSync(`${kept}/${name}`).ino)).toEqual(first)
   })
 
-  it('are not taken from the cache of a user that the service had before', async () => {
+  it.skipIf(!isRoot)('are not taken from the cache of a user that the service had before', async () => {
     const port = freePort()
     writeFileSync(`${modules}/owned.ts`, `export default (req, res) => res.end('honest\\n')`)
     const service = await startSites({ user: 'nobody', sites: [['owned', null, port]] })
@@ -743,7 +744,7 @@ export default listener
 describe("the seed's own example", () => {
   it('can be written line by line', async () => {
     const port = freePort()
-    await startSites({ user: 'nobody', load: ['defines'], sites: [['registered', null, port]] })
+    await startSites({ ...unprivileged, load: ['defines'], sites: [['registered', null, port]] })
     expect(curl(`http://127.0.0.1:${port}/`).body).toBe('registered')
   })
 })

@@ -21,6 +21,7 @@ import {
 import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { daemonize, TestService, until } from './support/daemonize.ts'
+import { asUnprivileged, isRoot, unprivilegedUid } from './support/root.ts'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
 
@@ -141,39 +142,42 @@ describe('a service started from an untidy shell', () => {
 })
 
 describe('a service of another user', () => {
-  it('is that user, with the groups, without a way back, and knows its own name', async () => {
-    const found = await auditOf({
-      user: 'nobody',
-      group: 'daemon',
-      groups: ['audio'],
-      cwd: '/tmp',
-      umask: '027',
-    })
-    const [nobody, daemon, audio] = [65534, 1, 29]
-    expect(found).toMatchObject({
-      uid: [nobody, nobody, nobody],
-      gid: [daemon, daemon, daemon],
-      groups: [daemon, audio],
-      umask: '0o27',
-      cwd: '/tmp',
-      root: 'PermissionError',
-      rootgroup: 'PermissionError',
-      groupsback: 'PermissionError',
-      shadow: 'PermissionError',
-      env: { USER: 'nobody', LOGNAME: 'nobody', HOME: '/nonexistent', SHELL: '/usr/sbin/nologin' },
-    })
-    const none = '0000000000000000'
-    expect(found.caps).toMatchObject({
-      CapInh: none,
-      CapPrm: none,
-      CapEff: none,
-      CapBnd: none,
-      CapAmb: none,
-      NoNewPrivs: '1',
-    })
-  })
+  it.skipIf(!isRoot)(
+    'is that user, with the groups, without a way back, and knows its own name',
+    async () => {
+      const found = await auditOf({
+        user: 'nobody',
+        group: 'daemon',
+        groups: ['audio'],
+        cwd: '/tmp',
+        umask: '027',
+      })
+      const [nobody, daemon, audio] = [65534, 1, 29]
+      expect(found).toMatchObject({
+        uid: [nobody, nobody, nobody],
+        gid: [daemon, daemon, daemon],
+        groups: [daemon, audio],
+        umask: '0o27',
+        cwd: '/tmp',
+        root: 'PermissionError',
+        rootgroup: 'PermissionError',
+        groupsback: 'PermissionError',
+        shadow: 'PermissionError',
+        env: { USER: 'nobody', LOGNAME: 'nobody', HOME: '/nonexistent', SHELL: '/usr/sbin/nologin' },
+      })
+      const none = '0000000000000000'
+      expect(found.caps).toMatchObject({
+        CapInh: none,
+        CapPrm: none,
+        CapEff: none,
+        CapBnd: none,
+        CapAmb: none,
+        NoNewPrivs: '1',
+      })
+    },
+  )
 
-  it('gets at its folders when the caller keeps everything to themselves', async () => {
+  it.skipIf(!isRoot)('gets at its folders when the caller keeps everything to themselves', async () => {
     const service = new TestService(scratch, {})
     const [cachedir, pidfile] = [`${service.folder}/var/cache`, `${service.folder}/var/run/s.pid`]
     const body = `echo kept >${cachedir}/file && echo ready\nexec sleep 1000\n`
@@ -188,7 +192,7 @@ describe('a service of another user', () => {
     expect((await service.run('stop')).status).toBe(0)
   })
 
-  it('has its supplementary groups from the group database', async () => {
+  it.skipIf(!isRoot)('has its supplementary groups from the group database', async () => {
     const made = spawnSync('sh', [
       '-c',
       'id plumbtest >/dev/null 2>&1 || useradd -M -G audio,video plumbtest',
@@ -203,7 +207,7 @@ describe('a service of another user', () => {
     expect(found['groups']).toEqual(expected.sort((a, b) => a - b))
   })
 
-  it('may keep the capabilities named, and no others', async () => {
+  it.skipIf(!isRoot)('may keep the capabilities named, and no others', async () => {
     const found = await auditOf({ user: 'nobody', capabilities: ['net_bind_service'] })
     const bit = '0000000000000400'
     expect(found.caps).toMatchObject({ CapPrm: bit, CapEff: bit, CapBnd: bit, CapAmb: bit })
@@ -222,7 +226,7 @@ describe('a service of another user', () => {
   it('may have fewer descriptors than it took to hand them over, and so may its starter', async () => {
     const config = {
       command: 'echo >&9; exec sleep 1000',
-      listen: ['127.0.0.1:873'],
+      listen: [isRoot ? '127.0.0.1:873' : '127.0.0.1:0'],
       ready: { fd: 9 },
       limits: { nofile: 16 },
     }
@@ -239,7 +243,7 @@ describe('a service of another user', () => {
       expect({ command, ...act(command) }).toMatchObject({ command, status: 0, stderr: '' })
   })
 
-  it('gets sockets below 1024 that were bound before, and no capability for it', async () => {
+  it.skipIf(!isRoot)('gets sockets below 1024 that were bound before, and no capability for it', async () => {
     const port = 871
     const server = scratch.file('socket.py')
     writeFileSync(
@@ -260,7 +264,7 @@ describe('a service of another user', () => {
     expect(readFileSync(`/proc/${service.pid()}/status`, 'utf8')).toMatch(/CapPrm:\s0{16}/)
   })
 
-  it('has paths beside the configuration, but those below a root of its own', async () => {
+  it.skipIf(!isRoot)('has paths beside the configuration, but those below a root of its own', async () => {
     const service = new TestService(scratch, {})
     mkdirSync(`${service.folder}/root/inside`, { recursive: true })
     const place = () => readlinkSync(`/proc/${service.pid()}/cwd`)
@@ -275,7 +279,7 @@ describe('a service of another user', () => {
     expect((await service.run('start')).stderr).toContain('cwd: no such file or directory')
   })
 
-  it('is jailed by chroot', async () => {
+  it.skipIf(!isRoot)('is jailed by chroot', async () => {
     const jail = scratch.file('jail')
     for (const folder of ['bin', 'lib', 'lib64', 'proc']) mkdirSync(`${jail}/${folder}`, { recursive: true })
     spawnSync('sh', [
@@ -296,12 +300,10 @@ describe('a service of another user', () => {
 
 describe('what is not allowed is refused', () => {
   const asNobody = (...args: string[]) => asNobodyIn({ XDG_RUNTIME_DIR: `${open}/run` }, ...args)
-  const asNobodyIn = (variables: Record<string, string>, ...args: string[]) =>
-    spawnSync(
-      'setpriv',
-      ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, daemonize, ...args],
-      { env: environment({ ...variables, HOME: open }), encoding: 'utf8' },
-    )
+  const asNobodyIn = (variables: Record<string, string>, ...args: string[]) => {
+    const [command = '', ...words] = [...asUnprivileged, process.execPath, daemonize, ...args]
+    return spawnSync(command, words, { env: environment({ ...variables, HOME: open }), encoding: 'utf8' })
+  }
 
   it.each([
     ['nice', { nice: -5 }, 'nice: permission denied'],
@@ -321,7 +323,7 @@ describe('what is not allowed is refused', () => {
     writeFileSync(conf, JSON.stringify({ name: 'xdg', command: ['sleep', '1'] }))
     const { status, stdout } = asNobodyIn({ XDG_RUNTIME_DIR }, conf, 'unit')
     expect(status).toBe(0)
-    expect(stdout).toContain('PIDFile=/tmp/daemonize-65534/xdg/xdg.pid\n')
+    expect(stdout).toContain(`PIDFile=/tmp/daemonize-${unprivilegedUid}/xdg/xdg.pid\n`)
   })
 
   it('another user, without root', () => {
@@ -332,7 +334,7 @@ describe('what is not allowed is refused', () => {
     expect(stderr).toContain('only root can change user and groups')
   })
 
-  it("root's service, stopped by someone else", async () => {
+  it.skipIf(!isRoot)("root's service, stopped by someone else", async () => {
     const service = new TestService(scratch, { command: ['sleep', '1000'], ready: 'exec' })
     expect((await service.run('start')).status).toBe(0)
     chmodSync(service.conf, 0o644)
@@ -343,24 +345,27 @@ describe('what is not allowed is refused', () => {
     expect((await service.run('status')).status).toBe(0)
   })
 
-  it('what may not be seen: its state is unknown, and its log is not for everyone', async () => {
-    const service = new TestService(scratch, { command: ['sleep', '1000'], ready: 'exec' })
-    expect((await service.run('start')).status).toBe(0)
-    chmodSync(service.conf, 0o644)
-    chmodSync(service.log, 0o600)
-    expect(asNobody(service.conf, 'logs').status).toBe(4)
-    chmodSync(dirname(service.pidfile), 0o700)
-    const { status, stdout } = asNobody(service.conf, 'status')
-    expect(status).toBe(4)
-    expect(JSON.parse(stdout)).toMatchObject({
-      state: 'unknown',
-      reason: 'what tells of it cannot be read: permission denied',
-    })
-    chmodSync(dirname(service.pidfile), 0o755)
-    expect(asNobody(service.conf, 'status').status).toBe(0)
-  })
+  it.skipIf(!isRoot)(
+    'what may not be seen: its state is unknown, and its log is not for everyone',
+    async () => {
+      const service = new TestService(scratch, { command: ['sleep', '1000'], ready: 'exec' })
+      expect((await service.run('start')).status).toBe(0)
+      chmodSync(service.conf, 0o644)
+      chmodSync(service.log, 0o600)
+      expect(asNobody(service.conf, 'logs').status).toBe(4)
+      chmodSync(dirname(service.pidfile), 0o700)
+      const { status, stdout } = asNobody(service.conf, 'status')
+      expect(status).toBe(4)
+      expect(JSON.parse(stdout)).toMatchObject({
+        state: 'unknown',
+        reason: 'what tells of it cannot be read: permission denied',
+      })
+      chmodSync(dirname(service.pidfile), 0o755)
+      expect(asNobody(service.conf, 'status').status).toBe(0)
+    },
+  )
 
-  it("another user's service, seen by someone who cannot believe what they say of it", () => {
+  it.skipIf(!isRoot)("another user's service, seen by someone who cannot believe what they say of it", () => {
     const conf = `${open}/theirs.json`
     writeFileSync(conf, JSON.stringify({ name: 'theirs', command: ['sleep', '9'], pidfile: 'theirs/t.pid' }))
     expect(spawnSync('sh', ['-c', `mkdir ${open}/theirs && chown 65533 ${open}/theirs`]).status).toBe(0)
@@ -380,7 +385,9 @@ describe('what is not allowed is refused', () => {
   it('it all works without root, in XDG_RUNTIME_DIR', () => {
     const conf = `${open}/own.json`
     writeFileSync(conf, JSON.stringify({ name: 'own', command: ['sleep', '1000'], ready: 'exec' }))
-    expect(spawnSync('sh', ['-c', `mkdir -m 700 ${open}/run && chown 65534 ${open}/run`]).status).toBe(0)
+    expect(
+      spawnSync('sh', ['-c', `mkdir -m 700 ${open}/run && chown ${unprivilegedUid} ${open}/run`]).status,
+    ).toBe(0)
     for (const [command, expected] of [
       ['start', 0],
       ['status', 0],
@@ -390,11 +397,11 @@ describe('what is not allowed is refused', () => {
     ] as const) {
       const { status, stderr } = asNobody(conf, command)
       expect({ command, status, stderr }).toEqual({ command, status: expected, stderr: '' })
-      if (command === 'start') expect(statSync(`${open}/run/own/own.pid`).uid).toBe(65534)
+      if (command === 'start') expect(statSync(`${open}/run/own/own.pid`).uid).toBe(unprivilegedUid)
     }
   })
 
-  it('an unknown user or group', async () => {
+  it.skipIf(!isRoot)('an unknown user or group', async () => {
     for (const config of [{ user: 'nosuchuser' }, { group: 'nosuchgroup' }, { groups: ['nosuchgroup'] }]) {
       const service = new TestService(scratch, { command: ['sleep', '1'], ...config })
       const { status, stderr } = await service.run('start')
@@ -416,13 +423,14 @@ describe('what is not allowed is refused', () => {
     expect((await run(() => undefined)).status).toBe(0)
     for (const mode of [0o666, 0o664, 0o646])
       expect((await run((path) => chmodSync(path, mode))).status).toBe(4)
-    expect((await run((path) => void spawnSync('chown', ['nobody', path]))).stderr).toContain(
-      'belongs to user 65534',
-    )
+    if (isRoot)
+      expect((await run((path) => void spawnSync('chown', ['nobody', path]))).stderr).toContain(
+        'belongs to user 65534',
+      )
     expect((await run((path) => chmodSync(dirname(path), 0o777))).stderr).toContain('others may write folder')
   })
 
-  it('data that others may have written, by root', async () => {
+  it.skipIf(!isRoot)('data that others may have written, by root', async () => {
     const service = new TestService(scratch, { command: ['sleep', '1'] })
     for (const [prepare, reason] of [
       ['chmod 666', 'everyone may write it'],
@@ -455,10 +463,10 @@ describe('what is not allowed is refused', () => {
     service.configure({ ...site, repl: 0, repl_token_file: token })
     expect((await service.run('start')).status).toBe(0)
     expect(readFileSync(precious, 'utf8')).toBe('precious\n')
-    expect(statSync(token)).toMatchObject({ uid: 0, mode: 0o100600 })
+    expect(statSync(token)).toMatchObject({ uid: process.getuid?.(), mode: 0o100600 })
   })
 
-  it.each(['file', 'kept'])('a log below a link of somebody else: %s', async (kind) => {
+  it.skipIf(!isRoot).each(['file', 'kept'])('a log below a link of somebody else: %s', async (kind) => {
     const [own, roots] = [scratch.file(`${kind}-home`), scratch.file(`${kind}-roots`)]
     for (const folder of [own, roots]) mkdirSync(folder)
     symlinkSync(roots, `${own}/logs`)
@@ -481,54 +489,60 @@ describe('what is not allowed is refused', () => {
     expect(existsSync(`${roots}/s.log`)).toBe(false)
   })
 
-  it.each(['cachedir', 'listen'])('what is made for the user below a link of theirs: %s', async (key) => {
-    const [own, roots] = [scratch.file(`${key}-home`), scratch.file(`${key}-roots`)]
-    for (const folder of [own, roots]) mkdirSync(folder)
-    symlinkSync(roots, `${own}/link`)
-    lchownSync(`${own}/link`, 65534, 65534)
-    const path = `${own}/link/made`
-    const service = new TestService(scratch, {})
-    service.configure({
-      command: ['sleep', '1000'],
-      ready: 'exec',
-      user: 'nobody',
-      [key]: key === 'listen' ? [path] : path,
-    })
-    const { status, stderr } = await service.run('start')
-    expect(status).toBe(1)
-    expect(stderr).toContain(`link "${own}/link" belongs to user 65534`)
-    expect(statSync(`${roots}/made`).uid).toBe(0)
-    lchownSync(`${own}/link`, 0, 0)
-    rmSync(`${roots}/made`, { recursive: true })
-    expect((await service.run('start')).status).toBe(0)
-    expect(statSync(`${roots}/made`).uid).toBe(65534)
-  })
+  it.skipIf(!isRoot).each(['cachedir', 'listen'])(
+    'what is made for the user below a link of theirs: %s',
+    async (key) => {
+      const [own, roots] = [scratch.file(`${key}-home`), scratch.file(`${key}-roots`)]
+      for (const folder of [own, roots]) mkdirSync(folder)
+      symlinkSync(roots, `${own}/link`)
+      lchownSync(`${own}/link`, 65534, 65534)
+      const path = `${own}/link/made`
+      const service = new TestService(scratch, {})
+      service.configure({
+        command: ['sleep', '1000'],
+        ready: 'exec',
+        user: 'nobody',
+        [key]: key === 'listen' ? [path] : path,
+      })
+      const { status, stderr } = await service.run('start')
+      expect(status).toBe(1)
+      expect(stderr).toContain(`link "${own}/link" belongs to user 65534`)
+      expect(statSync(`${roots}/made`).uid).toBe(0)
+      lchownSync(`${own}/link`, 0, 0)
+      rmSync(`${roots}/made`, { recursive: true })
+      expect((await service.run('start')).status).toBe(0)
+      expect(statSync(`${roots}/made`).uid).toBe(65534)
+    },
+  )
 
-  it('a link that the user puts in place of the folder of a log that is carried', async () => {
-    const [own, roots] = [scratch.file('log-home'), scratch.file('log-roots')]
-    for (const folder of [own, `${own}/logs`, roots]) mkdirSync(folder)
-    for (const folder of [own, `${own}/logs`]) chownSync(folder, 65534, 65534)
-    const service = new TestService(scratch, {})
-    const go = `${service.folder}/go`
-    const body = `while ! test -e ${go}; do sleep 0.02; done; seq 5000; echo all; exec sleep 1000\n`
-    service.configure({
-      command: service.script('say.sh', body),
-      ready: 'exec',
-      user: 'nobody',
-      log: { path: `${own}/logs/s.log`, max_bytes: 4096 },
-    })
-    expect((await service.run('start')).status).toBe(0)
-    renameSync(`${own}/logs`, `${own}/old`)
-    symlinkSync(roots, `${own}/logs`)
-    writeFileSync(go, '')
-    const said = () => readFileSync(`${own}/old/s.log`, 'utf8')
-    await until('all is said', () => readdirSync(roots).length > 0 || said().endsWith('all\n'))
-    expect(readdirSync(roots)).toEqual([])
-    // No line is lost where it cannot be rotated.
-    expect(said().split('\n')).toHaveLength(5002)
-  })
+  it.skipIf(!isRoot)(
+    'a link that the user puts in place of the folder of a log that is carried',
+    async () => {
+      const [own, roots] = [scratch.file('log-home'), scratch.file('log-roots')]
+      for (const folder of [own, `${own}/logs`, roots]) mkdirSync(folder)
+      for (const folder of [own, `${own}/logs`]) chownSync(folder, 65534, 65534)
+      const service = new TestService(scratch, {})
+      const go = `${service.folder}/go`
+      const body = `while ! test -e ${go}; do sleep 0.02; done; seq 5000; echo all; exec sleep 1000\n`
+      service.configure({
+        command: service.script('say.sh', body),
+        ready: 'exec',
+        user: 'nobody',
+        log: { path: `${own}/logs/s.log`, max_bytes: 4096 },
+      })
+      expect((await service.run('start')).status).toBe(0)
+      renameSync(`${own}/logs`, `${own}/old`)
+      symlinkSync(roots, `${own}/logs`)
+      writeFileSync(go, '')
+      const said = () => readFileSync(`${own}/old/s.log`, 'utf8')
+      await until('all is said', () => readdirSync(roots).length > 0 || said().endsWith('all\n'))
+      expect(readdirSync(roots)).toEqual([])
+      // No line is lost where it cannot be rotated.
+      expect(said().split('\n')).toHaveLength(5002)
+    },
+  )
 
-  it('a link that the user puts in place of the socket before it is theirs', async () => {
+  it.skipIf(!isRoot)('a link that the user puts in place of the socket before it is theirs', async () => {
     const own = scratch.file('own')
     mkdirSync(own)
     chownSync(own, 65534, 65534)
@@ -562,7 +576,7 @@ describe('what is not allowed is refused', () => {
     expect((await service.run('start')).status).toBe(4)
   })
 
-  it('a folder for the pidfile below one of somebody else', async () => {
+  it.skipIf(!isRoot)('a folder for the pidfile below one of somebody else', async () => {
     const folder = scratch.file('elsewhere')
     mkdirSync(`${folder}/run`, { recursive: true })
     spawnSync('chown', ['nobody', folder])
@@ -584,8 +598,8 @@ describe('what stays after the start', () => {
     }
     // The kernel closes what a process has open before it gives its children away.
     await until('nobody of ours is its parent', () => !/node|keeper/.test(parent()))
-    expect(statSync(service.pidfile)).toMatchObject({ uid: 0, mode: 0o100644 })
-    expect(statSync(service.state)).toMatchObject({ uid: 0, mode: 0o100644 })
+    expect(statSync(service.pidfile)).toMatchObject({ uid: process.getuid?.(), mode: 0o100644 })
+    expect(statSync(service.state)).toMatchObject({ uid: process.getuid?.(), mode: 0o100644 })
   })
 
   it('start by a link under another name, or with the configuration by a link', async () => {

@@ -15,6 +15,7 @@ import { dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { daemonize, isAlive, runDaemonize, TestService, until } from './support/daemonize.ts'
+import { isRoot, unprivileged, unprivilegedUid } from './support/root.ts'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
 
@@ -71,7 +72,7 @@ describe('supervision', () => {
     expect(service.hasRecords()).toBe(false)
   })
 
-  it('sweeps the children of the dead one before it makes the next', async () => {
+  it.skipIf(!isRoot)('sweeps the children of the dead one before it makes the next', async () => {
     const service = await startService(
       { restart: 'always', restart_reset: 0, ready: { line: 'up' } },
       '(setsid sh -c "exec sleep 1000" $0.child &)\necho up\nwhile :; do sleep 1000; done\n',
@@ -88,20 +89,23 @@ describe('supervision', () => {
     await service.run('stop')
   })
 
-  it('on-failure leaves a service that ends well, and its pidfile and cgroup go with it', async () => {
-    const service = await startService(
-      { restart: 'on-failure', ready: 'exec' },
-      `while [ ! -e $0.end ]; do sleep 0.02; done\n`,
-    )
-    const keeper = await keeperOf(service)
-    const cgroup = cgroupOf(service)
-    expect(existsSync(cgroup)).toBe(true)
-    writeFileSync(`${service.folder}/service.sh.end`, '')
-    await until('the keeper has gone', () => !isAlive(keeper))
-    expect(existsSync(cgroup)).toBe(false)
-    expect(service.hasRecords()).toBe(false)
-    expect((await service.run('status')).status).toBe(3)
-  })
+  it.skipIf(!isRoot)(
+    'on-failure leaves a service that ends well, and its pidfile and cgroup go with it',
+    async () => {
+      const service = await startService(
+        { restart: 'on-failure', ready: 'exec' },
+        `while [ ! -e $0.end ]; do sleep 0.02; done\n`,
+      )
+      const keeper = await keeperOf(service)
+      const cgroup = cgroupOf(service)
+      expect(existsSync(cgroup)).toBe(true)
+      writeFileSync(`${service.folder}/service.sh.end`, '')
+      await until('the keeper has gone', () => !isAlive(keeper))
+      expect(existsSync(cgroup)).toBe(false)
+      expect(service.hasRecords()).toBe(false)
+      expect((await service.run('status')).status).toBe(3)
+    },
+  )
 
   it('gives up after the limit, ever later, and status says so', async () => {
     const slow = await startService(
@@ -144,37 +148,40 @@ describe('supervision', () => {
     expect(await keeperOf(service)).not.toBe(keeper)
   })
 
-  it('waits ever longer too where no process can be made, and keeps nothing open of it', async () => {
-    const service = new TestService(scratch, {})
-    const user = ['--reuid=54321', '--regid=54321', '--clear-groups']
-    spawnSync('chown', ['-R', '54321', service.folder])
-    service.configure({
-      command: ['sleep', '1000'],
-      ready: 'exec',
-      log: { path: service.log },
-      restart: 'always',
-      restart_reset: 0,
-      restart_delay: 20,
-    })
-    const run = (...words: string[]) =>
-      spawnSync('setpriv', [...user, ...words], { encoding: 'utf8', env: environment() })
-    scratch.onEnd(() => void run(process.execPath, daemonize, service.conf, 'kill'))
-    expect(run(process.execPath, daemonize, service.conf, 'start')).toMatchObject({ status: 0, stderr: '' })
-    const before = service.pid()
-    const { keeper } = JSON.parse(readFileSync(service.state, 'utf8')) as { keeper: number }
-    const open = () => readdirSync(`/proc/${keeper}/fd`).length
-    const refused = () =>
-      readFileSync(service.log, 'utf8').match(/cannot be made again: fork: /g)?.length ?? 0
-    expect(run('prlimit', '--pid', `${keeper}`, '--nproc=0:')).toMatchObject({ status: 0, stderr: '' })
-    process.kill(before, 'SIGKILL')
-    await until('it is tried', () => refused() > 0)
-    const few = open()
-    await until('it is tried again', () => refused() > 3)
-    expect(open()).toBeLessThanOrEqual(few)
-    expect(run('prlimit', '--pid', `${keeper}`, '--nproc=1000:')).toMatchObject({ status: 0, stderr: '' })
-    await until('there is another', () => service.pid() !== before && isAlive(service.pid()))
-    expect(run(process.execPath, daemonize, service.conf, 'stop')).toMatchObject({ status: 0 })
-  })
+  it.skipIf(!isRoot)(
+    'waits ever longer too where no process can be made, and keeps nothing open of it',
+    async () => {
+      const service = new TestService(scratch, {})
+      const user = ['--reuid=54321', '--regid=54321', '--clear-groups']
+      spawnSync('chown', ['-R', '54321', service.folder])
+      service.configure({
+        command: ['sleep', '1000'],
+        ready: 'exec',
+        log: { path: service.log },
+        restart: 'always',
+        restart_reset: 0,
+        restart_delay: 20,
+      })
+      const run = (...words: string[]) =>
+        spawnSync('setpriv', [...user, ...words], { encoding: 'utf8', env: environment() })
+      scratch.onEnd(() => void run(process.execPath, daemonize, service.conf, 'kill'))
+      expect(run(process.execPath, daemonize, service.conf, 'start')).toMatchObject({ status: 0, stderr: '' })
+      const before = service.pid()
+      const { keeper } = JSON.parse(readFileSync(service.state, 'utf8')) as { keeper: number }
+      const open = () => readdirSync(`/proc/${keeper}/fd`).length
+      const refused = () =>
+        readFileSync(service.log, 'utf8').match(/cannot be made again: fork: /g)?.length ?? 0
+      expect(run('prlimit', '--pid', `${keeper}`, '--nproc=0:')).toMatchObject({ status: 0, stderr: '' })
+      process.kill(before, 'SIGKILL')
+      await until('it is tried', () => refused() > 0)
+      const few = open()
+      await until('it is tried again', () => refused() > 3)
+      expect(open()).toBeLessThanOrEqual(few)
+      expect(run('prlimit', '--pid', `${keeper}`, '--nproc=1000:')).toMatchObject({ status: 0, stderr: '' })
+      await until('there is another', () => service.pid() !== before && isAlive(service.pid()))
+      expect(run(process.execPath, daemonize, service.conf, 'stop')).toMatchObject({ status: 0 })
+    },
+  )
 
   it.each(['no', 'always'])(
     'a keeper that is killed during the start leaves nothing: restart %s',
@@ -205,17 +212,18 @@ describe('supervision', () => {
   it('sites are made again on the same sockets, below 1024 too, after the privileges are gone', async () => {
     const modules = scratch.file('sites')
     mkdirSync(modules, { recursive: true })
+    const below = isRoot ? 872 : port + 8_000
     writeFileSync(`${modules}/pid.mjs`, 'export default (req, res) => res.end(String(process.pid))')
     const service = await startService({
-      user: 'nobody',
+      ...unprivileged,
       restart: 'always',
       restart_reset: 0,
       module_paths: [modules],
-      sites: [{ module: 'pid', address: '127.0.0.1', port: 872 }],
+      sites: [{ module: 'pid', address: '127.0.0.1', port: below }],
     })
     const ask = () =>
       new Promise<string>((resolve, reject) =>
-        get('http://127.0.0.1:872/', { agent: false }, (res) =>
+        get(`http://127.0.0.1:${below}/`, { agent: false }, (res) =>
           res.on('data', (b: Buffer) => resolve(b.toString())),
         ).on('error', reject),
       )
@@ -342,7 +350,7 @@ describe('nodaemon', () => {
     const service = new TestService(scratch, {})
     service.configure({
       command: service.script('service.sh', 'echo hello\necho world >&2\nexec sleep 1000\n'),
-      user: 'nobody',
+      ...unprivileged,
     })
     const child = spawn(process.execPath, [daemonize, service.conf, 'nodaemon'], {
       env: environment(),
@@ -358,7 +366,9 @@ describe('nodaemon', () => {
       keeper: null,
     })
     expect((await service.run('start')).record).toMatchObject({ changed: false })
-    expect(readFileSync(`/proc/${child.pid}/status`, 'utf8')).toMatch(/Uid:\s65534/)
+    expect(readFileSync(`/proc/${child.pid}/status`, 'utf8')).toMatch(
+      new RegExp(`Uid:\\s${unprivilegedUid}\\s`),
+    )
     const ended = new Promise((resolve) => child.on('close', (_, signal) => resolve(signal)))
     expect((await service.run('stop')).status).toBe(0)
     expect(await ended).toBe('SIGTERM')
@@ -444,7 +454,7 @@ describe('logs', () => {
     expect(all.join('')).toBe(Array.from({ length: lines }, (_, i) => `line ${i}\n`).join(''))
   })
 
-  it('are not moved on while no new one can be made', async () => {
+  it.skipIf(!isRoot)('are not moved on while no new one can be made', async () => {
     const disk = scratch.file('no-inodes')
     mkdirSync(disk)
     spawnSync('mount', ['-t', 'tmpfs', '-o', 'nr_inodes=5', 'none', disk])
@@ -474,7 +484,7 @@ describe('logs', () => {
     await service.run('stop')
   })
 
-  it('never stop a service on a full disk, and say afterwards what is missing', async () => {
+  it.skipIf(!isRoot)('never stop a service on a full disk, and say afterwards what is missing', async () => {
     const disk = scratch.file('disk')
     mkdirSync(disk)
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', disk]).status).toBe(0)
@@ -553,21 +563,23 @@ describe('logs', () => {
     expect(lines).toHaveLength(3000)
   })
 
-  it('go to the journal, each line an entry of the service, however long, and again after it has been away', () => {
-    const service = new TestService(scratch, {})
-    const long = 300_000
-    service.configure({
-      // Longer than a datagram may be; bytes that are not UTF-8; a line without its end.
-      command: service.script(
-        'service.sh',
-        `echo 'one  two=three'\nhead -c ${long} /dev/zero | tr '\\0' x; echo\nprintf 'caf\\351\\n'\necho up\nwhile [ ! -e $0.go ]; do sleep 0.02; done\necho again\nprintf 'the end'; : >$0.said; exec sleep 1000\n`,
-      ),
-      log: 'journal',
-      ready: { line: '^up$' },
-    })
-    const act = (command: string) =>
-      `${process.execPath} ${daemonize} ${service.conf} ${command} >/dev/null || exit 9`
-    const script = `
+  it.skipIf(!isRoot)(
+    'go to the journal, each line an entry of the service, however long, and again after it has been away',
+    () => {
+      const service = new TestService(scratch, {})
+      const long = 300_000
+      service.configure({
+        // Longer than a datagram may be; bytes that are not UTF-8; a line without its end.
+        command: service.script(
+          'service.sh',
+          `echo 'one  two=three'\nhead -c ${long} /dev/zero | tr '\\0' x; echo\nprintf 'caf\\351\\n'\necho up\nwhile [ ! -e $0.go ]; do sleep 0.02; done\necho again\nprintf 'the end'; : >$0.said; exec sleep 1000\n`,
+        ),
+        log: 'journal',
+        ready: { line: '^up$' },
+      })
+      const act = (command: string) =>
+        `${process.execPath} ${daemonize} ${service.conf} ${command} >/dev/null || exit 9`
+      const script = `
       mount -t tmpfs none /run && mkdir -p /run/systemd/journal /run/log/journal || exit 8
       journald() { /lib/systemd/systemd-journald & pid=$!; while ! test -S /run/systemd/journal/socket; do sleep 0.05; done; }
       shown() { journalctl -D /run/log/journal -o json --all --no-pager SYSLOG_IDENTIFIER=${service.name} 2>/dev/null; }
@@ -584,34 +596,35 @@ describe('logs', () => {
       ${act('stop')}
       has 'the end'
       shown; kill $pid`
-    const { stdout, stderr, status } = spawnSync('unshare', ['-m', 'bash', '-c', script], {
-      env: environment(),
-      encoding: 'utf8',
-      timeout: 50_000,
-      maxBuffer: 1e8,
-    })
-    expect(status).toBe(0)
-    const entries = stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-    const messages = entries.map(({ MESSAGE }) => MESSAGE)
-    expect(messages).toEqual([
-      'one  two=three',
-      'x'.repeat(long),
-      [99, 97, 102, 233],
-      'up',
-      'again',
-      'the end',
-    ])
-    const [pid] = stderr.trim().split('\n').slice(-1)
-    expect(entries[0]).toMatchObject({
-      OBJECT_PID: pid,
-      PRIORITY: '6',
-      SYSLOG_FACILITY: '3',
-      _TRANSPORT: 'journal',
-    })
-  })
+      const { stdout, stderr, status } = spawnSync('unshare', ['-m', 'bash', '-c', script], {
+        env: environment(),
+        encoding: 'utf8',
+        timeout: 50_000,
+        maxBuffer: 1e8,
+      })
+      expect(status).toBe(0)
+      const entries = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+      const messages = entries.map(({ MESSAGE }) => MESSAGE)
+      expect(messages).toEqual([
+        'one  two=three',
+        'x'.repeat(long),
+        [99, 97, 102, 233],
+        'up',
+        'again',
+        'the end',
+      ])
+      const [pid] = stderr.trim().split('\n').slice(-1)
+      expect(entries[0]).toMatchObject({
+        OBJECT_PID: pid,
+        PRIORITY: '6',
+        SYSLOG_FACILITY: '3',
+        _TRANSPORT: 'journal',
+      })
+    },
+  )
 
   it('are shown, the last of them, and followed over a rotation', async () => {
     const path = scratch.file('follow/service.log')
@@ -786,12 +799,12 @@ describe('the REPL', () => {
   it('on a socket: evaluates, sees the live sites, and is only for its user', async () => {
     const socket = scratch.file('repl.sock')
     const service = await startService({
-      user: 'nobody',
+      ...unprivileged,
       repl: socket,
       module_paths: [modules],
       sites: [['counter', 'r.test', port]],
     })
-    expect(statSync(socket)).toMatchObject({ mode: 0o140600, uid: 65534 })
+    expect(statSync(socket)).toMatchObject({ mode: 0o140600, uid: unprivilegedUid })
     const nc = spawnSync('nc', ['-UN', socket], {
       input: '1+1\nsites[0].host\nawait Promise.resolve(42)\n.exit\n',
       encoding: 'utf8',
@@ -808,7 +821,7 @@ describe('the REPL', () => {
     expect(existsSync(socket)).toBe(false)
   })
 
-  it('on a socket: is the new user’s, and not the old one’s, after a reload', async () => {
+  it.skipIf(!isRoot)('on a socket: is the new user’s, and not the old one’s, after a reload', async () => {
     const socket = scratch.file('handed.sock')
     const sites = { repl: socket, module_paths: [modules], sites: [['counter', 'r.test', port]] }
     const service = await startService({ ...sites, user: 'nobody' })

@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { daemonize, isAlive, runDaemonize, TestService, until } from './support/daemonize.ts'
+import { isRoot } from './support/root.ts'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
 
@@ -27,7 +28,7 @@ function fullDisk(name: string): { path: string; free: () => void } {
   return { path, free: () => unlinkSync(`${path}/filler`) }
 }
 
-describe('a full disk', () => {
+describe.skipIf(!isRoot)('a full disk', () => {
   it('under the pidfile: the start fails, nothing runs, nothing is left; with room it works', async () => {
     const { path, free } = fullDisk('pid')
     const service = new TestService(scratch, {})
@@ -105,7 +106,7 @@ describe('a full disk', () => {
 })
 
 describe('what cannot be read or written', () => {
-  it('an unreadable configuration: not configured, and status does not know', async () => {
+  it.skipIf(!isRoot)('an unreadable configuration: not configured, and status does not know', async () => {
     const conf = scratch.file('secret.json')
     writeFileSync(conf, '{"name":"x","command":["sleep","1"]}')
     chmodSync(conf, 0o600)
@@ -147,7 +148,7 @@ describe('what cannot be read or written', () => {
     },
   )
 
-  it('a read-only folder for the pidfile', async () => {
+  it.skipIf(!isRoot)('a read-only folder for the pidfile', async () => {
     const path = scratch.file('readonly')
     mkdirSync(path)
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'none', path]).status).toBe(0)
@@ -161,7 +162,7 @@ describe('what cannot be read or written', () => {
 })
 
 describe('after a power failure', () => {
-  it('records of another boot, and half-written ones, are nobody', async () => {
+  it.skipIf(!isRoot)('records of another boot, and half-written ones, are nobody', async () => {
     const service = new TestService(scratch, { command: ['sleep', '1000'], ready: 'exec' })
     await service.run('start')
     const text = readFileSync(service.state, 'utf8')
@@ -186,23 +187,26 @@ describe('after a power failure', () => {
     expect(readdirSync(`${service.folder}/run`)).toEqual(['s.lock'])
   })
 
-  it('a service whose folder was swept is found by its cgroup, and there are never two', async () => {
-    const service = new TestService(scratch, {})
-    service.configure({
-      command: service.script('service.sh', 'echo up\nwhile :; do sleep 1; done\n'),
-      ready: { line: 'up' },
-    })
-    await service.run('start')
-    spawnSync('rm', ['-r', `${service.folder}/run`])
-    const { status, record } = await service.run('status')
-    expect(status).toBe(1)
-    expect(record['reason']).toBe('there are processes of it, and no record of them')
-    expect((await service.run('start')).status).toBe(0)
-    expect(service.processes()).toEqual([service.pid()])
-    spawnSync('rm', ['-r', `${service.folder}/run`])
-    expect((await service.run('stop')).status).toBe(0)
-    expect(service.processes()).toEqual([])
-  })
+  it.skipIf(!isRoot)(
+    'a service whose folder was swept is found by its cgroup, and there are never two',
+    async () => {
+      const service = new TestService(scratch, {})
+      service.configure({
+        command: service.script('service.sh', 'echo up\nwhile :; do sleep 1; done\n'),
+        ready: { line: 'up' },
+      })
+      await service.run('start')
+      spawnSync('rm', ['-r', `${service.folder}/run`])
+      const { status, record } = await service.run('status')
+      expect(status).toBe(1)
+      expect(record['reason']).toBe('there are processes of it, and no record of them')
+      expect((await service.run('start')).status).toBe(0)
+      expect(service.processes()).toEqual([service.pid()])
+      spawnSync('rm', ['-r', `${service.folder}/run`])
+      expect((await service.run('stop')).status).toBe(0)
+      expect(service.processes()).toEqual([])
+    },
+  )
 
   it('a service whose pidfile is called like another one and more is not taken for it', async () => {
     const service = new TestService(scratch, { command: 'exec sleep 1000' })
@@ -216,7 +220,7 @@ describe('after a power failure', () => {
     expect((await other.run('stop')).status).toBe(0)
   })
 
-  it('zap removes the cgroup too of a service that was killed', async () => {
+  it.skipIf(!isRoot)('zap removes the cgroup too of a service that was killed', async () => {
     const service = new TestService(scratch, { command: 'exec sleep 1000' })
     await service.run('start')
     const { cgroup } = JSON.parse(readFileSync(service.state, 'utf8')) as { cgroup: string }
@@ -226,18 +230,21 @@ describe('after a power failure', () => {
     expect(existsSync(cgroup)).toBe(false)
   })
 
-  it.each(['stop', 'start'])('%s removes an empty cgroup that no record tells of', async (command) => {
-    const service = new TestService(scratch, { command: 'exec sleep 1000' })
-    await service.run('start')
-    const { cgroup } = JSON.parse(readFileSync(service.state, 'utf8')) as { cgroup: string }
-    const pid = service.pid()
-    await service.run('zap', '--force')
-    process.kill(pid, 'SIGKILL')
-    await until('it is gone', () => readFileSync(`${cgroup}/cgroup.procs`, 'utf8') === '')
-    const { status, record } = await service.run(command)
-    expect({ status, changed: record['changed'] }).toEqual({ status: 0, changed: command === 'start' })
-    expect(existsSync(cgroup)).toBe(false)
-  })
+  it.skipIf(!isRoot).each(['stop', 'start'])(
+    '%s removes an empty cgroup that no record tells of',
+    async (command) => {
+      const service = new TestService(scratch, { command: 'exec sleep 1000' })
+      await service.run('start')
+      const { cgroup } = JSON.parse(readFileSync(service.state, 'utf8')) as { cgroup: string }
+      const pid = service.pid()
+      await service.run('zap', '--force')
+      process.kill(pid, 'SIGKILL')
+      await until('it is gone', () => readFileSync(`${cgroup}/cgroup.procs`, 'utf8') === '')
+      const { status, record } = await service.run(command)
+      expect({ status, changed: record['changed'] }).toEqual({ status: 0, changed: command === 'start' })
+      expect(existsSync(cgroup)).toBe(false)
+    },
+  )
 
   it('a service that outlived everything of ours is still known, and stopped', async () => {
     const service = new TestService(scratch, {})

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { daemonize, runDaemonize, TestService, until } from './support/daemonize.ts'
+import { isRoot } from './support/root.ts'
 import { Scratch } from './support/scratch.ts'
 import { environment } from './support/shell.ts'
 
@@ -85,7 +86,7 @@ describe('sysv', () => {
     expect(spawnSync('dash', ['-n', script]).status).toBe(0)
   })
 
-  it.each([
+  it.skipIf(!isRoot).each([
     ['/etc/daemonize/NAME.json', 'cp CONF /etc/daemonize/my.own.site.json'],
     ['/etc/conf.d/NAME as the configuration', 'cp CONF /etc/conf.d/my.own.site'],
     ['/etc/conf.d/NAME.conf', 'cp CONF /etc/conf.d/my.own.site.conf'],
@@ -102,7 +103,7 @@ describe('sysv', () => {
     expect({ stdout, stderr }).toEqual({ stdout: '0\n0\n0\n3\n', stderr: '' })
   })
 
-  it.each(['/etc/init.d', '/', '/mnt'])(
+  it.skipIf(!isRoot).each(['/etc/init.d', '/', '/mnt'])(
     'by a link, called in %s, where there is something of its name',
     async (place) => {
       const service = makeService()
@@ -117,7 +118,7 @@ describe('sysv', () => {
   )
 })
 
-describe('OpenRC', () => {
+describe.skipIf(!isRoot)('OpenRC', () => {
   it.each([true, false])('runs it, by a link: %s', async (byLink) => {
     need('openrc-run')
     const service = makeService()

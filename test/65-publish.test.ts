@@ -1,4 +1,5 @@
 // What `store-cli publish` leaves in a directory, whoever else writes there and however little room there is.
+// @needs-root: a place for a store in mounts of its own
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
