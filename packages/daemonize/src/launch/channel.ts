@@ -5,29 +5,23 @@ import { errnoOf } from '@plumbline/common/error/translate'
 import { native } from '@plumbline/common/syscall/native'
 
 const chunkBytes = 64 * 1024
-const retryMs = 1
 
 export class Channel {
   readonly #fd: number
   #watch: unknown
   #closed = false
 
-  /** The descriptor is its own from now on. */
+  /** The descriptor is its own from now on, and one that waits until it is listened to. */
   constructor(fd: number) {
     this.#fd = fd
   }
 
   /** Waits until all of it is taken; what nobody takes any more is dropped. */
   write(bytes: Buffer): void {
-    for (let done = 0; done < bytes.length && !this.#closed;) {
-      try {
-        done += writeSync(this.#fd, bytes, done)
-      } catch (error) {
-        // Who has gone is heard of by the end.
-        if (errnoOf(error) !== 'EAGAIN') return
-        // What is watched does not wait by itself.
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs)
-      }
+    try {
+      for (let done = 0; done < bytes.length && !this.#closed;) done += writeSync(this.#fd, bytes, done)
+    } catch {
+      // Who has gone is heard of by the end.
     }
   }
 

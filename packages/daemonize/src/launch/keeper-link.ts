@@ -28,7 +28,7 @@ export class KeeperLink {
   #pending = Buffer.alloc(0)
   #listeners = new Set<(event: KeeperEvent) => void>()
   #kept = false
-  readonly finished: Promise<void>
+  #finished: Promise<void> | undefined
 
   /** Starts it; specify() is to follow. Throws what posix_spawn(3) does. */
   constructor({ output, lock, sockets }: Descriptors) {
@@ -48,10 +48,14 @@ export class KeeperLink {
     } finally {
       for (const fd of [nothing, control[1]]) closeSync(fd)
     }
-    this.finished = new Promise((resolve) => {
+  }
+
+  /** What it is to make (see specification.ts); what it says of that is heard from now on. */
+  specify(specification: Buffer): void {
+    this.#control.write(specification)
+    this.#finished = new Promise((resolve) => {
       const finish = () => {
-        this.#control.close()
-        unreaped.add(this.#pid)
+        this.#close()
         resolve()
       }
       this.#control.listen(
@@ -69,15 +73,9 @@ export class KeeperLink {
     })
   }
 
-  /** What it is to make (see specification.ts). */
-  specify(specification: Buffer): void {
-    this.#control.write(specification)
-  }
-
   /** Instead: it ends, and has done nothing. */
   dismiss(): void {
-    this.#control.close()
-    unreaped.add(this.#pid)
+    this.#close()
   }
 
   listen(listener: (event: KeeperEvent) => void): () => void {
@@ -103,7 +101,12 @@ export class KeeperLink {
   /** The start is undone; resolves when nothing of it is left. */
   async abandon(): Promise<void> {
     this.#control.write(Buffer.from('x'))
-    await this.finished
+    await this.#finished
+  }
+
+  #close(): void {
+    this.#control.close()
+    unreaped.add(this.#pid)
   }
 
   #emit(event: KeeperEvent): void {

@@ -61,10 +61,11 @@ export async function launchService(settings: Settings, program: Program, launch
   }
   // It gets ready on another processor while it is written down what it is to do.
   const link = startKeeper()
-  const id = makeIncarnationId()
-  const cgroup = settings.cgroup ? makeCgroup(name, settings.pidfile, id, launch.environment) : undefined
-  const notify = ready.kind === 'notify' ? `daemonize-${id}` : undefined
+  let cgroup: string | undefined
   try {
+    const id = makeIncarnationId()
+    if (settings.cgroup) cgroup = makeCgroup(name, settings.pidfile, id, launch.environment)
+    const notify = ready.kind === 'notify' ? `daemonize-${id}` : undefined
     const specification = formatSpecification(settings, {
       id,
       boot: bootId(),
