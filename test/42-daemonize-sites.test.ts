@@ -89,7 +89,7 @@ async function startSites(config: Record<string, unknown>): Promise<TestService>
   return service
 }
 
-describe('virtual hosts and the default host', () => {
+describe('virtual hosts and the default host (W23)', () => {
   const port = freePort()
   const any = freePort()
   const any2 = freePort()
@@ -265,7 +265,7 @@ function rawRequest(port: number, text: string): Promise<string> {
   })
 }
 
-describe('default_host_redirect', () => {
+describe('default_host_redirect (W23)', () => {
   it('keeps a port of its own, may be permanent, and never leads to itself', async () => {
     const port = freePort()
     const service = await startSites({
@@ -387,7 +387,7 @@ describe('modules', () => {
   })
 })
 
-describe('TLS', () => {
+describe('TLS (W23)', () => {
   const certificate = (name: string, ...more: string[]) => {
     const files = { cert: scratch.file(`${name}.crt`), key: scratch.file(`${name}.key`) }
     const subject = ['-subj', `/CN=${name}`, '-keyout', files.key, '-out', files.cert, '-days', '2']

@@ -466,3 +466,16 @@ it('W24: no command loads more than it needs', async () => {
   expect(stderr, 'strace is missing: apt-get install strace').toContain('openat')
   expect(stderr).not.toMatch(/yaml\.cjs"|yargs\.cjs"|ndjson\.cjs"|syscall\.node/)
 })
+
+it('W25: an init script says what it depends on, and sets no locale (names with dots, and links: see 48)', async () => {
+  const service = unstarted()
+  const scripts = await Promise.all(
+    ['--openrc', '--sysv'].map(async (kind) => (await runDaemonize([service.conf, 'unit', kind])).stdout),
+  )
+  expect(scripts[0]).toMatch(/^depend\(\) \{\n\t.*\bnet\b/m)
+  expect(scripts[1]).toMatch(/^# Required-Start: .*\$network/m)
+  for (const script of scripts) {
+    expect(script).toMatch(/\bstatus\b/)
+    expect(script).not.toMatch(/\b(LANG|LC_[A-Z]+)=/)
+  }
+})
